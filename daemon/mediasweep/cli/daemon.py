@@ -1,0 +1,49 @@
+"""run, demo, version."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+
+def run() -> None:
+    """Run the daemon until it is told to stop."""
+    import asyncio
+
+    from mediasweep.report import configure_logging
+    from mediasweep.settings import load
+
+    settings = load()
+    settings.dsn()
+    settings.credentials()
+    configure_logging(form=settings.log_format, level=settings.log_level)
+    from mediasweep.run import run as run_daemon
+
+    left = asyncio.run(run_daemon(settings))
+    if left:
+        # calls may still hang in their threads; their rows are leased, and the next daemon takes
+        # over
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def demo(
+    once: Annotated[bool, typer.Option(help="Exit when everything has been shown.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the daemon's HTTP server; 0: a free one.")] = 0,
+) -> None:
+    """Show it at work: a real Postgres, a Cloudinary emulator and the daemon, all thrown away
+    after.
+    """
+    from mediasweep.demo.show import show
+
+    raise typer.Exit(show(once=once, port=port))
+
+
+def version() -> None:
+    """Print the version."""
+    from mediasweep import __version__
+
+    typer.echo(__version__)

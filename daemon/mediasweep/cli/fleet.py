@@ -1,0 +1,73 @@
+"""status, pause, resume."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.session import database, do, who
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def status(as_json: Json = False) -> None:
+    """Show rows by status, what is due, closed gates and running daemons."""
+    from mediasweep.operations import fleet
+
+    async def ask() -> dict[str, Any]:
+        async with database() as connection:
+            return await fleet.status(connection)
+
+    found = do(ask())
+    if as_json:
+        print_json(found)
+        return
+    due = found["due"]
+    counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["rows"].items()))
+    typer.echo(f"rows:     {counts or 'none'}")
+    typer.echo(f"due:      {due['rows']}, the oldest for {due['oldest_seconds']:.1f} s")
+    typer.echo(f"in doubt: {due['in_doubt']}")
+    typer.echo(f"fallback: {due['fallback']}")
+    if found["gates"]:
+        typer.echo("\nclosed gates:")
+        columns = {"name": "gate", "source": "source", "reason": "reason", "closed_by": "by"}
+        print_table(found["gates"], columns | {"closed_at": "since", "until": "until"})
+    else:
+        typer.echo("gates:    all open")
+    typer.echo("\ndaemons:" if found["daemons"] else "daemons:  none")
+    if found["daemons"]:
+        columns = {"host": "host", "pid": "pid", "version": "version", "alive": "alive"}
+        columns |= {"listening": "listening", "beat_at": "last beat", "completed": "completed"}
+        print_table(found["daemons"], columns)
+
+
+def pause(
+    reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = "paused by hand",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="End by itself after so many minutes.")
+    ] = None,
+) -> None:
+    """Stop all daemons from deleting; what is out is finished, and capture goes on."""
+    from mediasweep.operations import fleet
+
+    async def close() -> None:
+        duration = None if minutes is None else timedelta(minutes=minutes)
+        async with database() as connection:
+            await fleet.pause(connection, reason=reason, who=who(), duration=duration)
+
+    do(close())
+    typer.echo("paused; `mediasweep resume` ends it", err=True)
+
+
+def resume() -> None:
+    """End a pause."""
+    from mediasweep.operations import fleet
+
+    async def open_() -> bool:
+        async with database() as connection:
+            return await fleet.resume(connection, who=who())
+
+    typer.echo("resumed" if do(open_()) else "was not paused", err=True)

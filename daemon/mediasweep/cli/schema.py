@@ -1,0 +1,36 @@
+"""migrate, sql."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+WithLibrary = Annotated[
+    bool, typer.Option(help="Also make the table public.media_assets and attach it.")
+]
+
+
+def migrate(with_library: WithLibrary = False) -> None:
+    """Bring the database to the schema of this version; safe to run at any time, by any number."""
+    from mediasweep.postgres import migrate as runner
+    from mediasweep.settings import load
+
+    def say(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    dsn = load().direct_dsn()
+    applied = asyncio.run(runner.migrate(dsn, with_library=with_library, say=say))
+    for name in applied:
+        typer.echo(name)
+    say(f"{len(applied)} files applied" if applied else "nothing to do")
+
+
+def sql(with_library: WithLibrary = False) -> None:
+    """Print what `migrate` would run on an empty database, as plain SQL to paste or to save."""
+    from mediasweep.postgres.migrate import script
+
+    for part in script(with_library=with_library):
+        typer.echo(part, nl=False)

@@ -1,0 +1,193 @@
+"""The Cloudinary account: the real SDK, in threads of its own, made to answer in time and only
+once.
+
+Owns the thread pool and the SDK's connection pool, which have the same size. Every call carries its
+credentials and a timeout, and is sent once: the SDK waits for ever and retries on its own by
+default, and a repeated call could turn a success into "not found". On failure it never raises for
+what the network or Cloudinary did: that is an Answer. It raises only for our own mistakes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import cloudinary
+import cloudinary.api
+import cloudinary.exceptions as sdk
+import cloudinary.uploader
+import urllib3
+from cloudinary.utils import get_http_connector, now
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from mediasweep.rules.asset import Asset, Road, roads
+from mediasweep.rules.outcome import Answer, Outcome, read_error, read_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+# What each exception of the SDK means as a status. The SDK raises its base class, without a status,
+# for everything that happened below HTTP, and for answers it could not parse.
+STATUS_OF_EXCEPTION: dict[type[Exception], int | None] = {
+    sdk.BadRequest: 400,
+    sdk.AuthorizationRequired: 401,
+    sdk.NotAllowed: 403,
+    sdk.NotFound: 404,
+    sdk.AlreadyExists: 409,
+    sdk.RateLimited: 420,
+    sdk.GeneralError: 500,
+    sdk.Error: None,
+}
+# below HTTP: the connection was never made, so nothing can have been done
+_NOTHING_SENT = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Whose assets, and where; `upload_prefix` is None for Cloudinary itself."""
+
+    cloud_name: str
+    api_key: str
+    api_secret: str
+    upload_prefix: str | None = None
+
+    def __repr__(self) -> str:
+        """Name the cloud and nothing secret."""
+        return f"Credentials(cloud_name={self.cloud_name!r})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that free one SDK call from the SDK's global configuration."""
+        prefix = {"upload_prefix": self.upload_prefix} if self.upload_prefix else {}
+        return {
+            "cloud_name": self.cloud_name,
+            "api_key": self.api_key,
+            "api_secret": self.api_secret,
+            "oauth_token": None,
+            **prefix,
+        }
+
+
+class Account:
+    """Deletes assets of one cloud. `threads` calls run at a time; each may take `timeout`."""
+
+    def __init__(self, credentials: Credentials, *, threads: int, timeout: timedelta) -> None:
+        """Size both pools to `threads`; the SDK's own pools are module globals and are replaced."""
+        self.credentials = credentials
+        self.asset_id_proven = False
+        self._timeout_s = timeout.total_seconds()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cloudinary")
+        connector = partial(get_http_connector, cloudinary.config())
+        options = {**cloudinary.CERT_KWARGS, "maxsize": threads, "retries": False}
+        cloudinary.uploader._http = connector(options)  # noqa: SLF001  the SDK has no public way
+        cloudinary.api_client.call_api._http = connector(options)  # noqa: SLF001  as above
+
+    async def destroy(self, asset: Asset, may_send: Callable[[], bool]) -> Answer:
+        """Delete one asset; `may_send` is asked immediately before each call that this takes.
+
+        Unknown types are tried one after the other until one call finds the asset.
+        """
+        answer = Answer(Outcome.ABSENT)
+        for road in roads(asset, asset_id_proven=self.asset_id_proven):
+            answer = await self._take(road, may_send)
+            self.asset_id_proven |= answer.outcome is Outcome.DELETED and answer.by_asset_id
+            if answer.outcome is not Outcome.ABSENT and not _road_unknown(answer):
+                return answer
+        return answer
+
+    async def ping(self) -> Answer:
+        """Ask whether key and secret are good, without touching an asset."""
+        call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
+        return await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
+
+    def close(self) -> None:
+        """Let go of the threads; calls that are still running end by their own timeout."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _take(self, road: Road, may_send: Callable[[], bool]) -> Answer:
+        params: dict[str, object] = {"timestamp": None, "invalidate": True}
+        if road.asset_id:
+            params |= {"asset_id": road.asset_id}
+        else:
+            params |= {"public_id": road.public_id, "type": road.delivery_type}
+
+        def call() -> Any:  # noqa: ANN401  whatever the SDK parsed
+            if not may_send():
+                raise _NotSentError
+            return cloudinary.uploader.call_api(
+                "destroy",
+                params | {"timestamp": now()},
+                resource_type=road.resource_type or "asset",
+                timeout=self._timeout(),
+                return_error=True,
+                **self.credentials.options(),
+            )
+
+        answer = await self._run(call, read_result)
+        return replace(
+            answer,
+            resource_type=road.resource_type,
+            delivery_type=road.delivery_type,
+            by_asset_id=road.asset_id is not None,
+        )
+
+    async def _run(self, call: Callable[[], Any], read: Callable[[Any], Answer]) -> Answer:
+        try:
+            # urllib3's timeout runs between bytes: a server that drips would never reach it
+            async with asyncio.timeout(2 * self._timeout_s):
+                body = await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        except TimeoutError:
+            return Answer(Outcome.UNCLEAR, "no whole answer in time")
+        except _NotSentError:
+            return Answer(Outcome.UNSENT, "not sent: the lease had too little time left")
+        except Exception as error:  # noqa: BLE001  the SDK raises bare Exception and TypeError too
+            return read_exception(error)
+        return _read(body, read)
+
+    def _timeout(self) -> urllib3.Timeout:
+        return urllib3.Timeout(connect=self._timeout_s / 2, read=self._timeout_s)
+
+
+def _read(body: object, read: Callable[[Any], Answer]) -> Answer:
+    if not isinstance(body, dict):
+        return read(body)
+    told = body.get("error")
+    if isinstance(told, dict):
+        status = int(told.get("http_code") or 0)
+        return read_error(status, str(told.get("message")), request_id=told.get("request_id"))
+    return replace(read(body), request_id=body.get("request_id"))
+
+
+class _NotSentError(Exception):
+    """The call was not made: `may_send` said no."""
+
+
+def _road_unknown(answer: Answer) -> bool:
+    # an account that does not know deletion by asset id answers 404; the public id is tried then
+    return answer.by_asset_id and answer.status == 404  # noqa: PLR2004
+
+
+def read_exception(error: Exception) -> Answer:
+    """Read what the SDK raised. What never reached Cloudinary is told apart from what may have."""
+    status = STATUS_OF_EXCEPTION.get(type(error))
+    if status is not None:
+        return read_error(status, str(error))
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _NOTHING_SENT):
+            return Answer(Outcome.UNREACHABLE, _brief(cause))
+        inner = cause.args[0] if isinstance(cause, HTTPError) and cause.args else None
+        cause = cause.__cause__ or cause.__context__ or _exception(inner)
+    return Answer(Outcome.UNCLEAR, _brief(error))
+
+
+def _exception(value: object) -> BaseException | None:
+    return value if isinstance(value, BaseException) else None
+
+
+def _brief(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

@@ -1,0 +1,47 @@
+"""The HTTP application: probes and metrics, which need no token and change nothing.
+
+A probe never waits for the database: it tells what the loops last saw. /metrics asks for the
+queue's state, at most every two seconds, and leaves those gauges as they were when the database is
+away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from mediasweep.operations.probes import Probes
+
+Refresh = Callable[[], Awaitable[None]]
+
+
+def build(probes: Probes, registry: CollectorRegistry, refresh: Refresh, version: str) -> FastAPI:
+    """Return the application; `refresh` sets the gauges that come from the database."""
+    app = FastAPI(title="mediasweep", version=version, docs_url=None, redoc_url=None)
+
+    @app.get("/livez")
+    async def livez() -> dict[str, str]:
+        """Answer as long as the event loop turns."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    @app.get("/healthz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        """Answer 200 if this daemon can work, else 503 with the reasons."""
+        ready, checks = probes.ready()
+        body: dict[str, Any] = {"status": "ok" if ready else "unready", "checks": checks}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        """Answer in the format that the scraper asks for."""
+        await refresh()
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    return app

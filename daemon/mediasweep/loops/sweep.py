@@ -1,0 +1,275 @@
+"""The path: claim → delete → record. A NOTIFY and the sweep take the same one.
+
+Three coroutines and two queues between them. `claim` takes rows only while there is room for them;
+`delete` sends, a few at a time, each only if its lease still has time; `record` writes whatever
+came back meanwhile in one commit. No transaction is open during HTTP. What a crash leaves behind
+has a lease that ends, and the next claim takes it over. When Postgres fails, claiming waits and
+results are kept until they can be recorded; when Cloudinary fails, that is an answer, and a gate
+may close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from mediasweep.loops.pulse import Patience, longest_wait, pulse
+from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
+from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.queue import Claim, Queue, Result
+from mediasweep.rules.events import (
+    Answered,
+    ClaimLost,
+    DatabaseBack,
+    DatabaseLost,
+    GateClosed,
+    GateOpened,
+    GuardFailed,
+    Recorded,
+    Swept,
+)
+from mediasweep.rules.job import Move
+from mediasweep.rules.outcome import Answer, Outcome
+
+if TYPE_CHECKING:
+    from mediasweep.cloudinary import Account
+    from mediasweep.postgres.gates import Gates
+    from mediasweep.postgres.wake import Wake
+    from mediasweep.rules.events import Emit
+    from mediasweep.rules.gate import GateKeeper
+
+T = TypeVar("T")
+BATCH_MOST = 100
+RECORD_MOST = 500
+RETRY_S = 0.1
+
+
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One daemon's share of the work."""
+
+    queue: Queue
+    account: Account
+    gates: Gates
+    wake: Wake
+    keeper: GateKeeper
+    policy: SweepPolicy
+    emit: Emit
+    who: str
+    stopping: asyncio.Event
+    clock_s: Callable[[], float] = boot_s
+    tally: Tally = field(default_factory=Tally)
+    _inbox: asyncio.Queue[Ticket] = field(default_factory=asyncio.Queue)
+    _outbox: asyncio.Queue[tuple[Ticket, Answer]] = field(default_factory=asyncio.Queue)
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
+    _gating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
+    _disarming: asyncio.Future[None] = field(default_factory=_done)
+    _closings: int = 0
+    _shut: str | None = None
+    _horizon: str | None = None
+    _open: int = 0
+    _failing_since_s: float | None = None
+
+    async def run(self) -> None:
+        """Work until `stopping`; ends when everything that was claimed has been recorded."""
+        async with asyncio.TaskGroup() as group:
+            others = [group.create_task(self._record(), name="record")]
+            others += [
+                group.create_task(self._delete(), name=f"delete {n}")
+                for n in range(self.policy.concurrency)
+            ]
+            await self._claim()
+            await self._all_recorded()
+            await self._disarming
+            for task in others:
+                task.cancel()
+
+    @property
+    def in_flight(self) -> int:
+        """How many claimed rows have not been recorded yet."""
+        return self._open
+
+    # -- claim ------------------------------------------------------------------------------------
+
+    async def _claim(self) -> None:
+        """Claim while there is something and room for it; else sleep until there may be."""
+        batch, woken_by, patience = self.policy.batch, "start", Patience()
+        while not self.stopping.is_set():
+            await self._wait_for_room()
+            self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
+            claim = await self._take(batch, woken_by)
+            if claim is None:
+                woken_by = await pulse(
+                    asyncio.Event(), self.stopping, random.uniform(RETRY_S, 10 * RETRY_S)
+                )
+            elif claim.brought_something:
+                patience.reset()
+                batch = (
+                    min(BATCH_MOST, batch * 2) if len(claim.jobs) == batch else self.policy.batch
+                )
+                woken_by = "backlog"
+            else:
+                woken_by = await self._rest(patience)
+
+    async def _take(self, batch: int, woken_by: str) -> Claim | None:
+        started_s = self.clock_s()
+        async with self._gating:
+            try:
+                claim = await self.queue.claim(batch, self._horizon)
+            except PASSING as error:
+                self._database_failed("claim", error)
+                return None
+            self._database_answered()
+            self._horizon = claim.horizon
+            if claim.jobs and not self._closings:
+                self._shut = None
+        send_before_s = started_s + (self.policy.lease - self.policy.reserve).total_seconds()
+        for job in claim.jobs:
+            self._open += 1
+            self._inbox.put_nowait(Ticket(job, started_s, send_before_s, claim.probing))
+        self._say(claim, self.clock_s() - started_s, woken_by)
+        self.tally.swept_s = self.clock_s()
+        return claim
+
+    async def _rest(self, patience: Patience) -> str:
+        """Fall asleep: take the key, look once more, and only then wait."""
+        await self._disarming
+        armed = await self.wake.arm()
+        claim = await self._take(self.policy.batch, "arming")
+        woken_by = "arming"
+        if claim is not None and not claim.brought_something:
+            interval = self.policy.interval
+            wait_s = longest_wait(armed, interval, claim.next_in, patience, held=claim.held)
+            woken_by = await pulse(self.wake.heard, self.stopping, wait_s)
+        if armed == "armed":  # beside the next claim, which must not wait for it
+            self._disarming = asyncio.ensure_future(self.wake.disarm())
+        return woken_by
+
+    async def _wait_for_room(self) -> None:
+        while self._inbox.qsize() >= self.policy.concurrency and not self.stopping.is_set():
+            self._room.clear()
+            await self._room.wait()
+
+    # -- delete -----------------------------------------------------------------------------------
+
+    async def _delete(self) -> None:
+        """Send one job after the other; what must not be sent goes back as unsent."""
+        while True:
+            ticket = await self._inbox.get()
+            self._room.set()
+            started_s = self.clock_s()
+            reason = "the daemon is stopping" if self.stopping.is_set() else self._shut
+            if reason and not ticket.probe:
+                answer = Answer(Outcome.UNSENT, f"not sent: {reason}")
+            else:
+                answer = await self.account.destroy(
+                    ticket.job.asset, partial(self._in_time, ticket)
+                )
+            self.emit(Answered(ticket.job, answer, self.clock_s() - started_s))
+            self._outbox.put_nowait((ticket, answer))
+
+    def _in_time(self, ticket: Ticket) -> bool:
+        return self.clock_s() < ticket.send_before_s
+
+    # -- record -----------------------------------------------------------------------------------
+
+    async def _record(self) -> None:
+        """Record what has come back, all of it in one commit, until the database has taken it."""
+        while True:
+            batch = [await self._outbox.get()]
+            while not self._outbox.empty() and len(batch) < RECORD_MOST:
+                batch.append(self._outbox.get_nowait())
+            for ticket, answer in batch:
+                await self._until_it_works("gate", partial(self._judge, ticket, answer))
+            left = {ticket.job.id: (ticket, answer) for ticket, answer in batch}
+            while left:
+                results = [self._result(ticket, answer) for ticket, answer in left.values()]
+                call = partial(self.queue.record, results)
+                recorded, lost = await self._until_it_works("record", call)
+                for id_ in recorded | lost:
+                    self._finish(*left.pop(id_), lost=id_ in lost)
+                if left:  # somebody holds these rows locked; what we know must not be forgotten
+                    await asyncio.sleep(RETRY_S)
+
+    async def _judge(self, ticket: Ticket, answer: Answer) -> None:
+        """Let the gatekeeper see an answer, and close or open what it says."""
+        closing = self.keeper.see(answer, probe=ticket.probe, now=datetime.now(UTC))
+        if closing is not None:
+            self._shut = f"{closing.name} gate closed: {closing.reason}"
+            self._closings += 1
+            try:
+                async with self._gating:
+                    await self.gates.close(closing, self.who)
+            finally:
+                self._closings -= 1
+            self.emit(GateClosed(closing))
+        elif ticket.probe and answer.outcome is not Outcome.UNSENT:
+            self.emit(GateOpened(await self.gates.open_tested(self.who)))
+
+    async def _until_it_works(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                done = await call()
+            except PASSING as error:
+                self._database_failed(doing, error)
+                await asyncio.sleep(random.uniform(RETRY_S, 10 * RETRY_S))
+            else:
+                self._database_answered()
+                return done
+
+    def _result(self, ticket: Ticket, answer: Answer) -> Result:
+        job = ticket.job
+        wait = self.policy.backoff.wait(answer, job.attempt, job.max_attempts, random.random())
+        return Result(job, answer, wait)
+
+    def _finish(self, ticket: Ticket, answer: Answer, *, lost: bool) -> None:
+        self._open -= 1
+        self._settled.set()
+        if lost:
+            self.emit(ClaimLost(ticket.job, answer))
+            return
+        self.tally.completed += answer.outcome.move is Move.COMPLETED
+        self.tally.failed += answer.outcome.move is Move.FAILED
+        since_claim = timedelta(seconds=self.clock_s() - ticket.claimed_s)
+        self.emit(Recorded(ticket.job, answer, ticket.job.waited + since_claim))
+
+    # -- what all three share ---------------------------------------------------------------------
+
+    async def _all_recorded(self) -> None:
+        while self._open:
+            self._settled.clear()
+            await self._settled.wait()
+
+    def _say(self, claim: Claim, seconds: float, woken_by: str) -> None:
+        if claim.guard_error:
+            self.emit(GuardFailed(claim.guard_error))
+        if claim.brought_something:
+            handed_over = sum(job.in_doubt for job in claim.jobs)
+            self.emit(
+                Swept(len(claim.jobs), claim.skipped, claim.failed, handed_over, seconds, woken_by)
+            )
+
+    def _database_failed(self, doing: str, error: BaseException) -> None:
+        self._horizon = None
+        if self._failing_since_s is None:
+            self._failing_since_s = self.clock_s()
+        self.tally.database_ok = False
+        self.emit(DatabaseLost(doing, str(error) or type(error).__name__))
+
+    def _database_answered(self) -> None:
+        if self._failing_since_s is not None:
+            self.emit(DatabaseBack(timedelta(seconds=self.clock_s() - self._failing_since_s)))
+            self._failing_since_s = None
+        self.tally.database_ok = True

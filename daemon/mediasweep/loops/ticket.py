@@ -1,0 +1,51 @@
+"""What a sweep carries about: a claimed job on its way, the terms of the work, and its tally.
+
+Time is measured on the boot clock, which goes on while the machine sleeps: a lease must not look
+young because the process was frozen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mediasweep.rules.job import Job
+from mediasweep.rules.outcome import Backoff
+
+
+def boot_s() -> float:
+    """Return seconds on a clock that also runs while the machine is suspended."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPolicy:
+    """How a sweep works; `reserve` is the end of a lease in which nothing is sent."""
+
+    batch: int
+    concurrency: int
+    interval: timedelta
+    lease: timedelta
+    reserve: timedelta
+    backoff: Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A job on its way: sent only before `send_before_s`; `probe` means it tests a gate."""
+
+    job: Job
+    claimed_s: float
+    send_before_s: float
+    probe: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this daemon has done since it started; read by the beat and by /readyz."""
+
+    completed: int = 0
+    failed: int = 0
+    swept_s: float | None = None
+    database_ok: bool = True

@@ -1,0 +1,72 @@
+"""Is this daemon alive, and is it able to work? Each "no" comes with its reason.
+
+Liveness asks only this process: that its event loop turns. Readiness asks what work needs: the
+database, the schema, a proven listener or the fallback polling, a beat that arrives. A closed gate
+is told but does not make a replica unready: it is obeying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.loops.ticket import boot_s
+from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.pool import PASSING
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from mediasweep.loops.heartbeat import Heartbeat
+    from mediasweep.loops.sweep import Sweep
+    from mediasweep.postgres.pool import Pool
+    from mediasweep.postgres.wake import Wake
+
+BEAT_OLDEST_S = 15.0
+STATE_KEPT_S = 2.0
+
+
+@dataclass(slots=True)
+class Probes:
+    """What one running daemon knows of itself."""
+
+    pool: Pool
+    wake: Wake
+    sweep: Sweep
+    heartbeat: Heartbeat
+    stopping: asyncio.Event
+    _state: tuple[float, dict[str, Any]] | None = None
+
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        """Return whether this daemon can work, and each check as `ok` or its reason."""
+        beat_s = self.heartbeat.beat_s
+        checks = {
+            "running": "stopping" if self.stopping.is_set() else "ok",
+            "database": "ok" if self.sweep.tally.database_ok else "the last call failed",
+            "beat": "ok"
+            if beat_s is not None and boot_s() - beat_s < BEAT_OLDEST_S
+            else "no beat reached the database lately",
+        }
+        ready = all(said == "ok" for said in checks.values())
+        checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"
+        return ready, checks
+
+    async def state(self) -> dict[str, Any] | None:
+        """Return rows by status, due rows and closed gates, at most two seconds old; None if
+        unknown.
+        """
+        now_s = boot_s()
+        if self._state is not None and now_s - self._state[0] < STATE_KEPT_S:
+            return self._state[1]
+        fleet = Fleet(self.pool)
+        try:
+            state = {
+                "counts": await fleet.counts(),
+                "due": dict(await fleet.due()),
+                "closed": {gate["name"] for gate in await Gates(self.pool).list()},
+            }
+        except PASSING:
+            return None
+        self._state = (now_s, state)
+        return state

@@ -1,0 +1,46 @@
+"""The gate table: close, open, list. A closed gate is a row; opening deletes the row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.postgres.pool import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.gate import Closing
+
+SQL = statements("gates")
+
+
+class Gates:
+    """The fleet's gates."""
+
+    def __init__(self, connection: Pool | Connection) -> None:
+        """Use a connection or a pool."""
+        self._connection = connection
+
+    async def close(self, closing: Closing, who: str) -> None:
+        """Close a gate that will test itself, or move its time on."""
+        await self._connection.execute(
+            SQL["close"], closing.name, closing.reason, who, closing.wait, closing.probe
+        )
+
+    async def pause(self, reason: str, who: str, duration: timedelta | None) -> None:
+        """Close the pause, for a time or until it is opened."""
+        await self._connection.execute(SQL["close"], "pause", reason, who, duration, None)
+
+    async def open(self, name: str, who: str) -> bool:
+        """Open a gate; tells whether it was closed."""
+        return bool(await self._connection.fetch(SQL["open"], [name], who))
+
+    async def open_tested(self, who: str) -> tuple[str, ...]:
+        """Open the gates that let a row through as a test, now that it came back well."""
+        return tuple(row["name"] for row in await self._connection.fetch(SQL["open_tested"], who))
+
+    async def list(self) -> list[Mapping[str, Any]]:
+        """Return the closed and the testing gates, oldest first."""
+        return [dict(row) for row in await self._connection.fetch(SQL["list"])]

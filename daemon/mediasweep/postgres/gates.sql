@@ -1,0 +1,41 @@
+-- The gates: why nothing is being sent. Each change is journalled in its own statement and wakes the fleet.
+
+-- name: close
+-- $1 name, $2 reason, $3 who, $4 for how long or NULL, $5 how often to test afterwards or NULL
+WITH closed AS (
+  INSERT INTO mediasweep.gate (name, reason, closed_by, until, probe)
+  VALUES ($1, $2, $3, clock_timestamp() + $4::interval, $5::interval)
+  ON CONFLICT ON CONSTRAINT gate_is_closed_once DO UPDATE
+     SET until = excluded.until, probe = excluded.probe, reason = excluded.reason, closed_by = excluded.closed_by
+  RETURNING name),
+logged AS (
+  INSERT INTO mediasweep.journal (event, outcome, detail, actor)
+  SELECT 'gate_closed', closed.name, $2, $3 FROM closed)
+SELECT pg_notify('mediasweep', '') FROM closed
+
+-- name: open
+-- $1 names, $2 who; returns the names that were closed
+WITH opened AS (
+  DELETE FROM mediasweep.gate g WHERE g.name = ANY ($1) AND g.source_id IS NULL
+  RETURNING g.name),
+logged AS (
+  INSERT INTO mediasweep.journal (event, outcome, actor)
+  SELECT 'gate_opened', opened.name, $2 FROM opened)
+SELECT opened.name, pg_notify('mediasweep', '') FROM opened
+
+-- name: open_tested
+-- $1 who; opens every gate that was testing and returns their names
+WITH opened AS (
+  DELETE FROM mediasweep.gate g WHERE g.probe IS NOT NULL AND g.source_id IS NULL
+  RETURNING g.name),
+logged AS (
+  INSERT INTO mediasweep.journal (event, outcome, detail, actor)
+  SELECT 'gate_opened', opened.name, 'a test went through', $1 FROM opened)
+SELECT opened.name, pg_notify('mediasweep', '') FROM opened
+
+-- name: list
+SELECT g.name, g.source_id, a.relation::text AS source, g.reason, g.closed_by, g.closed_at, g.until, g.probe
+  FROM mediasweep.gate g
+  LEFT JOIN mediasweep.attached a ON a.id = g.source_id
+ WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL
+ ORDER BY g.closed_at

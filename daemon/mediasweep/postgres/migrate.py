@@ -1,0 +1,176 @@
+"""Bringing a database to the schema of this version: sorted files, each once, one transaction each.
+
+Owns the ledger `mediasweep.migration`. A migration that was applied never changes (it is refused if
+it did); a function file is applied again whenever it has. Runners of several replicas poll one
+advisory lock, so that all but one find nothing to do; a crash leaves whole files or nothing.
+The lock is polled because a waiting `pg_advisory_lock` would hold a snapshot and deadlock with
+CREATE INDEX CONCURRENTLY.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from mediasweep.postgres.pool import PASSING, DatabaseError, connect, is_pooled, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mediasweep.postgres.pool import Connection
+
+SQL = statements("migrate")
+LOCK_POLL_S = 0.2
+ATTEMPTS = 5
+NO_TRANSACTION = "-- no-transaction"
+
+
+class SchemaError(Exception):
+    """The schema and this version do not fit; the message says which is older and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One SQL file of the schema; `once`: a migration, applied once and never changed."""
+
+    name: str
+    text: str
+    once: bool
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest that the ledger keeps."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def schema_folder() -> Path:
+    """Return the folder of the schema: inside an installed package, else beside a checkout."""
+    packaged = Path(str(files("mediasweep"))) / "schema"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "schema"
+
+
+def read_schema(*, with_library: bool = False) -> list[File]:
+    """Return the files of this version in the order in which they are applied."""
+    folder = schema_folder()
+
+    def read(path: Path, *, once: bool) -> File:
+        name = path.relative_to(folder).as_posix()
+        return File(name, path.read_text(encoding="utf-8"), once)
+
+    found = [read(path, once=True) for path in sorted(folder.glob("migrations/*.sql"))]
+    found += [read(path, once=False) for path in sorted(folder.glob("functions/*.sql"))]
+    if with_library:
+        found.append(read(folder / "library.sql", once=True))
+    return found
+
+
+def _extra(name: str) -> str:
+    return (schema_folder() / name).read_text(encoding="utf-8")
+
+
+def to_apply(schema: list[File], applied: dict[str, str]) -> list[File]:
+    """Return what has to be applied; raises SchemaError where it must not be."""
+    check_not_newer(schema, applied)
+    changed = [f.name for f in schema if f.once and applied.get(f.name, f.sha256) != f.sha256]
+    if changed:
+        raise SchemaError(
+            f"{', '.join(changed)} changed after it was applied to this database: "
+            "a migration never changes; restore the file or install the release that wrote it"
+        )
+    return [f for f in schema if applied.get(f.name) != f.sha256]
+
+
+def check_not_newer(schema: list[File], applied: dict[str, str]) -> None:
+    """Raise SchemaError if the database has migrations that this version does not know."""
+    known = {f.name for f in schema} | {"library.sql"}
+    newer = sorted(n for n in applied if n not in known and n.startswith("migrations/"))
+    if newer:
+        raise SchemaError(
+            f"the schema of this database is newer than this version (it has {newer[-1]}): "
+            "upgrade mediasweep; nothing was changed"
+        )
+
+
+def check_fits(schema: list[File], applied: dict[str, str]) -> None:
+    """Raise SchemaError unless a daemon of this version can work on this database."""
+    check_not_newer(schema, applied)
+    missing = [f.name for f in schema if f.name not in applied]
+    if missing:
+        what = f"has not got {missing[0]}" if applied else "has no schema of mediasweep"
+        raise SchemaError(f"this database {what}: run `mediasweep migrate` first")
+
+
+async def applied_files(connection: Connection) -> dict[str, str]:
+    """Return what the ledger of this database holds, name to sha256; empty without a ledger."""
+    if not await connection.fetchval(SQL["has_ledger"]):
+        return {}
+    return {row["name"]: row["sha256"] for row in await connection.fetch(SQL["applied"])}
+
+
+async def migrate(
+    dsn: str, *, with_library: bool = False, say: Callable[[str], None] = lambda _: None
+) -> list[str]:
+    """Apply what is missing and return the names; waits for another runner to finish first."""
+    connection = await connect(dsn, name="mediasweep migrate", cache=False)
+    try:
+        if await is_pooled(connection):
+            raise DatabaseError(
+                "migrate needs a direct connection, and this one goes through a pooler: "
+                "set MEDIASWEEP_LISTEN_URL to the direct address"
+            )
+        while not await connection.fetchval(SQL["try_lock"]):
+            say("waiting for another migrate to finish")
+            await asyncio.sleep(LOCK_POLL_S)
+        await connection.execute(_extra("ledger.sql"))
+        todo = to_apply(read_schema(with_library=with_library), await applied_files(connection))
+        for file in todo:
+            await _apply(connection, file)
+            say(f"applied {file.name}")
+        if todo:
+            await connection.execute(_extra("rebuild.sql"))
+        return [file.name for file in todo]
+    finally:
+        await connection.close(timeout=5)
+
+
+async def _apply(connection: Connection, file: File) -> None:
+    """Apply one file; a lock that a busy table does not give is tried for a few times, briefly."""
+    for attempt in range(ATTEMPTS):
+        try:
+            await connection.execute(SQL["set_timeouts"])
+            if file.text.startswith(NO_TRANSACTION):
+                await connection.execute(file.text)
+                await connection.execute(SQL["note"], file.name, file.sha256)
+                return
+            async with connection.transaction():
+                await connection.execute(file.text)
+                await connection.execute(SQL["note"], file.name, file.sha256)
+        except asyncpg.LockNotAvailableError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(2**attempt)
+        except PASSING:
+            raise
+        except asyncpg.PostgresError as error:
+            raise DatabaseError(
+                f"{file.name} could not be applied, nothing of it was: {error}"
+            ) from error
+        else:
+            return
+
+
+def script(*, with_library: bool = False) -> Iterator[str]:
+    """Yield what `migrate` would run on an empty database, as plain SQL to paste or to save."""
+    yield "-- mediasweep: paste into a SQL editor, or save as a migration. All of it or nothing.\n"
+    yield "BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL check_function_bodies = off;\n"
+    yield _extra("ledger.sql")
+    for file in read_schema(with_library=with_library):
+        yield f"\n-- ==== {file.name}\n{file.text}"
+        yield SQL["note_literal"].format(name=file.name, sha256=file.sha256) + ";\n"
+    yield f"\n{_extra('rebuild.sql')}COMMIT;\n"

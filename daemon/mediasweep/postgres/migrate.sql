@@ -1,0 +1,24 @@
+-- The runner's own statements.
+
+-- name: try_lock
+SELECT pg_try_advisory_lock(7882817126551222118)
+
+-- name: has_ledger
+SELECT to_regclass('mediasweep.migration') IS NOT NULL
+
+-- name: applied
+SELECT m.name, m.sha256 FROM mediasweep.migration m
+
+-- name: set_timeouts
+SELECT set_config('lock_timeout', '3s', false), set_config('statement_timeout', '0', false),
+       set_config('check_function_bodies', 'off', false)
+
+-- name: note
+-- $1 file, $2 sha256
+INSERT INTO mediasweep.migration (name, sha256) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at = clock_timestamp()
+
+-- name: note_literal
+-- For scripts that are pasted; both values are ours: a file name and hexadecimal digits.
+INSERT INTO mediasweep.migration (name, sha256) VALUES ('{name}', '{sha256}')
+ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at = clock_timestamp()

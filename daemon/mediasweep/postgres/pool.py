@@ -1,0 +1,145 @@
+"""Connections to PostgreSQL, and the product's SQL as named statements.
+
+Owns how a connection is opened (name, timeouts, keepalive, pooler or not) and what its failures
+mean. It never retries: a caller that can wait does.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+# generic for the type checker only: at run time neither can be subscripted
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+COMMAND_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 5.0
+KEEPALIVE = (
+    (socket.SO_KEEPALIVE, 1, socket.SOL_SOCKET),
+    (getattr(socket, "TCP_KEEPIDLE", None), 15, socket.IPPROTO_TCP),
+    (getattr(socket, "TCP_KEEPINTVL", None), 5, socket.IPPROTO_TCP),
+    (getattr(socket, "TCP_KEEPCNT", None), 3, socket.IPPROTO_TCP),
+    (getattr(socket, "TCP_USER_TIMEOUT", None), 15_000, socket.IPPROTO_TCP),
+)
+
+# what passes by itself: the server is away, starting, stopping, or somebody cut the line
+PASSING = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+# what a person has to mend: no waiting helps
+REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ClientConfigurationError,
+    socket.gaierror,
+    ValueError,
+)
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as it was given; the message says what to do."""
+
+
+def statements(name: str) -> dict[str, str]:
+    """Read `name`.sql beside this file: each statement under its `-- name:` line."""
+    text = Path(__file__).with_name(f"{name}.sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+
+
+def shown(dsn: str) -> str:
+    """Return where a DSN leads, without user, password or options."""
+    try:
+        parts = urlsplit(dsn)
+        return f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"
+
+
+async def connect(dsn: str, *, name: str, cache: bool = True) -> Connection:
+    """Open one connection of its own; raises DatabaseError for what waiting does not mend."""
+    options: dict[str, Any] = {} if cache else {"statement_cache_size": 0}
+    try:
+        connection: Connection = await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings={"application_name": name},
+            **options,
+        )
+    except REFUSED as error:
+        raise DatabaseError(f"cannot use the database at {shown(dsn)}: {error}") from error
+    _keep_alive(connection)
+    return connection
+
+
+async def is_pooled(connection: Connection) -> bool:
+    """Tell whether a pooler sits between: then the backend is not the process that was greeted."""
+    backend_pid: int = await connection.fetchval(SQL["backend_pid"])
+    return connection.get_server_pid() != backend_pid
+
+
+async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
+    """Open the working pool, ready to be used through a transaction pooler as well."""
+    first = await connect(dsn, name="mediasweep", cache=False)
+    try:
+        pooled = await is_pooled(first)
+    finally:
+        await first.close(timeout=CONNECT_TIMEOUT_S)
+    options: dict[str, Any] = {"statement_cache_size": 0} if pooled else {}
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=patience.total_seconds(),
+        max_inactive_connection_lifetime=0,
+        server_settings={"application_name": "mediasweep"},
+        init=_init,
+        reset=_no_reset,
+        **options,
+    )
+
+
+async def _init(connection: Connection) -> None:
+    _keep_alive(connection)
+
+
+async def _no_reset(_: Connection) -> None:
+    """Nothing to reset: no statement of ours leaves state in a session of the pool."""
+
+
+def _keep_alive(connection: Connection) -> None:
+    # asyncpg sets none of these, and without them a cut line goes unnoticed for hours
+    raw = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001
+    if raw is None or raw.family == getattr(socket, "AF_UNIX", None):
+        return
+    for option, value, level in KEEPALIVE:
+        if option is not None:
+            raw.setsockopt(level, option, value)
+
+
+SQL = statements("pool")

@@ -1,0 +1,179 @@
+"""The queue's rows and moves, as Python values. The rules of the moves are in the database's
+functions.
+
+Every method is one statement in its own transaction; none is open while anything else happens. On
+failure it raises what asyncpg raised, and the caller may call again: claims are leased, records are
+compare-and-set, so a call whose commit is in doubt is safe to repeat.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.postgres.pool import statements
+from mediasweep.rules.asset import Asset
+from mediasweep.rules.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    import asyncpg
+
+    from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.outcome import Answer
+
+SQL = statements("queue")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim brought: jobs to send, and when to look again if there were none.
+
+    `horizon` is opaque and goes into the next claim of this daemon. `probing`: a gate lets one row
+    through as a test. `held`: rows are due but an open transaction may still bring their asset
+    back.
+    """
+
+    jobs: list[Job]
+    skipped: int
+    failed: int
+    probing: bool
+    held: bool
+    next_in: timedelta | None
+    guard_error: str | None
+    horizon: str
+
+    @property
+    def brought_something(self) -> bool:
+        """Tell whether any row moved, so that there may be more."""
+        return bool(self.jobs or self.skipped or self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a claim is made under: how long it holds, how long new rows rest, how many tries."""
+
+    lease: timedelta
+    grace: timedelta
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An answer to be recorded for a claim; `due_in` says when the row may be claimed again."""
+
+    job: Job
+    answer: Answer
+    due_in: timedelta
+
+
+class Queue:
+    """The queue as one daemon sees it."""
+
+    def __init__(self, pool: Pool, daemon: UUID, terms: Terms) -> None:
+        """Remember on whose behalf rows are claimed and recorded."""
+        self._pool = pool
+        self._daemon = daemon
+        self._terms = terms
+
+    async def claim(self, batch: int, horizon: str | None, *, force: bool = False) -> Claim:
+        """Claim up to `batch` rows; what it returns is committed and ours until the lease ends."""
+        terms = self._terms
+        row = await self._pool.fetchrow(
+            SQL["claim"],
+            self._daemon,
+            batch,
+            terms.lease,
+            terms.grace,
+            terms.max_attempts,
+            force,
+            horizon,
+        )
+        if row is None:
+            raise TypeError("claim() returned no row")
+        return Claim(
+            jobs=[_job(job) for job in row["jobs"]],
+            skipped=row["skipped"],
+            failed=row["failed"],
+            probing=row["probing"],
+            held=row["held"],
+            next_in=row["next_in"],
+            guard_error=row["guard_error"],
+            horizon=row["horizon"],
+        )
+
+    async def record(self, results: Sequence[Result]) -> tuple[set[UUID], set[UUID]]:
+        """Record answers; returns the ids that moved and those whose claim was lost.
+
+        An id in neither is locked by somebody else just now and has to be recorded again.
+        """
+        rows = [_result(result) for result in results]
+        row = await self._pool.fetchrow(SQL["record"], self._daemon, rows)
+        if row is None:
+            raise TypeError("record() returned no row")
+        return set(row["recorded"]), set(row["lost"])
+
+    async def refill(self, most: int) -> int:
+        """Queue captures that fell back; returns how many."""
+        return int(await self._pool.fetchval(SQL["refill"], most))
+
+
+class Ledger:
+    """The queue as its operators see it: list, show, retry."""
+
+    def __init__(self, connection: Pool | Connection) -> None:
+        """Use a connection or a pool."""
+        self._connection = connection
+
+    async def rows(self, statuses: Sequence[str] | None, limit: int) -> list[Mapping[str, Any]]:
+        """Return rows, newest first."""
+        return [dict(row) for row in await self._connection.fetch(SQL["list"], statuses, limit)]
+
+    async def show(self, id_: UUID) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]] | None:
+        """Return one row and its timeline, oldest first."""
+        row = await self._connection.fetchrow(SQL["show"], id_)
+        if row is None:
+            return None
+        timeline = await self._connection.fetch(SQL["timeline"], id_)
+        return dict(row), [dict(moved) for moved in timeline]
+
+    async def matching(self, statuses: Sequence[str], limit: int) -> list[UUID]:
+        """Return the ids in these states, oldest first."""
+        return [row["id"] for row in await self._connection.fetch(SQL["matching"], statuses, limit)]
+
+    async def retry(self, ids: Sequence[UUID], who: str) -> list[UUID]:
+        """Put failed and skipped rows back to pending; returns those that were."""
+        return [row["id"] for row in await self._connection.fetch(SQL["retry"], ids, who)]
+
+
+def _job(row: asyncpg.Record) -> Job:
+    asset = Asset(row["public_id"], row["resource_type"], row["delivery_type"], row["asset_id"])
+    return Job(
+        row["id"],
+        row["claim_no"],
+        asset,
+        row["attempt"],
+        row["max_attempts"],
+        row["in_doubt"],
+        row["waited"],
+    )
+
+
+def _result(result: Result) -> tuple[object, ...]:
+    job, answer = result.job, result.answer
+    return (
+        job.id,
+        job.claim_no,
+        answer.outcome.move,
+        answer.outcome,
+        answer.detail,
+        None if answer.response is None else json.dumps(answer.response, default=str),
+        answer.request_id,
+        answer.resource_type,
+        answer.delivery_type,
+        result.due_in,
+    )

@@ -1,0 +1,161 @@
+"""Everything that can happen in the daemon. Said once; logs, metrics and tests all listen.
+
+The list is the operator's manual: `docs/operating.md` names each event as it appears in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mediasweep.rules.gate import Closing
+from mediasweep.rules.job import Job
+from mediasweep.rules.outcome import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStarted:
+    """All parts are up; `daemon` is this process's id in the registry."""
+
+    daemon: str
+    version: str
+    cloud_name: str
+    http: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStopping:
+    """A signal came: nothing more is claimed; what was sent is finished and recorded."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStopped:
+    """The last thing the daemon says."""
+
+    in_flight_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A claim brought something: rows to delete, rows kept because in use, rows given up."""
+
+    claimed: int
+    skipped: int
+    failed: int
+    handed_over: int
+    seconds: float
+    woken_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Cloudinary was asked to delete one asset, and this is what came of it."""
+
+    job: Job
+    answer: Answer
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The answer stands in the database; `gone_after` runs from the capture in the user's
+    transaction.
+    """
+
+    job: Job
+    answer: Answer
+    gone_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLost:
+    """The answer came too late: another claim had taken the row over, and nothing was changed."""
+
+    job: Job
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class GuardFailed:
+    """The guard could not answer, so the rows stay and wait. Somebody has to look."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateClosed:
+    """Nothing is sent until the gate opens."""
+
+    closing: Closing
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened:
+    """A test went through and the gates that were testing are open."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerUp:
+    """LISTEN is proven: a notification sent over another connection was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerDown:
+    """Notifications are not heard; until they are, the queue is looked at every two seconds."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLost:
+    """A database call failed; it is tried again."""
+
+    doing: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseBack:
+    """The database answers again."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackRefilled:
+    """Captures that could not be queued in the user's transaction are queued now."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueUnhealthy:
+    """The health check found more than is usual: many due rows, many failures, an old row."""
+
+    problems: tuple[str, ...]
+
+
+Event = (
+    DaemonStarted
+    | DaemonStopping
+    | DaemonStopped
+    | Swept
+    | Answered
+    | Recorded
+    | ClaimLost
+    | GuardFailed
+    | GateClosed
+    | GateOpened
+    | ListenerUp
+    | ListenerDown
+    | DatabaseLost
+    | DatabaseBack
+    | FallbackRefilled
+    | QueueUnhealthy
+)
+Emit = Callable[[Event], None]

@@ -1,0 +1,296 @@
+"""The daemon: builds its parts, keeps its loops together, and stops in two stages.
+
+One TaskGroup holds every loop; a loop that dies takes the process down, visibly, because a restart
+is cleaner than a daemon that limps. The first signal stops claiming and lets what was sent be
+recorded; the second, or the end of the stop time, gives up, and the leases of what is left run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import asyncpg
+import uvicorn
+
+from mediasweep import __version__
+from mediasweep.cloudinary import Account, Credentials
+from mediasweep.http.app import build
+from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
+from mediasweep.loops.sweep import Sweep
+from mediasweep.loops.ticket import SweepPolicy
+from mediasweep.loops.upkeep import HealthPolicy, Upkeep
+from mediasweep.operations.fleet import pause_if_alone
+from mediasweep.operations.probes import Probes
+from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.migrate import applied_files, check_fits, read_schema
+from mediasweep.postgres.pool import PASSING, connect, open_pool
+from mediasweep.postgres.queue import Queue, Terms
+from mediasweep.postgres.wake import Wake
+from mediasweep.report import Metrics, Report
+from mediasweep.rules.events import DaemonStarted, DaemonStopped, DaemonStopping, DatabaseLost
+from mediasweep.rules.gate import GateKeeper, GatePolicy
+from mediasweep.rules.outcome import Backoff, Outcome
+from mediasweep.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from mediasweep.rules.events import Emit
+
+POOL_SIZE = 4
+POOL_TIMEOUT = timedelta(seconds=30)
+GATE_FIRST = {
+    "auth": timedelta(seconds=15),
+    "rate_limit": timedelta(seconds=2),
+    "breaker": timedelta(seconds=5),
+}
+GATE_LONGEST = timedelta(seconds=60)
+BACKOFF_CAP = timedelta(minutes=15)
+FIRST_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class StartError(Exception):
+    """The daemon cannot start; `code` is the exit code, the message says what to do."""
+
+    def __init__(self, message: str, code: int) -> None:
+        """Keep the exit code."""
+        super().__init__(message)
+        self.code = code
+
+
+async def run(settings: Settings) -> int:
+    """Run until stopped by a signal; returns how many sent rows could not be recorded in time.
+
+    Raises StartError, DatabaseError or SchemaError where it cannot start.
+    """
+    metrics = Metrics(__version__)
+    report = Report(metrics)
+    credentials = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
+    stopping = asyncio.Event()
+    hard_stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        sock = _bind(*settings.bind())
+        stack.callback(sock.close)
+        stack.enter_context(_signals(stopping, hard_stop, report.emit))
+        await _wait_for_database(settings, report.emit, stopping)
+        pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=POOL_TIMEOUT)
+        stack.callback(pool.terminate)
+        account = Account(
+            credentials, threads=settings.concurrency, timeout=settings.seconds("http_timeout")
+        )
+        stack.callback(account.close)
+        await _check_account(account)
+        daemon = _Daemon(settings, pool, account, report, stopping, hard_stop)
+        await daemon.run(sock)
+        return daemon.sweep.in_flight
+
+
+class _Daemon:
+    """The parts of one daemon, put together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: asyncpg.Pool,
+        account: Account,
+        report: Report,
+        stopping: asyncio.Event,
+        hard_stop: asyncio.Event,
+    ) -> None:
+        self.id = uuid4()
+        self.settings = settings
+        self.emit = report.emit
+        self.stopping = stopping
+        self.hard_stop = hard_stop
+        self.metrics = report.metrics
+        self.account = account
+        self.fleet = Fleet(pool)
+        self.pool = pool
+        queue = Queue(pool, self.id, terms(settings))
+        self.wake = Wake(settings.direct_dsn(), pool, self.emit, patience=PATIENCE)
+        self.sweep = Sweep(
+            queue=queue,
+            account=account,
+            gates=Gates(pool),
+            wake=self.wake,
+            keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
+            policy=sweep_policy(settings),
+            emit=self.emit,
+            who=f"daemon {self.id}",
+            stopping=stopping,
+        )
+        self.heartbeat = Heartbeat(self.id, self.fleet, self.wake, self.sweep, account)
+        interval = settings.seconds("health_check_interval")
+        self.upkeep = Upkeep(queue, self.fleet, HealthPolicy(), interval, self.emit)
+        self.probes = Probes(pool, self.wake, self.sweep, self.heartbeat, stopping)
+
+    async def run(self, sock: socket.socket) -> None:
+        await self._enter()
+        app = build(self.probes, self.metrics.registry, self._refresh, __version__)
+        host, port = sock.getsockname()[:2]
+        cloud = self.account.credentials.cloud_name
+        try:
+            async with asyncio.TaskGroup() as group:
+                others = [
+                    group.create_task(_serve(app, sock), name="http"),
+                    group.create_task(self.wake.run(), name="wake"),
+                    group.create_task(self.heartbeat.run(), name="heartbeat"),
+                    group.create_task(self.upkeep.run(), name="upkeep"),
+                ]
+                self.emit(DaemonStarted(str(self.id), __version__, cloud, f"{host}:{port}"))
+                await self._work()
+                for task in others:
+                    task.cancel()
+        finally:
+            with contextlib.suppress(*PASSING):
+                await asyncio.wait_for(self.fleet.leave(self.id), PATIENCE.total_seconds())
+            self.emit(DaemonStopped(self.sweep.in_flight))
+
+    async def _enter(self) -> None:
+        installed = await self.fleet.install(self.account.credentials.cloud_name)
+        self.account.asset_id_proven = installed["asset_id_proven_at"] is not None
+        if not self.settings.auto_start:
+            await pause_if_alone(self.pool, who=self.sweep.who)
+        await self.fleet.enter(
+            self.id, version=__version__, concurrency=self.settings.concurrency, config={}
+        )
+
+    async def _work(self) -> None:
+        """Sweep until told to stop, and then for as long as stopping may take."""
+        if not self.settings.enabled:
+            await self.stopping.wait()
+            return
+        work = asyncio.create_task(self.sweep.run(), name="sweep")
+        stop = asyncio.create_task(self._until_time_is_up(), name="stop")
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        else:
+            work.result()
+
+    async def _until_time_is_up(self) -> None:
+        await self.stopping.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.hard_stop.wait(), self.settings.stop_timeout)
+
+    async def _refresh(self) -> None:
+        state = await self.probes.state()
+        if state is not None:
+            self.metrics.state(state["counts"], state["due"], state["closed"])
+
+
+def terms(settings: Settings) -> Terms:
+    """Return what a claim is made under."""
+    return Terms(settings.seconds("lease"), settings.seconds("grace"), settings.max_retries)
+
+
+def sweep_policy(settings: Settings) -> SweepPolicy:
+    """Return how a sweep works; the reserve of a lease is the longest that a call may take."""
+    reserve = 2 * settings.seconds("http_timeout")
+    return SweepPolicy(
+        batch=settings.batch_size,
+        concurrency=settings.concurrency,
+        interval=timedelta(minutes=settings.interval_minutes),
+        lease=settings.seconds("lease"),
+        reserve=reserve,
+        backoff=Backoff(settings.seconds("retry_base"), BACKOFF_CAP, settle=reserve),
+    )
+
+
+async def _wait_for_database(settings: Settings, emit: Emit, stopping: asyncio.Event) -> None:
+    """Wait until the database answers, however long; refuse what waiting does not mend."""
+    waits = iter(FIRST_WAITS_S)
+    while True:
+        try:
+            connection = await connect(settings.dsn(), name="mediasweep", cache=False)
+            try:
+                check_fits(read_schema(), await applied_files(connection))
+            finally:
+                await connection.close(timeout=PATIENCE.total_seconds())
+        except PASSING as error:
+            emit(DatabaseLost("start", str(error) or type(error).__name__))
+        else:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), next(waits, FIRST_WAITS_S[-1]))
+        if stopping.is_set():
+            raise StartError("stopped before the database answered", 0)
+
+
+async def _check_account(account: Account) -> None:
+    answer = await account.ping()
+    if answer.outcome in {Outcome.AUTH_REFUSED, Outcome.REJECTED}:
+        raise StartError(
+            f"Cloudinary refuses these credentials for cloud {account.credentials.cloud_name!r}: "
+            f"{answer.detail}",
+            4,
+        )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise StartError(
+            f"cannot listen on {host}:{port}: {error.strerror}; set another MEDIASWEEP_HTTP_BIND",
+            2,
+        ) from None
+    return sock
+
+
+@contextmanager
+def _signals(stopping: asyncio.Event, hard_stop: asyncio.Event, emit: Emit) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        if stopping.is_set():
+            hard_stop.set()
+        stopping.set()
+        emit(DaemonStopping(name))
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop, number.name)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which would otherwise take the signals for itself."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(app: FastAPI, sock: socket.socket) -> None:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = _Server(config)
+    try:
+        await server.serve(sockets=[sock])
+    except asyncio.CancelledError:
+        server.should_exit = True
+        raise
+    raise RuntimeError("the HTTP server ended by itself")

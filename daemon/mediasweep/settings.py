@@ -1,0 +1,259 @@
+"""The settings: each with its unit, default and reason, checked together before anything starts.
+
+Read from the environment only. A secret may also stand in a file (`NAME_FILE`) or be a systemd
+credential of that name. What does not fit is refused with a sentence that says what to do; a
+`MEDIASWEEP_*` name that does not exist is refused too, because a typing error must not become a
+default.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MEDIASWEEP_"
+SECRETS = ("DATABASE_URL", "MEDIASWEEP_LISTEN_URL", "CLOUDINARY_URL", "CLOUDINARY_API_SECRET")
+SUPABASE = ("NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
+CONCURRENCY_CAP = 20
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SettingsError(Exception):
+    """The settings cannot work together; the message says what to do."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Durations are seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="PostgreSQL, as postgresql://user:password@host:port/database. Required.",
+    )
+    listen_url: SecretStr | None = Field(
+        None,
+        description="A direct address of the same database, where DATABASE_URL leads through a "
+        "pooler: LISTEN and migrations need one. Default: DATABASE_URL.",
+    )
+    cloudinary_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("CLOUDINARY_URL"),
+        description="cloudinary://key:secret@cloud, as the console shows it; or the three below.",
+    )
+    cloud_name: str | None = Field(
+        None,
+        validation_alias=AliasChoices("CLOUDINARY_CLOUD_NAME", "NEXT_PUBLIC_CLOUDINARY_CLOUD_NAME"),
+        description="The cloud whose assets are deleted.",
+    )
+    api_key: str | None = Field(
+        None, validation_alias=AliasChoices("CLOUDINARY_API_KEY"), description="Its API key."
+    )
+    api_secret: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("CLOUDINARY_API_SECRET"),
+        description="The key's secret.",
+    )
+    enabled: bool = Field(
+        default=True,
+        description="Whether this daemon deletes; false: it only beats and answers probes.",
+    )
+    auto_start: bool = Field(
+        default=True,
+        description="Whether work begins with the first daemon; false: it pauses the fleet until "
+        "`mediasweep resume`.",
+    )
+    interval_minutes: Positive = Field(
+        5, description="Minutes between sweeps while notifications are proven to arrive."
+    )
+    batch_size: int = Field(
+        10, ge=1, le=100, description="Rows of a claim at the least; up to 100 with a backlog."
+    )
+    max_retries: int = Field(
+        3, ge=1, le=100, description="Attempts with an unknown outcome before a row has failed."
+    )
+    health_check_interval: Positive = Field(
+        60, description="Seconds between chores and looks at the queue's health."
+    )
+    concurrency: int = Field(
+        8,
+        ge=1,
+        le=CONCURRENCY_CAP,
+        description="Calls to Cloudinary at a time. At most 20: beyond it answers 420.",
+    )
+    http_timeout: Positive = Field(
+        10, description="Seconds that Cloudinary may take for one answer."
+    )
+    lease: Positive = Field(
+        60,
+        description="Seconds for which a claim is kept from other daemons; at least three "
+        "timeouts.",
+    )
+    stop_timeout: Positive = Field(
+        25,
+        description="Seconds for finishing what was sent, after SIGTERM. Must exceed two timeouts.",
+    )
+    grace: float = Field(
+        0,
+        ge=0,
+        le=30 * 86400,
+        description="Seconds that every row rests before it is claimed first.",
+    )
+    retry_base: Positive = Field(
+        15,
+        description="Seconds of the first wait after an unknown outcome; each next is four times "
+        "as long.",
+    )
+    http_bind: str = Field(
+        "127.0.0.1:8080", description="host:port for probes and metrics; port 0 takes a free one."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="json or console.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+
+    @field_validator("http_bind")
+    @classmethod
+    def _bind_has_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the last port
+            raise ValueError("must be host:port, as in 127.0.0.1:8080")
+        return value
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Settings:
+        if self.lease < 3 * self.http_timeout:
+            raise ValueError(
+                f"MEDIASWEEP_LEASE ({self.lease:g} s) must be at least three times "
+                f"MEDIASWEEP_HTTP_TIMEOUT ({self.http_timeout:g} s), or claims end before calls do"
+            )
+        if self.stop_timeout < 2 * self.http_timeout:
+            raise ValueError(
+                f"MEDIASWEEP_STOP_TIMEOUT ({self.stop_timeout:g} s) must be at least twice "
+                f"MEDIASWEEP_HTTP_TIMEOUT ({self.http_timeout:g} s), or a stop cuts off calls"
+            )
+        return self
+
+    def dsn(self) -> str:
+        """Return the database's address, or raise SettingsError."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        hint = ""
+        if any(os.environ.get(name) for name in SUPABASE):
+            hint = (
+                " A Supabase URL or service key is not enough: in the dashboard, Connect shows the "
+                "connection string (direct, or session pooler on an IPv4 network)."
+            )
+        raise SettingsError(
+            "DATABASE_URL is not set: give postgresql://user:password@host:port/database." + hint
+        )
+
+    def direct_dsn(self) -> str:
+        """Return the address for LISTEN and migrations."""
+        return self.listen_url.get_secret_value() if self.listen_url else self.dsn()
+
+    def credentials(self) -> dict[str, str | None]:
+        """Return cloud_name, api_key, api_secret and upload_prefix, or raise SettingsError."""
+        if self.cloud_name and self.api_key and self.api_secret:
+            secret = self.api_secret.get_secret_value()
+            return _credentials(self.cloud_name, self.api_key, secret, None)
+        if self.cloudinary_url:
+            return _read_cloudinary_url(self.cloudinary_url.get_secret_value())
+        raise SettingsError(
+            "Cloudinary is not set: give CLOUDINARY_URL=cloudinary://key:secret@cloud, or all of "
+            "CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET."
+        )
+
+    def bind(self) -> tuple[str, int]:
+        """Return host and port of the HTTP server."""
+        host, _, port = self.http_bind.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def seconds(self, name: str) -> timedelta:
+        """Return a duration that is set in seconds."""
+        return timedelta(seconds=getattr(self, name))
+
+
+def load(environ: dict[str, str] | None = None) -> Settings:
+    """Read and check the environment; raises SettingsError with one sentence a problem."""
+    env = dict(os.environ) if environ is None else dict(environ)
+    _refuse_unknown(env)
+    given = {name: _from_file(name, env) for name in SECRETS}
+    try:
+        return Settings(**_by_field(given))
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _refuse_unknown(env: dict[str, str]) -> None:
+    known = {_env_name(field) for field in Settings.model_fields} | {f"{n}_FILE" for n in SECRETS}
+    unknown = sorted(n for n in env if n.startswith(PREFIX) and n not in known)
+    if unknown:
+        raise SettingsError(
+            f"{', '.join(unknown)} is no setting of mediasweep: correct or remove it "
+            "(`docs/operating.md` lists them)"
+        )
+
+
+def _env_name(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field.upper()
+
+
+def _from_file(name: str, env: dict[str, str]) -> str | None:
+    """Return a secret from a file: `NAME_FILE`, else a systemd credential of that name."""
+    named = env.get(f"{name}_FILE")
+    credential = Path(env.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name
+    path = Path(named) if named else credential if credential.is_file() else None
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE cannot be read: {error}") from None
+
+
+def _by_field(given: dict[str, str | None]) -> dict[str, Any]:
+    """Name what was found in files as pydantic expects it: by alias where there is one."""
+    return {
+        (
+            field if Settings.model_fields[field].validation_alias is None else _env_name(field)
+        ): value
+        for field in Settings.model_fields
+        if (value := given.get(_env_name(field))) is not None
+    }
+
+
+def _sentence(problem: Any) -> str:  # noqa: ANN401  pydantic's own shape
+    name = _env_name(str(problem["loc"][0])) if problem["loc"] else ""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
+
+
+def _credentials(cloud: str, key: str, secret: str, prefix: str | None) -> dict[str, str | None]:
+    return {"cloud_name": cloud, "api_key": key, "api_secret": secret, "upload_prefix": prefix}
+
+
+def _read_cloudinary_url(url: str) -> dict[str, str | None]:
+    parts = urlsplit(url)
+    login, _, cloud = parts.netloc.rpartition("@")
+    key, _, secret = login.partition(":")
+    if parts.scheme != "cloudinary" or not (key and secret and cloud):
+        raise SettingsError("CLOUDINARY_URL must be cloudinary://key:secret@cloud")
+    prefix = parse_qs(parts.query).get("upload_prefix", [None])[0]
+    return _credentials(cloud, key, secret, prefix)

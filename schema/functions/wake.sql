@@ -1,0 +1,36 @@
+-- Waking the daemon without making commits wait for each other.
+--
+-- A daemon holds one advisory key exclusively only while it sleeps. An enqueuer tries the shared transaction lock:
+-- having it means "somebody is awake, and cannot fall asleep before my commit is visible"; not having it means
+-- "they sleep", and only then is NOTIFY paid for (its lock makes notifying commits wait for one another).
+-- Only ever a try: nothing here can make a user's transaction wait.
+
+CREATE OR REPLACE FUNCTION mediasweep.asleep_key() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT 7882817126551222117 $$;   -- 'mediaswe' as eight bytes
+
+CREATE OR REPLACE FUNCTION mediasweep.wake() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN
+    PERFORM pg_notify('mediasweep', '');
+  END IF;
+END $$;
+
+-- The sleeper's side. 'armed': the key is ours; sleep after one more look. Otherwise who refused it:
+-- 'enqueuer' (a transaction is open that will not notify: look again soon) or 'sibling' (another daemon sleeps).
+CREATE OR REPLACE FUNCTION mediasweep.arm() RETURNS text
+LANGUAGE sql VOLATILE
+AS $$
+  SELECT CASE WHEN pg_try_advisory_lock(mediasweep.asleep_key()) THEN 'armed'
+              WHEN pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN 'enqueuer'
+              ELSE 'sibling' END
+$$;
+
+CREATE OR REPLACE FUNCTION mediasweep.disarm() RETURNS boolean
+LANGUAGE sql VOLATILE
+AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;
