@@ -30,61 +30,26 @@ AS $$
   SELECT CASE WHEN options ? 'deleted_at' THEN format('r.%I IS NULL', options ->> 'deleted_at') ELSE 'true' END
 $$;
 
--- How a row of the table is called when it keeps an asset: its name and primary key.
-CREATE OR REPLACE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
-LANGUAGE sql STABLE
-AS $$
-  SELECT format('%L || %s', relation::text || ' ',
-    coalesce((SELECT string_agg(format('%L || r.%I::text', a.attname || '=', a.attname), ' || '', '' || ' ORDER BY k.n)
-                FROM pg_index i
-               CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, n)
-                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-               WHERE i.indrelid = relation AND i.indisprimary),
-             '''ctid='' || r.ctid::text'))
-$$;
-
--- The guard of one table: for each candidate, one row that uses it.
-CREATE OR REPLACE FUNCTION mediasweep.uses_source(a mediasweep.attached) RETURNS text
-LANGUAGE sql STABLE
-AS $$
-  SELECT format($q$
-BEGIN
-  RETURN QUERY
-    SELECT c.id, u.name
-      FROM unnest(ids, public_ids, resource_types, delivery_types) AS c (id, public_id, resource_type, delivery_type)
-     CROSS JOIN LATERAL (
-       SELECT %s AS name
-         FROM %s AS r
-        CROSS JOIN LATERAL (%s) AS ref
-              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-        WHERE ref.public_id = c.public_id
-          AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
-          AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)
-          AND (%s)
-        LIMIT 1) u;
-END$q$, mediasweep.row_name(a.relation), a.relation::text, a.refs, a.live)
-$$;
-
--- (Re)build the two functions of an attached table from its expressions.
-CREATE OR REPLACE FUNCTION mediasweep.build(attached_id integer) RETURNS void
+-- (Re)build what is generated: the capture function of each attached table, and the guard over all of them.
+CREATE OR REPLACE FUNCTION mediasweep.build() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   a  mediasweep.attached;
 BEGIN
-  SELECT * INTO STRICT a FROM mediasweep.attached WHERE id = attached_id;
-  EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
-                 ' SET search_path = pg_catalog, pg_temp AS %L',
-                 mediasweep.capture_name(a.id), mediasweep.capture_source(a));
-  EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.%I(ids uuid[], public_ids text[], resource_types text[],'
-                 ' delivery_types text[]) RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql STABLE SECURITY DEFINER'
-                 ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L',
-                 'uses_' || a.id, mediasweep.uses_source(a));
+  FOR a IN SELECT * FROM mediasweep.attached t WHERE t.detached_at IS NULL ORDER BY t.id LOOP
+    EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+                   ' SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS %L',
+                   mediasweep.capture_name(a.id), mediasweep.capture_source(a));
+    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.capture_name(a.id));
+  END LOOP;
+  EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
+                 ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
+                 ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
+  REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
   -- a column that does not exist must be refused now, not found out by a capture that falls back
-  EXECUTE format('SELECT FROM mediasweep.%I(''{}'', ''{}'', ''{}'', ''{}'')', 'uses_' || a.id);
-  EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.capture_name(a.id));
-  EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I(uuid[], text[], text[], text[]) FROM PUBLIC', 'uses_' || a.id);
+  PERFORM mediasweep.uses(ARRAY[]::mediasweep.cloudinary_cleanup_queue[]);
 END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.trigger_name(relation regclass, operation text) RETURNS text
@@ -109,7 +74,7 @@ BEGIN
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
           coalesce((options ->> 'notify')::boolean, true))
   RETURNING id INTO attached_id;
-  PERFORM mediasweep.build(attached_id);
+  PERFORM mediasweep.build();
   FOREACH trigger_ IN ARRAY ARRAY[
     'delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows',
     'update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows',
@@ -139,8 +104,8 @@ BEGIN
     EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', mediasweep.trigger_name(relation, operation), relation);
   END LOOP;
   EXECUTE format('DROP FUNCTION mediasweep.%I()', mediasweep.capture_name(attached_id));
-  EXECUTE format('DROP FUNCTION mediasweep.%I(uuid[], text[], text[], text[])', 'uses_' || attached_id);
   UPDATE mediasweep.attached a SET detached_at = clock_timestamp() WHERE a.id = attached_id;
+  PERFORM mediasweep.build();
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

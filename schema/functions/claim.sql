@@ -5,6 +5,7 @@
 -- How many rows may go now, by the gates: none, one (a probe of a gate whose time has come), or all that were asked for.
 CREATE OR REPLACE FUNCTION mediasweep.allowance(batch integer, force boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   closed   integer;
@@ -35,26 +36,30 @@ BEGIN
 END $$;
 
 -- The sources that have unfinished rows and no closed gate of their own.
-CREATE OR REPLACE FUNCTION mediasweep.open_sources() RETURNS SETOF integer
-LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION mediasweep.open_sources() RETURNS integer[]
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
-  WITH RECURSIVE source AS (
-    (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
-      WHERE q.processed_at IS NULL ORDER BY q.source_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
-             WHERE q.processed_at IS NULL AND q.source_id > source.source_id ORDER BY q.source_id LIMIT 1)
-      FROM source WHERE source.source_id IS NOT NULL)
-  SELECT source.source_id FROM source
-   WHERE source.source_id IS NOT NULL
-     AND NOT EXISTS (SELECT FROM mediasweep.gate g
-                      WHERE g.source_id = source.source_id AND (g.until IS NULL OR g.until > clock_timestamp()))
-$$;
+BEGIN
+  RETURN ARRAY(
+    WITH RECURSIVE source AS (
+      (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
+        WHERE q.processed_at IS NULL ORDER BY q.source_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
+               WHERE q.processed_at IS NULL AND q.source_id > source.source_id ORDER BY q.source_id LIMIT 1)
+        FROM source WHERE source.source_id IS NOT NULL)
+    SELECT source.source_id FROM source
+     WHERE source.source_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM mediasweep.gate g
+                        WHERE g.source_id = source.source_id AND (g.until IS NULL OR g.until > clock_timestamp())));
+END $$;
 
 -- Lock up to `allowed` claimable rows, oldest first, passing by what others hold.
 CREATE OR REPLACE FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval)
 RETURNS mediasweep.cloudinary_cleanup_queue[]
 LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   free      pg_snapshot := (horizon -> 'free' ->> 's')::pg_snapshot;
@@ -62,10 +67,11 @@ DECLARE
   clear     pg_snapshot := (horizon -> 'clear' ->> 's')::pg_snapshot;
   clear_at  timestamptz := (horizon -> 'clear' ->> 'at')::timestamptz;
   now_      timestamptz := clock_timestamp();
+  sources   integer[] := mediasweep.open_sources();
 BEGIN
   RETURN ARRAY(
     SELECT due.q
-      FROM mediasweep.open_sources() AS source (id)
+      FROM unnest(sources) AS source (id)
      CROSS JOIN LATERAL (
        SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
         WHERE q.source_id = source.id
@@ -86,26 +92,32 @@ END $$;
 -- When the next row falls due that no NOTIFY will announce: a retry, a grace that ends, a lease that runs out.
 -- `held`: rows are due but the horizon holds them back, so look again soon.
 CREATE OR REPLACE FUNCTION mediasweep.next_due(grace interval, OUT at timestamptz, OUT held boolean)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+  sources  integer[] := mediasweep.open_sources();
+  now_     timestamptz := clock_timestamp();
+BEGIN
   WITH near AS (
-    SELECT due.* FROM mediasweep.open_sources() AS source (id)
+    SELECT due.* FROM unnest(sources) AS source (id)
      CROSS JOIN LATERAL (
        SELECT q.lease_until, q.due_at + CASE WHEN q.claim_no = 0 THEN grace ELSE interval '0' END AS ripe
          FROM mediasweep.cloudinary_cleanup_queue q
-        WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at <= statement_timestamp()
+        WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at <= now_
         ORDER BY q.due_at, q.id LIMIT 500) due
     UNION ALL
-    SELECT due.* FROM mediasweep.open_sources() AS source (id)
+    SELECT due.* FROM unnest(sources) AS source (id)
      CROSS JOIN LATERAL (
        SELECT q.lease_until, q.due_at
          FROM mediasweep.cloudinary_cleanup_queue q
-        WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at > statement_timestamp()
+        WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at > now_
         ORDER BY q.due_at, q.id LIMIT 1) due)
-  SELECT min(greatest(near.ripe, near.lease_until)) FILTER (WHERE greatest(near.ripe, near.lease_until) > statement_timestamp()),
-         coalesce(bool_or(greatest(near.ripe, near.lease_until) <= statement_timestamp()), false)
-    FROM near
-$$;
+  SELECT min(greatest(near.ripe, near.lease_until)) FILTER (WHERE greatest(near.ripe, near.lease_until) > now_),
+         coalesce(bool_or(greatest(near.ripe, near.lease_until) <= now_), false)
+    INTO at, held
+    FROM near;
+END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.claim(
   daemon        uuid,
@@ -123,13 +135,16 @@ CREATE OR REPLACE FUNCTION mediasweep.claim(
   OUT held         boolean,
   OUT next_in      interval)
 LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   allowed     integer;
   candidates  mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
 BEGIN
-  PERFORM mediasweep.be_durable();
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM mediasweep.be_durable();
+  END IF;
   jobs := '{}'; skipped := 0; failed := 0; probing := false; held := false;
   horizon := mediasweep.advance(horizon);
   allowed := mediasweep.allowance(batch, force);
@@ -140,15 +155,13 @@ BEGIN
   probing := allowed < batch;
   -- lock
   candidates := mediasweep.lock_due(allowed, horizon, grace);
-  IF cardinality(candidates) < allowed THEN
-    SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
-  END IF;
   IF cardinality(candidates) = 0 THEN
+    SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
     RETURN;
   END IF;
   -- guard
   BEGIN
-    SELECT coalesce(jsonb_object_agg(g.id, g.used_by), '{}') INTO uses FROM mediasweep.guard(candidates) g;
+    SELECT jsonb_object_agg(u.id, u.used_by) INTO uses FROM mediasweep.uses(candidates) u;
   EXCEPTION WHEN OTHERS THEN
     guard_error := SQLERRM;
     PERFORM mediasweep.put_off(candidates, guard_error);

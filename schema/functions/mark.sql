@@ -3,13 +3,8 @@
 
 -- A commit that the application made asynchronously is flushed by ours: nothing is sent for a delete that a crash undoes.
 CREATE OR REPLACE FUNCTION mediasweep.be_durable() RETURNS void
-LANGUAGE plpgsql VOLATILE
-AS $$
-BEGIN
-  IF current_setting('synchronous_commit') = 'off' THEN
-    PERFORM set_config('synchronous_commit', 'on', true);
-  END IF;
-END $$;
+LANGUAGE sql VOLATILE
+AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
 
 -- The guard could not answer: the rows keep their state and wait.
 CREATE OR REPLACE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
@@ -23,39 +18,36 @@ AS $$
    WHERE q.id = c.id
 $$;
 
--- What becomes of a locked row, given who uses its asset. A row that may have been sent is never "skipped":
--- in use while in doubt is a failure that a person has to look at.
-CREATE OR REPLACE FUNCTION mediasweep.verdict(
-  c mediasweep.cloudinary_cleanup_queue, used_by text, max_attempts integer,
-  OUT status text, OUT outcome text, OUT detail text)
-LANGUAGE sql IMMUTABLE
-AS $$
-  SELECT CASE WHEN used_by IS NOT NULL AND NOT c.in_doubt AND c.status = 'pending' THEN 'skipped'
-              WHEN used_by IS NOT NULL OR spent OR poison THEN 'failed'
-              ELSE 'processing' END,
-         CASE WHEN used_by IS NOT NULL AND NOT c.in_doubt AND c.status = 'pending' THEN 'in_use'
-              WHEN used_by IS NOT NULL THEN 'reused_in_doubt'
-              WHEN spent THEN 'attempts_spent'
-              WHEN poison THEN 'poison' END,
-         CASE WHEN used_by IS NOT NULL AND NOT c.in_doubt AND c.status = 'pending' THEN 'in use by ' || used_by
-              WHEN used_by IS NOT NULL THEN 'reused in doubt: in use by ' || used_by
-              WHEN spent THEN format('gave up after %s attempts; last: %s', c.processing_attempts, c.error_message)
-              WHEN poison THEN format('handed over %s times without an outcome', c.handovers) END
-    FROM (SELECT c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, max_attempts) AS spent,
-                 c.lease_until IS NOT NULL AND c.handovers >= 20 AS poison) limits
-$$;
-
+-- What becomes of the locked rows, given who uses their assets.
+-- A row that may have been sent is never "skipped": in use while in doubt is a failure that a person has to look at.
 -- An attempt is charged when a row is claimed afresh. Taking over a claim whose owner never said how it ended
--- (lease_until still stands) goes on with that attempt; twenty of those in a row are poison.
+-- (`silent`: its lease still stands) goes on with that attempt; twenty of those in a row are poison.
 CREATE OR REPLACE FUNCTION mediasweep.mark(
   daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer,
   OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer)
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
-  WITH verdict AS (
-    SELECT c.id, v.*, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent
-      FROM unnest(candidates) c
-     CROSS JOIN LATERAL mediasweep.verdict(c, uses ->> c.id::text, mark.max_attempts) v),
+BEGIN
+  WITH seen AS (
+    SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
+           uses ->> c.id::text AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
+           c.processing_attempts, c.handovers, c.error_message,
+           c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
+      FROM unnest(candidates) c),
+  verdict AS (
+    SELECT s.id, s.takeover, s.silent, v.*
+      FROM seen s
+     CROSS JOIN LATERAL (VALUES
+       (s.used_by IS NOT NULL AND NOT s.doubtful, 'skipped', 'in_use', 'in use by ' || s.used_by),
+       (s.used_by IS NOT NULL AND s.doubtful, 'failed', 'reused_in_doubt', 'reused in doubt: in use by ' || s.used_by),
+       (s.used_by IS NULL AND s.spent, 'failed', 'attempts_spent',
+        format('gave up after %s attempts; last: %s', s.processing_attempts, s.error_message)),
+       (s.used_by IS NULL AND NOT s.spent AND s.silent AND s.handovers >= 20, 'failed', 'poison',
+        format('taken over %s times without an outcome', s.handovers)),
+       (s.used_by IS NULL AND NOT s.spent AND NOT (s.silent AND s.handovers >= 20), 'processing', NULL, NULL)
+     ) v (holds, status, outcome, detail)
+     WHERE v.holds),
   marked AS (
     UPDATE mediasweep.cloudinary_cleanup_queue q
        SET status = v.status,
@@ -83,9 +75,10 @@ AS $$
                                 m.processing_attempts, m.max_attempts, m.in_doubt,
                                 clock_timestamp() - m.queued_at)::mediasweep.job
                             ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
-         (count(*) FILTER (WHERE m.status = 'skipped'))::integer,
-         (count(*) FILTER (WHERE m.status = 'failed'))::integer
-    FROM marked m
-$$;
+         count(*) FILTER (WHERE m.status = 'skipped'),
+         count(*) FILTER (WHERE m.status = 'failed')
+    INTO jobs, skipped, failed
+    FROM marked m;
+END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

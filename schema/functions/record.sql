@@ -4,9 +4,12 @@
 CREATE OR REPLACE FUNCTION mediasweep.record(
   daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[])
 LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-  PERFORM mediasweep.be_durable();
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM mediasweep.be_durable();
+  END IF;
   WITH r AS (
     SELECT * FROM unnest(results)),
   locked AS (

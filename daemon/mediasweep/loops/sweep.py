@@ -104,23 +104,22 @@ class Sweep:
     # -- claim ------------------------------------------------------------------------------------
 
     async def _claim(self) -> None:
-        """Claim while there is something and room for it; else sleep until there may be."""
+        """Claim while batches come back full and there is room for them; else fall asleep."""
         batch, woken_by, patience = self.policy.batch, "start", Patience()
         while not self.stopping.is_set():
             await self._wait_for_room()
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
             claim = await self._take(batch, woken_by)
             if claim is None:
-                woken_by = await pulse(
-                    asyncio.Event(), self.stopping, random.uniform(RETRY_S, 10 * RETRY_S)
-                )
-            elif claim.brought_something:
-                patience.reset()
-                batch = (
-                    min(BATCH_MOST, batch * 2) if len(claim.jobs) == batch else self.policy.batch
-                )
-                woken_by = "backlog"
+                wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
+                woken_by = await pulse(asyncio.Event(), self.stopping, wait_s)
+            elif len(claim.jobs) == batch:
+                batch, woken_by = min(BATCH_MOST, batch * 2), "backlog"
             else:
+                batch = self.policy.batch
+                if claim.brought_something:
+                    patience.reset()
+                    await asyncio.sleep(0)  # what was claimed goes out first
                 woken_by = await self._rest(patience)
 
     async def _take(self, batch: int, woken_by: str) -> Claim | None:

@@ -1,0 +1,141 @@
+"""The test's own server, database and account. Nothing of the environment reaches a test.
+
+One PostgreSQL server a test process, one database a test, cloned from a template that was migrated
+once. A test that leaves a task or a connection behind fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from mediasweep.demo.cluster import Cluster
+from mediasweep.postgres.migrate import migrate
+
+SERVER = os.environ.get("MEDIASWEEP_TEST_DATABASE_URL")
+FOREIGN = ("DATABASE_URL", "CLOUDINARY_", "NEXT_PUBLIC_", "SUPABASE_", "PG", "MEDIASWEEP_")
+for _name in list(os.environ):
+    if _name.startswith(FOREIGN):
+        del os.environ[_name]
+
+LEFT_OPEN_S = 3.0
+Connect = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
+
+
+class Server:
+    """The PostgreSQL server of this test process."""
+
+    def __init__(self, dsn: str, cluster: Cluster | None) -> None:
+        self._dsn = urlsplit(dsn)
+        self.cluster = cluster
+
+    def dsn(self, database: str) -> str:
+        """Return the address of one of its databases."""
+        return urlunsplit(self._dsn._replace(path=f"/{database}"))
+
+    async def sql(self, *statements: str) -> None:
+        """Run statements as the superuser, each in a transaction of its own."""
+        connection = await asyncpg.connect(self.dsn("postgres"))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Start the server of this test process, or use the one that was named."""
+    if SERVER:
+        yield Server(SERVER, None)
+        return
+    with Cluster(durable=False, settings={"max_connections": "200"}) as cluster:
+        yield Server(cluster.dsn(), cluster)
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """Make a database with the schema and the library, to be cloned."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    asyncio.run(server.sql(f"CREATE DATABASE {name}"))
+    asyncio.run(migrate(server.dsn(name), with_library=True))
+    return name
+
+
+async def _database(server: Server, template: str) -> AsyncIterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await server.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    try:
+        yield server.dsn(name)
+        await _nothing_left_open(server, name)
+    finally:
+        await server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(server: Server, template: str) -> AsyncIterator[str]:
+    """Give a migrated database of the test's own; it must not be connected to afterwards."""
+    async for dsn in _database(server, template):
+        yield dsn
+
+
+@pytest.fixture
+async def blank_database(server: Server) -> AsyncIterator[str]:
+    """Give an empty database of the test's own."""
+    async for dsn in _database(server, "template0"):
+        yield dsn
+
+
+async def _nothing_left_open(server: Server, name: str) -> None:
+    """Fail if a backend of the database does not go away by itself."""
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        for _ in range(int(LEFT_OPEN_S / 0.05)):
+            open_ = await admin.fetch(
+                "SELECT application_name, state, query FROM pg_stat_activity"
+                " WHERE datname = $1 AND backend_type = 'client backend'",
+                name,
+            )
+            if not open_:
+                return
+            await admin.execute("SELECT pg_sleep(0.05)")
+        pytest.fail(f"connections were left open: {[dict(row) for row in open_]}")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(autouse=True)
+async def _no_task_left() -> AsyncIterator[None]:
+    """Fail a test that leaves an asyncio task running."""
+    before = asyncio.all_tasks()
+    yield
+    left = [task for task in asyncio.all_tasks() - before if not task.done()]
+    left.remove(asyncio.current_task()) if asyncio.current_task() in left else None
+    assert not left, f"tasks were left running: {left}"
+
+
+@pytest.fixture
+async def connect(database: str) -> AsyncIterator[Connect]:
+    """Give a function that opens connections to the test's database; they are closed afterwards."""
+    opened: list[asyncpg.Connection[asyncpg.Record]] = []
+
+    async def open_() -> asyncpg.Connection[asyncpg.Record]:
+        opened.append(await asyncpg.connect(database))
+        return opened[-1]
+
+    yield open_
+    for connection in opened:
+        if not connection.is_closed():
+            await connection.close()
+
+
+@pytest.fixture
+async def db(connect: Connect) -> asyncpg.Connection[asyncpg.Record]:
+    """Give one connection to the test's database: the application's."""
+    return await connect()
