@@ -46,6 +46,9 @@ def main() -> NoReturn:
 
 def exit_code(error: Exception) -> int | None:
     """Return the exit code of an explained error; None: it is a bug, and is shown whole."""
+    from mediasweep.demo.binaries import NoServerError
+    from mediasweep.demo.cluster import ServerError
+    from mediasweep.demo.processes import DaemonError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
     from mediasweep.run import StartError
@@ -57,6 +60,8 @@ def exit_code(error: Exception) -> int | None:
         return 2
     if isinstance(error, SchemaError):
         return 5
-    if isinstance(error, DatabaseError | (*PASSING,)):
+    if isinstance(error, (DatabaseError, *PASSING)):
         return 3
+    if isinstance(error, (NoServerError, ServerError, DaemonError)):
+        return 1
     return None

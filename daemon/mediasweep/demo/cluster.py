@@ -78,6 +78,12 @@ class Cluster:
         """Return the address of a database over TCP."""
         return f"postgresql://{SUPERUSER}:{self._password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def psql(self) -> str:
+        """Return the terminal program that belongs to the server, if it has one."""
+        program = self._bindir / "psql"
+        return str(program) if program.exists() else "psql"
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         log = (self.root / "log").open("ab")

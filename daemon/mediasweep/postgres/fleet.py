@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.pool import Connection, Pool
 
-SQL = statements("fleet")
+SQL = statements(__file__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.gate import Closing
 
-SQL = statements("gates")
+SQL = statements(__file__)
 
 
 class Gates:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.pool import Connection
 
-SQL = statements("migrate")
+SQL = statements(__file__)
 LOCK_POLL_S = 0.2
 ATTEMPTS = 5
 NO_TRANSACTION = "-- no-transaction"

@@ -63,9 +63,9 @@ class DatabaseError(Exception):
     """The database cannot be used as it was given; the message says what to do."""
 
 
-def statements(name: str) -> dict[str, str]:
-    """Read `name`.sql beside this file: each statement under its `-- name:` line."""
-    text = Path(__file__).with_name(f"{name}.sql").read_text(encoding="utf-8")
+def statements(module: str) -> dict[str, str]:
+    """Read the `.sql` file beside a module: each statement under its `-- name:` line."""
+    text = Path(module).with_suffix(".sql").read_text(encoding="utf-8")
     parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
 
@@ -142,4 +142,4 @@ def _keep_alive(connection: Connection) -> None:
             raw.setsockopt(level, option, value)
 
 
-SQL = statements("pool")
+SQL = statements(__file__)

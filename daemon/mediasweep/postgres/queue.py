@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.outcome import Answer
 
-SQL = statements("queue")
+SQL = statements(__file__)
 
 
 @dataclass(frozen=True, slots=True)

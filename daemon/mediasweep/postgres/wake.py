@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.events import Emit
 
-SQL = statements("wake")
+SQL = statements(__file__)
 CHANNEL = "mediasweep"
 CLOSE_TIMEOUT_S = 1.0
 

@@ -1,0 +1,51 @@
+-- The demonstration's own SQL: what an application, or a person at a console, would run.
+
+-- name: setup
+-- A second table that uses files, attached as `mediasweep` attaches any table.
+CREATE TABLE public.articles (id integer PRIMARY KEY, title text NOT NULL, cover text);
+CREATE INDEX ON public.articles (cover);
+SELECT mediasweep.attach('public.articles', '{"public_id": "cover", "delivery_type": {"value": "upload"}}');
+
+-- name: insert_row
+INSERT INTO public.media_assets
+  (cloudinary_public_id, cloudinary_version, cloudinary_asset_id, original_filename, file_size, mime_type,
+   resource_type, secure_url, url)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+
+-- name: now
+SELECT clock_timestamp()
+
+-- name: finished
+-- $1 public ids, $2 the time of the commit
+SELECT q.cloudinary_public_id, q.status, coalesce(q.error_message, q.deletion_reason) AS why, q.processed_at - $2 AS after
+  FROM mediasweep.cloudinary_cleanup_queue q
+ WHERE q.cloudinary_public_id = ANY ($1) AND q.processed_at >= $2
+
+-- name: picture
+DELETE FROM media_assets WHERE cloudinary_public_id = 'demo/picture';
+
+-- name: film
+DELETE FROM media_assets WHERE cloudinary_public_id = 'demo/film';
+
+-- name: spreadsheet
+DELETE FROM media_assets WHERE cloudinary_public_id = 'demo/table.csv';
+
+-- name: bulk
+DELETE FROM media_assets WHERE cloudinary_public_id LIKE 'demo/bulk/%';
+
+-- name: soft
+UPDATE media_assets SET deleted_at = now() WHERE cloudinary_public_id = 'demo/soft';
+
+-- name: undeleted
+UPDATE media_assets SET deleted_at = now() WHERE cloudinary_public_id = 'demo/undeleted';
+UPDATE media_assets SET deleted_at = NULL WHERE cloudinary_public_id = 'demo/undeleted';
+
+-- name: changed
+UPDATE media_assets SET cloudinary_public_id = 'demo/after' WHERE cloudinary_public_id = 'demo/before';
+
+-- name: shared
+INSERT INTO articles VALUES (1, 'A title', 'demo/shared');
+DELETE FROM media_assets WHERE cloudinary_public_id = 'demo/shared';
+
+-- name: yours
+DELETE FROM media_assets WHERE cloudinary_public_id = 'demo/yours/1';
