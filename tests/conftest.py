@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 
 from mediasweep.demo.cluster import Cluster
+from mediasweep.emulator.client import Cloud, Emulator
 from mediasweep.postgres.migrate import migrate
 
 SERVER = os.environ.get("MEDIASWEEP_TEST_DATABASE_URL")
@@ -139,3 +140,16 @@ async def connect(database: str) -> AsyncIterator[Connect]:
 async def db(connect: Connect) -> asyncpg.Connection[asyncpg.Record]:
     """Give one connection to the test's database: the application's."""
     return await connect()
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """Start the Cloudinary emulator of this test process."""
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(emulator: Emulator) -> Cloud:
+    """Give a cloud of the test's own."""
+    return emulator.cloud()

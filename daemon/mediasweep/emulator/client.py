@@ -7,7 +7,7 @@ import json
 import secrets
 import subprocess
 import sys
-import threading
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -66,7 +66,6 @@ class Cloud:
         self.secret = secrets.token_urlsafe(20)
         self.api = url
         self._address = urlsplit(url)
-        self._local = threading.local()
         self.ask("PUT", "", {"key": self.key, "secret": self.secret})
 
     @property
@@ -85,11 +84,14 @@ class Cloud:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
         """Send a request to the cloud's controls and return the answer; raises on an error."""
-        connection = self._connection()
+        host, port = self._address.hostname or "", self._address.port
         text = None if body is None else json.dumps(body)
-        connection.request(method, f"/_emulator/clouds/{self.name}{path}", text)
-        answer = connection.getresponse()
-        told = json.loads(answer.read())
+        with closing(
+            http.client.HTTPConnection(host, port, timeout=REQUEST_TIMEOUT_S)
+        ) as connection:
+            connection.request(method, f"/_emulator/clouds/{self.name}{path}", text)
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
         if answer.status == http.HTTPStatus.REQUEST_TIMEOUT:
             raise TimeoutError(f"the emulator waited in vain: {told}")
         if answer.status != http.HTTPStatus.OK:
@@ -130,12 +132,3 @@ class Cloud:
     def wait_calls(self, calls: int, action: str = "destroy", timeout_s: float = 30.0) -> None:
         """Return when so many calls have come in; raises TimeoutError."""
         self.ask("GET", f"/wait?calls={calls}&action={action}&timeout={timeout_s}")
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if not hasattr(self._local, "connection"):
-            host, port = self._address.hostname or "", self._address.port
-            self._local.connection = http.client.HTTPConnection(
-                host, port, timeout=REQUEST_TIMEOUT_S
-            )
-        connection: http.client.HTTPConnection = self._local.connection
-        return connection
