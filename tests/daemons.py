@@ -17,6 +17,7 @@ from typing import Any
 
 import asyncpg
 
+ROOT = Path(__file__).parents[1]
 WITHIN_S = 30.0
 QUICK = {
     "MEDIASWEEP_HTTP_BIND": "127.0.0.1:0",
@@ -33,6 +34,7 @@ Record = dict[str, Any]
 def environment(dsn: str, cloudinary_url: str, **more: str) -> dict[str, str]:
     """Return the environment of a daemon with short times."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), env.get("PYTHONPATH"))))
     return env | {"DATABASE_URL": dsn, "CLOUDINARY_URL": cloudinary_url} | QUICK | more
 
 
@@ -108,7 +110,7 @@ async def spawn(
             "-P",
             *program,
             env=env,
-            cwd=Path(__file__).parents[1],
+            cwd=ROOT,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

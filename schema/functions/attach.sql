@@ -17,11 +17,12 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.refs_expression(options jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT format('SELECT %s, mediasweep.resource_type(%s), lower(%s), %s, %s, %s, %s, %s',
+  SELECT format('SELECT %s, mediasweep.resource_type(%s), mediasweep.delivery_type(%s), %s,'
+                ' mediasweep.whole_number(%s), %s, mediasweep.whole_number(%s), %s',
     mediasweep.term(options, 'public_id', 'text'), mediasweep.term(options, 'resource_type', 'text'),
     mediasweep.term(options, 'delivery_type', 'text'), mediasweep.term(options, 'asset_id', 'text'),
-    mediasweep.term(options, 'version', 'bigint'), mediasweep.term(options, 'original_filename', 'text'),
-    mediasweep.term(options, 'file_size', 'bigint'), mediasweep.term(options, 'folder', 'text'))
+    mediasweep.term(options, 'version', 'text'), mediasweep.term(options, 'original_filename', 'text'),
+    mediasweep.term(options, 'file_size', 'text'), mediasweep.term(options, 'folder', 'text'))
 $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
@@ -38,11 +39,15 @@ AS $$
 DECLARE
   a  mediasweep.attached;
 BEGIN
-  FOR a IN SELECT * FROM mediasweep.attached t WHERE t.detached_at IS NULL ORDER BY t.id LOOP
+  PERFORM mediasweep.only_one_builder();
+  FOR a IN
+    SELECT t.* FROM mediasweep.attached t JOIN pg_class c ON c.oid = t.relation WHERE t.detached_at IS NULL ORDER BY t.id
+  LOOP
+    -- no nested loops: a plan that was made for one row must not be used for a hundred thousand
     EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
-                   ' SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS %L',
-                   mediasweep.capture_name(a.id), mediasweep.capture_source(a));
-    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.capture_name(a.id));
+                   ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off AS %L',
+                   a.capture, mediasweep.capture_source(a));
+    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
   END LOOP;
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
@@ -52,11 +57,16 @@ BEGIN
   PERFORM mediasweep.uses(ARRAY[]::mediasweep.cloudinary_cleanup_queue[]);
 END $$;
 
-CREATE OR REPLACE FUNCTION mediasweep.trigger_name(relation regclass, operation text) RETURNS text
-LANGUAGE sql STABLE
+-- Two who build at once could each leave out the other's table: one after the other, each seeing what the last left.
+CREATE OR REPLACE FUNCTION mediasweep.only_one_builder() RETURNS void
+LANGUAGE plpgsql VOLATILE
 AS $$
-  SELECT left(c.relname, 36) || '_cleanup_trigger_' || lower(operation) FROM pg_class c WHERE c.oid = relation
-$$;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'attach and detach need READ COMMITTED';
+  END IF;
+  LOCK TABLE mediasweep.attached IN SHARE ROW EXCLUSIVE MODE;
+END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
@@ -64,27 +74,63 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   attached_id  integer;
-  trigger_     text;
+  function_    text;
+  name         text;
+  spec         text;
 BEGIN
   IF coalesce(options ->> 'public_id', '') = '' THEN
     RAISE EXCEPTION 'mediasweep.attach: say which column of % holds the public id, as in {"public_id": "cover_id"}', relation;
   END IF;
-  INSERT INTO mediasweep.attached (relation, refs, live, options, grace, strict, notify)
-  VALUES (relation, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
+  PERFORM mediasweep.only_one_builder();
+  IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
+  END IF;
+  attached_id := nextval(pg_get_serial_sequence('mediasweep.attached', 'id'));
+  function_ := 'trigger_cloudinary_cleanup'
+    || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
+  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify)
+  OVERRIDING SYSTEM VALUE
+  VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
-          coalesce((options ->> 'notify')::boolean, true))
-  RETURNING id INTO attached_id;
+          coalesce((options ->> 'notify')::boolean, true));
   PERFORM mediasweep.build();
-  FOREACH trigger_ IN ARRAY ARRAY[
-    'delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows',
-    'update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows',
-    'truncate BEFORE TRUNCATE ON %s']
+  SELECT left(c.relname::text, 20) || '_cleanup_trigger_' INTO name FROM pg_class c WHERE c.oid = relation;
+  name := CASE WHEN relation::text = 'public.media_assets' THEN 'media_assets_cleanup_trigger_' ELSE name END;
+  FOREACH spec IN ARRAY ARRAY[
+    'CREATE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+    'CREATE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
+    ' FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+    'CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()']
   LOOP
-    EXECUTE format('CREATE TRIGGER %I ' || substring(trigger_ FROM ' (.*)$') || ' FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
-                   mediasweep.trigger_name(relation, split_part(trigger_, ' ', 1)), relation,
-                   mediasweep.capture_name(attached_id));
+    EXECUTE format(spec, name || lower(substring(spec FROM '(DELETE|UPDATE|TRUNCATE)')), relation, function_);
   END LOOP;
   RETURN attached_id;
+END $$;
+
+-- Detach by number, so that it also works for a table that is gone or has another name now.
+CREATE OR REPLACE FUNCTION mediasweep.detach(attached_id integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  function_  text;
+  trigger_   record;
+BEGIN
+  PERFORM mediasweep.only_one_builder();
+  UPDATE mediasweep.attached a SET detached_at = clock_timestamp()
+   WHERE a.id = attached_id AND a.detached_at IS NULL
+  RETURNING a.capture INTO function_;
+  IF function_ IS NULL THEN
+    RAISE EXCEPTION 'mediasweep.detach: no attached table has number %', attached_id;
+  END IF;
+  FOR trigger_ IN
+    SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+     WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+  END LOOP;
+  EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
+  PERFORM mediasweep.build();
 END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.detach(relation regclass) RETURNS void
@@ -92,20 +138,13 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  attached_id  integer;
-  operation    text;
+  found_  integer;
 BEGIN
-  SELECT a.id INTO attached_id FROM mediasweep.attached a
-   WHERE a.relation = detach.relation AND a.detached_at IS NULL;
-  IF attached_id IS NULL THEN
+  SELECT a.id INTO found_ FROM mediasweep.attached a WHERE a.relation = detach.relation AND a.detached_at IS NULL;
+  IF found_ IS NULL THEN
     RAISE EXCEPTION 'mediasweep.detach: % is not attached', relation;
   END IF;
-  FOREACH operation IN ARRAY ARRAY['delete', 'update', 'truncate'] LOOP
-    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', mediasweep.trigger_name(relation, operation), relation);
-  END LOOP;
-  EXECUTE format('DROP FUNCTION mediasweep.%I()', mediasweep.capture_name(attached_id));
-  UPDATE mediasweep.attached a SET detached_at = clock_timestamp() WHERE a.id = attached_id;
-  PERFORM mediasweep.build();
+  PERFORM mediasweep.detach(found_);
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -5,13 +5,25 @@
 -- It only ever INSERTs: nothing of ours is locked or updated in the user's transaction, so it can neither wait nor
 -- deadlock. What fails falls back to a bare table and a WARNING (a `strict` table fails instead).
 
--- The type as Cloudinary knows it; anything else is unknown.
+-- The types as Cloudinary knows them; anything else is unknown.
 CREATE OR REPLACE FUNCTION mediasweep.resource_type(said text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-  SELECT CASE lower(said) WHEN 'image' THEN 'image' WHEN 'video' THEN 'video' WHEN 'audio' THEN 'video'
-                          WHEN 'raw' THEN 'raw' END
+  SELECT CASE lower(btrim(said)) WHEN 'image' THEN 'image' WHEN 'video' THEN 'video' WHEN 'audio' THEN 'video'
+                                 WHEN 'raw' THEN 'raw' END
 $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.delivery_type(said text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT CASE lower(btrim(said)) WHEN 'upload' THEN 'upload' WHEN 'private' THEN 'private'
+                                 WHEN 'authenticated' THEN 'authenticated' END
+$$;
+
+-- A number that a column may or may not hold. What only describes an asset must not be able to fail.
+CREATE OR REPLACE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $$;
 
 -- The user behind a Supabase request, if there is one. Must not be able to fail.
 CREATE OR REPLACE FUNCTION mediasweep.acting_user() RETURNS uuid
@@ -19,15 +31,6 @@ LANGUAGE sql STABLE
 AS $$
   SELECT substring(current_setting('request.jwt.claims', true)
            FROM '"sub"\s*:\s*"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"')::uuid
-$$;
-
--- The name of a table's capture function; the library's has the plain name.
-CREATE OR REPLACE FUNCTION mediasweep.capture_name(attached_id integer) RETURNS text
-LANGUAGE sql STABLE
-AS $$
-  SELECT 'trigger_cloudinary_cleanup'
-         || CASE WHEN a.relation = to_regclass('public.media_assets') THEN '' ELSE '_' || a.id END
-    FROM mediasweep.attached a WHERE a.id = attached_id
 $$;
 
 -- The assets that the rows of `rows_from` use (`live` true) or only name (`live` false), as a subquery.
@@ -41,30 +44,31 @@ AS $$
        WHERE ref.public_id <> '' AND %s (%s)$q$, rows_from, a.refs, live, a.live)
 $$;
 
--- What a statement let go of: one row an asset, with the reason.
+-- What a statement let go of: one row an asset, with the reason. Ids are compared byte for byte.
 CREATE OR REPLACE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT CASE operation
-    WHEN 'DELETE' THEN format($q$
-      SELECT DISTINCT ON (was.public_id, was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
-        FROM (%s) was$q$, mediasweep.refs_query(a, 'old_rows', ''))
-    WHEN 'TRUNCATE' THEN format($q$
-      SELECT DISTINCT ON (was.public_id, was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
-        FROM (%s) was$q$, mediasweep.refs_query(a, a.relation::text, ''))
-    WHEN 'UPDATE' THEN format($q$
-      SELECT DISTINCT ON (was.public_id, was.resource_type, was.delivery_type) was.*,
-             CASE WHEN EXISTS (SELECT FROM (%s) dead WHERE dead.public_id = was.public_id)
-                  THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (%s) was
+  SELECT format($q$
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, %s AS reason
+        FROM (%s) was$q$,
+    CASE operation
+      WHEN 'DELETE' THEN $q$'row_deleted'$q$
+      WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
+      ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
+                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'NOT'))
+    END,
+    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN a.relation::text ELSE 'old_rows' END, ''))
+    || CASE operation WHEN 'UPDATE' THEN format($q$
        WHERE NOT EXISTS (
-         SELECT FROM (%s) stays
-          WHERE stays.public_id = was.public_id
+         SELECT FROM (%1$s) stays
+          WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))$q$,
-      mediasweep.refs_query(a, 'new_rows', 'NOT'), mediasweep.refs_query(a, 'old_rows', ''),
-      mediasweep.refs_query(a, 'new_rows', ''))
-  END
+      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+    -- a rename keeps the asset id: the asset stays, whatever it is called now
+    || CASE WHEN operation = 'UPDATE' AND a.options ? 'asset_id' THEN format($q$
+         AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
+      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
 $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
@@ -98,56 +102,91 @@ AS $$
     END IF;$q$, on_delete, on_update, on_truncate)
 $$;
 
+-- The last resort keeps the rows themselves, for when the expressions are what fails.
+CREATE OR REPLACE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
+        INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+        SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
+               current_setting('application_name', true), failure
+          FROM old_rows r;
+      END IF;$q$, a.id)
+$$;
+
 CREATE OR REPLACE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
 LANGUAGE sql STABLE
 AS $$
   WITH part AS (
     SELECT mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
-                                   mediasweep.queue_statement(a, 'TRUNCATE'))
-           || CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END AS queue,
+                                   mediasweep.queue_statement(a, 'TRUNCATE')) || woken.sql AS queue,
            mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
-                                   mediasweep.fallback_statement(a, 'TRUNCATE'))
-           || CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END AS fall_back)
+                                   mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
+      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END) woken (sql))
   SELECT CASE WHEN a.strict THEN format($q$BEGIN
   %s
   RETURN NULL;
 END$q$, part.queue)
-         ELSE format($q$DECLARE failure text;
+         ELSE format($q$DECLARE
+  failure  text;
 BEGIN
   BEGIN
     %s
+    RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
     failure := SQLSTATE || ' ' || SQLERRM;
-    BEGIN
-      %s
-      RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, failure;
-    EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %% (first: %%)',
-        TG_RELID::regclass, SQLERRM, failure;
-    END;
+  END;
+  BEGIN
+    %s
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+    RETURN NULL;
+  EXCEPTION WHEN OTHERS THEN
+    failure := failure || '; ' || SQLERRM;
+  END;
+  BEGIN
+    %s
+    RAISE WARNING 'mediasweep: could not read the assets of %%, kept the rows in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, failure, SQLERRM;
   END;
   RETURN NULL;
-END$q$, part.queue, part.fall_back) END
+END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
     FROM part
 $$;
 
--- Captures that fell back are queued as soon as the queue takes them again; returns how many.
+-- Captures that fell back are queued as soon as the queue takes them; what it refuses stays, with the reason.
+-- Returns how many were queued.
 CREATE OR REPLACE FUNCTION mediasweep.refill(most integer) RETURNS integer
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 AS $$
-  WITH taken AS (
-    DELETE FROM mediasweep.fallback f
-     WHERE f.ctid = ANY (ARRAY(SELECT o.ctid FROM mediasweep.fallback o ORDER BY o.id LIMIT most FOR UPDATE SKIP LOCKED))
-    RETURNING f.*),
-  queued AS (
-    INSERT INTO mediasweep.cloudinary_cleanup_queue
-      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
-       deletion_reason, trigger_source, source_id, actor, app)
-    SELECT ref.public_id, ref.resource_type, ref.delivery_type, ref.asset_id, ref.version, ref.original_filename,
-           ref.file_size, ref.folder, taken.reason, 'fallback', taken.source_id, taken.actor, coalesce(taken.app, '')
-      FROM taken CROSS JOIN LATERAL jsonb_populate_record(NULL::mediasweep.ref, taken.ref) ref
-    RETURNING 1)
-  SELECT count(*)::integer FROM queued
-$$;
+DECLARE
+  kept    record;
+  ref     mediasweep.ref;
+  queued  integer := 0;
+BEGIN
+  FOR kept IN
+    SELECT f.ctid AS place, f.*, coalesce(a.grace, '0') AS grace
+      FROM mediasweep.fallback f LEFT JOIN mediasweep.attached a ON a.id = f.source_id
+     WHERE f.refused IS NULL ORDER BY f.id LIMIT most FOR UPDATE OF f SKIP LOCKED
+  LOOP
+    BEGIN
+      ref := jsonb_populate_record(NULL::mediasweep.ref, kept.ref);
+      INSERT INTO mediasweep.cloudinary_cleanup_queue
+        (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
+         deletion_reason, trigger_source, source_id, actor, app, due_at)
+      VALUES (ref.public_id, ref.resource_type, ref.delivery_type, ref.asset_id, ref.version, ref.original_filename,
+              ref.file_size, ref.folder, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0),
+              coalesce(kept.actor, ''), coalesce(kept.app, ''), kept.at + kept.grace);
+      DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
+      queued := queued + 1;
+    EXCEPTION WHEN OTHERS THEN
+      UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
+    END;
+  END LOOP;
+  IF queued > 0 THEN
+    PERFORM mediasweep.wake();
+  END IF;
+  RETURN queued;
+END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

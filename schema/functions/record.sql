@@ -1,5 +1,5 @@
--- Record: what the owner of a claim found out. Every move is a compare-and-set on (id, status, claim_no):
--- an owner whose claim was taken over changes nothing, and is told so.
+-- Record: what the owner of a claim found out. Every move is a compare-and-set on (id, status, claim_no) under a lease:
+-- an owner whose claim was taken over, or who records twice, changes nothing, and is told so.
 
 CREATE OR REPLACE FUNCTION mediasweep.record(
   daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[])
@@ -15,7 +15,7 @@ BEGIN
   locked AS (
     -- passing by what somebody else holds: an operator's open transaction must not stall the others' results
     SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q JOIN r ON q.id = r.id AND q.claim_no = r.claim_no
-     WHERE q.status = 'processing'
+     WHERE q.status = 'processing' AND q.lease_until IS NOT NULL
        FOR UPDATE OF q SKIP LOCKED),
   moved AS (
     UPDATE mediasweep.cloudinary_cleanup_queue q
@@ -32,7 +32,7 @@ BEGIN
            error_message = r.detail,
            updated_at = clock_timestamp()
       FROM locked JOIN r ON r.id = locked.id
-     WHERE q.id = locked.id AND q.claim_no = r.claim_no AND q.status = 'processing'
+     WHERE q.id = locked.id AND q.claim_no = r.claim_no AND q.status = 'processing' AND q.lease_until IS NOT NULL
     RETURNING q.id, q.claim_no, q.status, q.cloudinary_public_id, q.asset_id, q.version, q.file_size, q.source_id,
               q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
               coalesce(r.resource_type, q.resource_type) AS resource_type,
@@ -49,7 +49,8 @@ BEGIN
   SELECT coalesce(array_agg(r.id), '{}') INTO lost
     FROM unnest(results) r
    WHERE NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q
-                      WHERE q.id = r.id AND q.claim_no = r.claim_no AND q.status = 'processing')
+                      WHERE q.id = r.id AND q.claim_no = r.claim_no AND q.status = 'processing'
+                        AND q.lease_until IS NOT NULL)
      AND r.id <> ALL (recorded);
 END $$;
 
@@ -69,7 +70,7 @@ AS $$
     SELECT 'retried', m.id, m.claim_no, m.status, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
            m.version, m.file_size, m.source_id, who
       FROM moved m)
-  SELECT moved.id FROM moved
+  SELECT moved.id FROM moved, (SELECT mediasweep.wake()) woken
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -17,6 +17,8 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN
     PERFORM pg_notify('mediasweep', '');
   END IF;
+EXCEPTION WHEN OTHERS THEN
+  NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
 END $$;
 
 -- The sleeper's side. 'armed': the key is ours; sleep after one more look. Otherwise who refused it:

@@ -45,6 +45,7 @@ CREATE TYPE mediasweep.result AS (
 CREATE TABLE mediasweep.attached (
   id           integer      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   relation     regclass     NOT NULL,
+  capture      text         NOT NULL,
   refs         text         NOT NULL,
   live         text         NOT NULL DEFAULT 'true',
   options      jsonb        NOT NULL DEFAULT '{}',
@@ -168,6 +169,7 @@ CREATE TABLE mediasweep.daemon (
 ) WITH (fillfactor = 50);
 
 -- Captures that could not be queued in the user's transaction. No constraint, so that hardly anything can fail here.
+-- `ref` is what was to be queued or, where even that could not be read, {"row": …}; `refused` says why it stays here.
 CREATE TABLE mediasweep.fallback (
   id         bigint       GENERATED ALWAYS AS IDENTITY,
   at         timestamptz  DEFAULT clock_timestamp(),
@@ -176,7 +178,8 @@ CREATE TABLE mediasweep.fallback (
   reason     text,
   actor      text,
   app        text,
-  error      text
+  error      text,
+  refused    text
 );
 
 -- Where this database belongs: one row, written by the first daemon that runs on it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,21 +55,32 @@ def _of_debian() -> list[Path]:
     return [DEBIAN / str(version) / "bin" for version in versions if version >= OLDEST]
 
 
-def within_reach(bindir: Path, user: int | None, private: Path) -> Path:
+def within_reach(bindir: Path, user: pwd.struct_passwd | None, private: Path) -> Path:
     """Return `bindir`, or a copy of it below `private` if `user` may not run what is in it."""
-    if user is None or _may_run(bindir / "postgres", user):
+    if user is None or may_run([bindir / "postgres", "--version"], user):
         return bindir
-    wheel = bindir.parents[1]
-    # the programs find their libraries relative to themselves, in the folder beside the package
-    for folder in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+    in_wheel = bindir.parent.name == "pginstall"
+    top = bindir.parents[1] if in_wheel else bindir.parent
+    # the programs find their libraries relative to themselves; a wheel's are beside the package
+    beside = [top.with_name(f"{top.name}.libs")] if in_wheel else []
+    for folder in (top, *beside):
         if folder.is_dir():
             shutil.copytree(folder, private / folder.name, symlinks=True)
-    return private / bindir.relative_to(wheel.parent)
+    return private / bindir.relative_to(top.parent)
 
 
-def _may_run(program: Path, user: int) -> bool:
+def may_run(command: list[str | Path], user: pwd.struct_passwd) -> bool:
+    """Tell whether a command succeeds as `user`, without any of our own groups."""
     try:
-        ran = subprocess.run([program, "--version"], user=user, capture_output=True, check=False)
+        ran = subprocess.run(
+            command,
+            user=user.pw_uid,
+            group=user.pw_gid,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            check=False,
+        )
     except OSError:
         return False
     return ran.returncode == 0

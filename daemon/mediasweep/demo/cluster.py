@@ -21,16 +21,22 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mediasweep.demo.binaries import find, within_reach
+from mediasweep.demo.binaries import find, may_run, within_reach
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.01
-SUPERUSER = "mediasweep"
+PORTS_TRIED = 5
+SHORT = "/tmp"  # noqa: S108  for a private folder in it
+LONGEST_SOCKET = 107  # bytes of a path in a sockaddr_un on Linux
+SUPERUSER = "app"  # not the name of our schema, which would then be first on its search path
+PREFIX = "mediasweep-pg-"
+PORT_TAKEN = "could not create any TCP/IP sockets"
 PR_SET_PDEATHSIG = 1
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 MODES = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -45,23 +51,26 @@ class Cluster:
 
     def __init__(self, *, settings: Mapping[str, str] | None = None, durable: bool = True) -> None:
         """Make the data folder; `durable` false trades safety for speed, for tests."""
-        self.root = Path(tempfile.mkdtemp(prefix="mediasweep-pg-"))
         self._settings = ({} if durable else FAST_AND_LOOSE) | dict(settings or {})
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = False
         self._user = _unprivileged()
         self.port = _free_port()
-        try:
+        self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_parent(self._user)))
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self.root, ignore_errors=True)
             self._own(self.root)
-            self._bindir = within_reach(find(), self._user and self._user.pw_uid, self.root)
+            self._bindir = within_reach(find(), self._user, self.root)
             self._initdb()
-        except BaseException:
-            shutil.rmtree(self.root, ignore_errors=True)
-            raise
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         """Start the server."""
-        self.start()
+        with ExitStack() as undo:
+            undo.push(self)
+            self.start()
+            undo.pop_all()
         return self
 
     def __exit__(
@@ -85,12 +94,27 @@ class Cluster:
         return str(program) if program.exists() else "psql"
 
     def start(self) -> None:
-        """Start the server and wait until it takes connections."""
-        log = (self.root / "log").open("ab")
-        with log:
+        """Start the server and wait until it takes connections; its port stays the same.
+
+        Only the first start takes another port, if somebody was faster to take the one found free.
+        """
+        for _ in range(1 if self._started else PORTS_TRIED):
+            told = self._attempt()
+            if told is None:
+                self._started = True
+                return
+            if PORT_TAKEN not in told or self._started:
+                break
+            self.port = _free_port()
+        raise ServerError(f"PostgreSQL did not start:\n{self.log_tail()}")
+
+    def _attempt(self) -> str | None:
+        """Start the server; returns what it logged if it did not start."""
+        before = (self.root / "log").stat().st_size
+        with (self.root / "log").open("ab") as log:
             self._process = self._spawn(
                 "postgres",
-                *("-D", self.root / "data", "-k", self.root / "run", "-p", str(self.port)),
+                *("-D", self.root / "data", "-k", _quoted(self.root / "run"), "-p", str(self.port)),
                 *("-c", "listen_addresses=127.0.0.1", "-c", "logging_collector=off"),
                 *(part for n, v in self._settings.items() for part in ("-c", f"{n}={v}")),
                 output=log.fileno(),
@@ -100,10 +124,10 @@ class Cluster:
             if self._process.poll() is not None:
                 break
             if self._is_ready(self._process.pid):
-                return
+                return None
             waiting.wait(POLL_S)
         self.stop("immediate")
-        raise ServerError(f"PostgreSQL did not start:\n{self.log_tail()}")
+        return (self.root / "log").read_bytes()[before:].decode(errors="replace")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server: `fast` shuts down, `immediate` is a crash."""
@@ -131,15 +155,18 @@ class Cluster:
         password = self.root / "password"
         password.write_text(self._password, encoding="ascii")
         self._own(password)
-        with (self.root / "log").open("wb") as log:
-            made = self._spawn(
+        with (self.root / "log").open("wb") as log, ExitStack() as undo:
+            initdb = self._spawn(
                 "initdb",
                 *("-D", self.root / "data", "-U", SUPERUSER, "-E", "UTF8", "--locale=C"),
                 *("--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"),
                 output=log.fileno(),
-            ).wait()
+            )
+            undo.callback(_kill_group, initdb)
+            initdb.wait()
+            undo.pop_all()
         password.unlink()
-        if made != 0:
+        if initdb.returncode != 0:
             raise ServerError(f"initdb failed:\n{self.log_tail()}")
         (self.root / "run").mkdir(mode=0o700)
         self._own(self.root / "run")
@@ -176,6 +203,28 @@ def _unprivileged() -> pwd.struct_passwd | None:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
     raise ServerError("PostgreSQL does not run as root, and there is no user `nobody` to run it")
+
+
+def _parent(user: pwd.struct_passwd | None) -> str:
+    """Return where the private folder goes: the temp folder, if it is good for a server.
+
+    A socket in it must have a short path, and the server's user must be able to reach it.
+    """
+    wanted = tempfile.gettempdir()
+    socket_path = os.path.join(wanted, f"{PREFIX}12345678", "run", ".s.PGSQL.65535")  # noqa: PTH118  measured only
+    reached = user is None or may_run(["/usr/bin/test", "-x", wanted], user)
+    return wanted if reached and len(os.fsencode(socket_path)) <= LONGEST_SOCKET else SHORT
+
+
+def _quoted(path: Path) -> str:
+    """Return a folder as PostgreSQL's lists of folders need it, whatever is in its name."""
+    return '"' + str(path).replace('"', '""') + '"'
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _before_exec(user: pwd.struct_passwd | None) -> Callable[[], None]:

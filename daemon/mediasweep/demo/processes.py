@@ -6,9 +6,9 @@ It dies with this process, and its log goes with the folder that it was put into
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,9 +33,13 @@ class DaemonError(Exception):
 @contextmanager
 def daemon(log: Path, *, dsn: str, cloudinary_url: str, port: int) -> Iterator[str]:
     """Run the daemon and yield where it answers; port 0 takes a free one."""
-    bind = f"127.0.0.1:{port or _free_port()}"
     env = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-    env |= {"DATABASE_URL": dsn, "CLOUDINARY_URL": cloudinary_url, "MEDIASWEEP_HTTP_BIND": bind}
+    env |= {
+        "DATABASE_URL": dsn,
+        "CLOUDINARY_URL": cloudinary_url,
+        "MEDIASWEEP_HTTP_BIND": f"127.0.0.1:{port}",
+        "MEDIASWEEP_LOG_FORMAT": "json",  # which says where it answers
+    }
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def before_exec() -> None:
@@ -53,8 +57,7 @@ def daemon(log: Path, *, dsn: str, cloudinary_url: str, port: int) -> Iterator[s
             preexec_fn=before_exec,  # noqa: PLW1509  no thread of ours holds a lock here
         )
     try:
-        _wait_until_ready(process, f"http://{bind}", log)
-        yield f"http://{bind}"
+        yield _wait_until_ready(process, log)
     finally:
         process.terminate()
         try:
@@ -76,18 +79,19 @@ def http_status(url: str) -> int:
         return 0
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    until = time.monotonic() + READY_WITHIN_S
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return where the daemon answers, once it is ready."""
+    until, address = time.monotonic() + READY_WITHIN_S, None
     while time.monotonic() < until and process.poll() is None:
-        if http_status(f"{address}/readyz") == OK:
-            return
+        address = address or _address(log)
+        if address is not None and http_status(f"{address}/readyz") == OK:
+            return address
         time.sleep(POLL_S)
     end = log.read_text(encoding="utf-8", errors="replace")[-4000:]
     raise DaemonError(f"the daemon did not become ready:\n{end}")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
+def _address(log: Path) -> str | None:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    started = (line for line in lines if '"daemon_started"' in line and line.endswith("\n"))
+    return next((f"http://{json.loads(line)['http']}" for line in started), None)

@@ -8,15 +8,16 @@ gone. Leaves nothing behind but what it printed.
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from os.path import commonpath
 
 import asyncpg
 from rich.console import Console
@@ -24,6 +25,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mediasweep.demo.cluster import Cluster
+from mediasweep.demo.interrupts import Interrupts
 from mediasweep.demo.processes import OK, POLL_S, daemon, http_status
 from mediasweep.demo.scenes import SCENES, SQL, WITHOUT_ROW, Scene
 from mediasweep.demo.uploads import row, upload
@@ -32,6 +34,7 @@ from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection
 
 SCENE_WITHIN_S = 60.0
+STOP_POLL_S = 0.2
 COLOURS = {None: "yellow", True: "green", False: "red"}
 
 
@@ -49,40 +52,36 @@ class Played:
 def show(*, once: bool, port: int) -> int:
     """Show everything; returns the exit code."""
     console = Console()
-    try:
-        with ExitStack() as stack:
-            stack.enter_context(_terminable())
-            console.print("Starting PostgreSQL, a Cloudinary emulator and the daemon …")
-            cluster = stack.enter_context(Cluster())
-            cloud = stack.enter_context(Emulator()).cloud("demo")
-            asyncio.run(_prepare(cluster.dsn(), cloud, console))
-            log = cluster.root / "daemon.log"
-            running = daemon(log, dsn=cluster.dsn(), cloudinary_url=cloud.url, port=port)
-            address = stack.enter_context(running)
-            played = asyncio.run(_play(cluster.dsn(), cloud, console))
-            if not all(one.right for one in played):
-                console.print("[red]Not everything went as it should.[/red]")
-                return 1
-            if not once:
-                _invite(console, cluster, address)
-                signal.pause()
-    except KeyboardInterrupt:
-        console.print("\nStopped; nothing is left behind.")
+    with Interrupts() as interrupts:
+        try:
+            with ExitStack() as stack:
+                return _show(console, stack, interrupts, once=once, port=port)
+        except KeyboardInterrupt:
+            console.print("\nStopped; nothing is left behind.")
+            return 0
+
+
+def _show(
+    console: Console, stack: ExitStack, interrupts: Interrupts, *, once: bool, port: int
+) -> int:
+    console.print("Starting PostgreSQL, a Cloudinary emulator and the daemon …")
+    cluster = stack.enter_context(Cluster())
+    cloud = stack.enter_context(Emulator()).cloud("demo")
+    with interrupts.allowed():
+        asyncio.run(_prepare(cluster.dsn(), cloud, console))
+    log = cluster.root / "daemon.log"
+    running = daemon(log, dsn=cluster.dsn(), cloudinary_url=cloud.url, port=port)
+    address = stack.enter_context(running)
+    with interrupts.allowed():
+        played = asyncio.run(_play(cluster.dsn(), cloud, console))
+        if not all(one.right for one in played):
+            console.print("[red]Not everything went as it should.[/red]")
+            return 1
+        if not once:
+            _invite(console, cluster, address)
+            while True:  # one long wait could miss a signal that comes just before it
+                time.sleep(STOP_POLL_S)
     return 0
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM end the demonstration as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 async def _prepare(dsn: str, cloud: Cloud, console: Console) -> None:
@@ -145,21 +144,30 @@ def _as_it_should_be(cloud: Cloud, scene: Scene) -> bool:
 
 
 def _table(played: list[Played]) -> Table:
+    """Return what has been played so far, made to fit 80 columns without breaking a word."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("what was done", "file", "became", "why", "after"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("what was done")
+    table.add_column("file", no_wrap=True)
+    table.add_column("became", no_wrap=True)
+    table.add_column("why")
+    table.add_column("after", justify="right", no_wrap=True)
     for one in played:
-        first, many = one.scene.assets[0], len(one.scene.assets)
+        many = len(one.scene.assets)
         became = ", ".join(f"{n} {s}" if many > 1 else s for s, n in one.statuses.items())
         after = "" if one.after is None else f"{one.after.total_seconds() * 1000:.0f} ms"
         table.add_row(
             one.scene.title,
-            first if many == 1 else f"{first} and {many - 1} more",
+            one.scene.assets[0] if many == 1 else f"{commonpath(one.scene.assets)}/*",
             f"[{COLOURS[one.right]}]{became or 'waiting'}[/]",
-            one.why,
+            _brief(one.why),
             after,
         )
     return table
+
+
+def _brief(why: str) -> str:
+    """Return a reason without schema and row; the queue has it whole."""
+    return re.sub(r"^(in use by )(?:public\.)?(\S+) .*", r"\1\2", why)
 
 
 def _invite(console: Console, cluster: Cluster, address: str) -> None:

@@ -1,110 +1,87 @@
-"""What a cloud answers: upload, destroy, ping and delivery, faults included.
+"""What a cloud answers: upload, destroy, ping and delivery.
 
-Facts: Cloudinary documentation, "Upload API reference", "Admin API reference", "Error handling".
-A call is logged the moment it comes in. A fault goes wrong as it would on the way:
-before acting, or after.
+Facts: Cloudinary documentation, "Upload API reference", "Admin API reference". A call is logged the
+moment it comes in; what it may not do is an error answer in Cloudinary's words.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import binascii
 import email.utils
-import json
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mediasweep.emulator.assets import Asset, Call, Cloud
-from mediasweep.emulator.faults import Fault
+from mediasweep.emulator import uploads
+from mediasweep.emulator.answers import ApiError, answer, received, refuse
+from mediasweep.emulator.assets import Asset
+from mediasweep.emulator.calls import Call
+from mediasweep.emulator.cloud import Cloud
+from mediasweep.emulator.form import Form, read_form
+from mediasweep.emulator.media import CONTENT_TYPES, UNKNOWN_TYPE
 from mediasweep.emulator.signature import is_valid, to_sign
 
-Act = Callable[[], Awaitable[dict[str, Any]]]
 STALE_S = 3600
-RESOURCE_TYPES = {"image", "video", "raw"}
-CONTENT_TYPES = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "gif": "image/gif",
-    "avi": "video/x-msvideo",
-}
-PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-
-
-class ApiError(Exception):
-    """An error answer of the API."""
-
-    def __init__(self, status: int, message: str) -> None:
-        """Keep status and message."""
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-def reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON answer with a request id."""
-    return Response(
-        json.dumps(body),
-        status,
-        {"X-Request-Id": secrets.token_hex(16), **(headers or {})},
-        "application/json",
-    )
+LATEST_S = 253402300799  # the end of the year 9999, beyond which no clock is right
+TOO_MANY = "Too many concurrent upload_api_resource_destroy operations"
 
 
 async def upload(cloud: Cloud, request: Request, resource_type: str) -> Response:
     """Answer POST /{resource_type}/upload."""
-    call = cloud.note("upload")
-    form = await request.form()
-    params = {k: v for k, v in form.items() if isinstance(v, str)}
-    call.public_id, call.resource_type = params.get("public_id", ""), resource_type
+    call = received(cloud, request, "upload")
+    form = await read_form(request)
+    call.resource_type, call.type = resource_type, form.params.get("type", "upload")
+    call.public_id = form.params.get("public_id", "")
+    base_url = str(request.base_url).rstrip("/")
 
-    async def act() -> dict[str, Any]:
-        _authorise(cloud, params)
-        data, filename = await _file(form.get("file"))
-        kind = params.get("type", "upload")
-        made = cloud.new_asset(params.get("public_id", ""), resource_type, kind, data, filename)
-        asset = cloud.put(made)
-        call.result, call.public_id = "ok", asset.public_id
-        base_url = str(request.base_url).rstrip("/")
-        return {**asset.described(cloud.secret, base_url, cloud.name), "api_key": cloud.key}
+    def act() -> dict[str, Any]:
+        _authorise(cloud, form)
+        try:
+            file = uploads.sent(form.file)
+            asset, new = uploads.store(cloud, form.params, resource_type, file)
+        except ValueError as wrong:
+            raise ApiError(400, str(wrong)) from wrong
+        call.result, call.acted = "ok", new
+        call.public_id, call.asset_id = asset.public_id, asset.asset_id
+        told = {**asset.described(cloud.secret, base_url, cloud.name), "api_key": cloud.key}
+        return told if new else {**told, "existing": True}
 
-    return await _answer(cloud, call, request, act)
+    return await answer(cloud, call, request, act, about=call.public_id)
 
 
 async def destroy(cloud: Cloud, request: Request, resource_type: str) -> Response:
-    """Answer POST /{resource_type}/destroy and POST /asset/destroy."""
-    call = cloud.note("destroy")
-    cloud.destroying += 1
-    cloud.destroying_most = max(cloud.destroying_most, cloud.destroying)
-    try:
-        params = {k: str(v) for k, v in (await request.form()).items()}
-        call.public_id, call.asset_id = params.get("public_id", ""), params.get("asset_id", "")
-        call.resource_type, call.type = resource_type, params.get("type", "upload")
+    """Answer POST /{resource_type}/destroy, and POST /asset/destroy by asset id."""
+    call = received(cloud, request, "destroy")
+    with cloud.destroys.enter(cloud.switches.concurrency) as admitted:
+        form = await read_form(request)
+        call.resource_type, call.type = resource_type, form.params.get("type", "upload")
+        call.public_id = form.params.get("public_id", "")
+        call.asset_id = form.params.get("asset_id", "")
+        if not admitted:
+            return refuse(cloud, call, _too_many(cloud))
+        named = cloud.store.by_asset_id.get(call.asset_id)
 
-        async def act() -> dict[str, Any]:
-            if 0 < cloud.switches.concurrency < cloud.destroying:
-                what = "Too many concurrent upload_api_resource_destroy operations"
-                raise ApiError(420, what)
-            _authorise(cloud, params)
-            call.result = "ok" if cloud.remove(_target(cloud, call)) else "not found"
-            return {"result": call.result}
+        def act() -> dict[str, Any]:
+            _authorise(cloud, form)
+            return _destroyed(cloud, call, _target(cloud, call))
 
-        return await _answer(cloud, call, request, act)
-    finally:
-        cloud.destroying -= 1
+        about = call.public_id or (named.public_id if named else "")
+        return await answer(cloud, call, request, act, about=about)
 
 
 async def ping(cloud: Cloud, request: Request) -> Response:
     """Answer GET /ping, which is of the Admin API: Basic authentication, and a rate limit."""
-    call = cloud.note("ping")
+    call = received(cloud, request, "ping")
 
-    async def act() -> dict[str, Any]:
-        given = base64.b64decode(request.headers.get("authorization", "")[6:]).decode()
+    def act() -> dict[str, Any]:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(token).decode() if scheme.lower() == "basic" else ""
+        except (binascii.Error, UnicodeDecodeError):
+            given = ""
         if cloud.switches.revoked or given != f"{cloud.key}:{cloud.secret}":
             raise ApiError(401, "Invalid credentials")
         return {"status": "ok"}
@@ -112,90 +89,77 @@ async def ping(cloud: Cloud, request: Request) -> Response:
     reset = email.utils.formatdate((int(time.time()) // 3600 + 1) * 3600, usegmt=True)
     limits = {"Limit": "500", "Remaining": "499", "Reset": reset}
     headers = {f"X-FeatureRateLimit-{name}": value for name, value in limits.items()}
-    return await _answer(cloud, call, request, act, headers)
+    return await answer(cloud, call, request, act, headers=headers)
 
 
 def deliver(cloud: Cloud, resource_type: str, delivery_type: str, path: str) -> Response:
-    """Answer a delivery URL with the asset's bytes, or 404."""
+    """Answer a delivery URL with the asset's bytes, or 404. Any type is delivered unsigned."""
     first, _, rest = path.partition("/")
     public_id = rest if rest and first[:1] == "v" and first[1:].isdecimal() else path
-    asset: Asset | None = None
-    for name in (public_id, public_id.rpartition(".")[0]):
-        asset = asset or cloud.assets.get((resource_type, delivery_type, name))
+    found = (
+        cloud.store.find((resource_type, delivery_type, name))
+        for name in (public_id, public_id.rpartition(".")[0])
+    )
+    asset = next((a for a in found if a), None)
     if asset is None:
         return Response(status_code=404, headers={"X-Cld-Error": "Resource not found"})
-    kind = CONTENT_TYPES.get(asset.format or "", "application/octet-stream")
-    return Response(asset.data, media_type=kind)
+    return Response(asset.data, media_type=CONTENT_TYPES.get(asset.format or "", UNKNOWN_TYPE))
 
 
-async def _answer(
-    cloud: Cloud, call: Call, request: Request, act: Act, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Do what was asked, unless a fault comes first, and answer as the fault wants."""
-    fault = cloud.faults.meet(call.action, call.public_id)
-    if fault is not None:
-        call.fault = fault.effect
-        await asyncio.sleep(fault.latency_s)
-    if fault is None or fault.effect == "none" or fault.act:
-        try:
-            answer = reply(await act(), headers=headers)
-        except ApiError as error:
-            answer = reply({"error": {"message": error.message}}, error.status)
-    if fault is not None and fault.effect != "none":
-        answer = await _misbehave(fault, request)
-    call.status = answer.status_code
-    return answer
-
-
-async def _misbehave(fault: Fault, request: Request) -> Response:
-    match fault.effect:
-        case "html":
-            return Response(PAGE, 502, media_type="text/html")
-        case "garbage":
-            return Response(b"\x1f\x8b not what you think", media_type="application/json")
-        case "empty":
-            return reply({})
-        case "lie":
-            return reply(fault.body)
-        case "truncated":
-            return Response(b'{"result":', headers={"Content-Length": "400"})
-        case "reset":
-            request.state.reset()
-            return Response(status_code=499)
-        case "hang":
-            await request.state.closed.wait()
-            return Response(status_code=499)
-        case _:
-            return reply({"error": {"message": fault.text()}}, fault.status)
-
-
-def _authorise(cloud: Cloud, params: Mapping[str, str]) -> None:
+def _authorise(cloud: Cloud, form: Form) -> None:
+    """Raise the error of a request that is not signed as it should be."""
+    params = form.params
+    if not form.readable:
+        raise ApiError(400, "Malformed request body")
     if cloud.switches.revoked or params.get("api_key") != cloud.key:
         raise ApiError(401, f"Unknown API key {params.get('api_key', '')}")
-    if not is_valid(params, cloud.secret):
+    if not is_valid(params, cloud.secret, sha256_only=cloud.switches.sha256_only):
         shown = to_sign(params, escape=True)
         given = params.get("signature", "")
         raise ApiError(401, f"Invalid Signature {given}. String to sign - '{shown}'.")
-    timestamp = params.get("timestamp", "0")
-    if not timestamp.isdecimal() or time.time() - int(timestamp) > STALE_S:
-        told = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime(int(timestamp or 0)))
+    timestamp = params.get("timestamp", "")
+    if not (timestamp.isascii() and timestamp.isdecimal() and int(timestamp) <= LATEST_S):
+        raise ApiError(400, "Missing required parameter - timestamp")
+    if time.time() - int(timestamp) > STALE_S:
+        told = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime(int(timestamp)))
         message = f"Stale request - reported time is {told} which is more than 1 hour ago"
         raise ApiError(cloud.switches.stale_status, message)
 
 
-def _target(cloud: Cloud, call: Call) -> tuple[str, str, str] | None:
-    if call.resource_type == "asset" and not cloud.switches.asset_id_road:
-        raise ApiError(404, "Not found")
-    if call.asset_id:
-        return cloud.by_asset_id.get(call.asset_id)
-    if not call.public_id or call.resource_type not in RESOURCE_TYPES:
+def _target(cloud: Cloud, call: Call) -> Asset | None:
+    """Return the asset that a destroy names, or None if there is none; raises what it lacks."""
+    switches = cloud.switches
+    if call.resource_type == "asset":
+        if not switches.asset_id_road:
+            raise ApiError(404, "Not found")
+        if not call.asset_id:
+            raise ApiError(400, "Missing required parameter - asset_id")
+        return cloud.store.by_asset_id.get(call.asset_id)
+    if call.resource_type not in uploads.RESOURCE_TYPES:
+        raise ApiError(400, f"Invalid resource type - {call.resource_type}")
+    if call.public_id:
+        key = (call.resource_type, call.type, call.public_id)
+        return cloud.store.find(key, case_sensitive=switches.case_sensitive)
+    if not (call.asset_id and switches.asset_id_in_destroy):
         raise ApiError(400, "Missing required parameter - public_id")
-    return (call.resource_type, call.type, call.public_id)
+    return cloud.store.by_asset_id.get(call.asset_id)
 
 
-async def _file(given: UploadFile | str | None) -> tuple[bytes, str]:
-    if isinstance(given, str) and given.startswith("data:"):
-        return base64.b64decode(given.partition(",")[2]), "file"
-    if given is None or isinstance(given, str):
-        raise ApiError(400, "Missing required parameter - file")
-    return await given.read(), given.filename or "file"
+def _destroyed(cloud: Cloud, call: Call, asset: Asset | None) -> dict[str, Any]:
+    """Remove the asset and return what the API says then."""
+    if asset is None:
+        call.result = "not found"
+        if cloud.switches.not_found_status != 200:  # noqa: PLR2004  HTTP's own number
+            named = call.public_id or call.asset_id
+            raise ApiError(cloud.switches.not_found_status, f"Resource not found - {named}")
+        return {"result": "not found"}
+    cloud.store.remove(asset)
+    call.result, call.acted = "ok", True
+    folder = {"asset_folder": asset.asset_folder} if cloud.switches.destroy_tells_folder else {}
+    return {"result": "ok", **folder}
+
+
+def _too_many(cloud: Cloud) -> ApiError:
+    after_s = cloud.switches.retry_after_s
+    headers = {"Retry-After": str(after_s)} if after_s else {}
+    return ApiError(cloud.switches.concurrency_status, TOO_MANY, headers)

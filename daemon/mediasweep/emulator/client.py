@@ -1,4 +1,8 @@
-"""Starting an emulator, and steering its clouds. Synchronous: in asyncio, call it from a thread."""
+"""Starting an emulator, and steering its clouds. Synchronous: in asyncio, call it from a thread.
+
+A control request that is refused raises ValueError with the emulator's reason, a wait in vain
+TimeoutError, an emulator that is gone OSError.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,19 @@ import json
 import secrets
 import subprocess
 import sys
-from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-REQUEST_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 630.0  # longer than the longest wait
 STOP_TIMEOUT_S = 5.0
 
 
 class Emulator:
-    """One emulator process, which dies with this one."""
+    """One emulator process.
+
+    It dies with the thread that made it, so make it in a thread that lives as long as it is needed.
+    """
 
     def __init__(self) -> None:
         """Start it and wait until it answers."""
@@ -27,9 +33,16 @@ class Emulator:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        if self._process.stdout is None:
-            raise RuntimeError("the emulator has no output")
-        self.url = str(json.loads(self._process.stdout.readline())["url"])
+        line = self._process.stdout.readline() if self._process.stdout else b""
+        if not line:
+            self.stop()
+            raise RuntimeError(f"the emulator ended with {self._process.returncode}")
+        self.url = str(json.loads(line)["url"])
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start one; as a context manager it is stopped at the end."""
+        return cls()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -42,6 +55,10 @@ class Emulator:
         trace: TracebackType | None,
     ) -> None:
         """Stop the process."""
+        self.stop()
+
+    def stop(self) -> int:
+        """Stop the process, if it still runs, and return its exit code."""
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_S)
@@ -50,6 +67,7 @@ class Emulator:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        return self._process.returncode
 
     def cloud(self, name: str | None = None) -> Cloud:
         """Make a cloud of its own."""
@@ -57,7 +75,7 @@ class Emulator:
 
 
 class Cloud:
-    """One cloud in a running emulator."""
+    """One cloud in a running emulator. May be used by several threads at once."""
 
     def __init__(self, url: str, name: str) -> None:
         """Make the cloud."""
@@ -66,7 +84,7 @@ class Cloud:
         self.secret = secrets.token_urlsafe(20)
         self.api = url
         self._address = urlsplit(url)
-        self.ask("PUT", "", {"key": self.key, "secret": self.secret})
+        self.reset()
 
     @property
     def url(self) -> str:
@@ -83,37 +101,59 @@ class Cloud:
         }
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
-        """Send a request to the cloud's controls and return the answer; raises on an error."""
-        host, port = self._address.hostname or "", self._address.port
-        text = None if body is None else json.dumps(body)
-        with closing(
-            http.client.HTTPConnection(host, port, timeout=REQUEST_TIMEOUT_S)
-        ) as connection:
+        """Send a request to the cloud's controls and return the answer."""
+        # a connection each: none is left open for a test to trip over or shared by threads
+        connection = http.client.HTTPConnection(
+            self._address.hostname or "", self._address.port, timeout=REQUEST_TIMEOUT_S
+        )
+        try:
+            text = None if body is None else json.dumps(body)
             connection.request(method, f"/_emulator/clouds/{self.name}{path}", text)
             answer = connection.getresponse()
             told = json.loads(answer.read())
+        finally:
+            connection.close()
         if answer.status == http.HTTPStatus.REQUEST_TIMEOUT:
             raise TimeoutError(f"the emulator waited in vain: {told}")
         if answer.status != http.HTTPStatus.OK:
             raise ValueError(str(told))
         return told
 
+    def reset(self) -> None:
+        """Make the cloud anew: empty, without faults, all switches as they were at first."""
+        self.ask("PUT", "", {"key": self.key, "secret": self.secret})
+
+    def forget(self) -> None:
+        """Let the emulator forget the cloud."""
+        self.ask("DELETE", "")
+
     def state(self) -> dict[str, Any]:
-        """Return counters: assets, calls by action, by_status, deleted, destroying_most …"""
+        """Return counters.
+
+        assets, seq (of the newest call), calls and answered by action, by_status ("destroy 200"),
+        deleted, deleted_twice (public ids), destroying (now) and destroying_most, switches.
+        """
         told: dict[str, Any] = self.ask("GET", "")
         return told
 
     def switch(self, **switches: object) -> None:
-        """Turn switches."""
+        """Turn switches (`cloud.Switches`), or change `key` or `secret`, which the handle keeps."""
         self.ask("PATCH", "", switches)
 
     def faults(self, *faults: dict[str, Any]) -> None:
-        """Install these faults and no others; none: all is well."""
+        """Install these faults (`faults.Fault`) and no others; none: all is well."""
         self.ask("PUT", "/faults", list(faults))
 
-    def calls(self, action: str = "destroy", after: int = 0) -> list[dict[str, Any]]:
-        """Return the calls of one action, oldest first."""
-        told: list[dict[str, Any]] = self.ask("GET", f"/calls?action={action}&after={after}")
+    def add_faults(self, *faults: dict[str, Any]) -> None:
+        """Install these faults after those there are."""
+        self.ask("POST", "/faults", list(faults))
+
+    def calls(
+        self, action: str = "destroy", after: int = 0, limit: int = 200_000
+    ) -> list[dict[str, Any]]:
+        """Return calls (`calls.Call`) of one action, or of all if it is empty, oldest first."""
+        query = f"?action={action}&after={after}&limit={limit}"
+        told: list[dict[str, Any]] = self.ask("GET", f"/calls{query}")
         return told
 
     def assets(self) -> set[tuple[str, str, str]]:
@@ -121,7 +161,7 @@ class Cloud:
         return {(rt, dt, public_id) for rt, dt, public_id in self.ask("GET", "/assets")}
 
     def fill(self, prefix: str, count: int, resource_type: str = "image") -> None:
-        """Make many small assets, `prefix` and a number each."""
+        """Make many tiny assets, `prefix` and a number from 0 each."""
         given = {"prefix": prefix, "count": count, "resource_type": resource_type}
         self.ask("POST", "/assets", given)
 
@@ -132,3 +172,7 @@ class Cloud:
     def wait_calls(self, calls: int, action: str = "destroy", timeout_s: float = 30.0) -> None:
         """Return when so many calls have come in; raises TimeoutError."""
         self.ask("GET", f"/wait?calls={calls}&action={action}&timeout={timeout_s}")
+
+    def wait_answered(self, calls: int, action: str = "destroy", timeout_s: float = 30.0) -> None:
+        """Return when so many calls are over, with or without an answer; raises TimeoutError."""
+        self.ask("GET", f"/wait?answered={calls}&action={action}&timeout={timeout_s}")

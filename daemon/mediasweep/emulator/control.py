@@ -1,109 +1,158 @@
-"""The emulator's own controls, under /_emulator: clouds, switches, faults, calls, waiting.
+"""The emulator's own controls, in JSON, under /_emulator/clouds/{cloud}. Open: for loopback only.
 
-For the demo, tests and measurements; a request that makes no sense is answered 400 with the reason.
+    PUT     {"key", "secret"}: make the cloud, or make it anew, empty        DELETE  forget it
+    GET     counters, peak, switches
+    PATCH   {switch: value …}, also "key" and "secret"
+    /faults  PUT [fault …]: these and no others; POST [fault …]: after those there are
+    /calls   GET ?after=SEQ&action=&limit=: the log, oldest first
+    /assets  GET [[resource type, type, public id] …]; POST {"prefix", "count", "resource_type"}
+    /wait    GET ?assets=N (at most so many are left), ?calls=N (have come in) or ?answered=N (are
+             over), &action=destroy&timeout=SECONDS; 200 as soon as it holds, 408 if it does not
+
+A request that makes no sense raises ValueError here, and is answered 400 with the reason.
 """
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict, fields
-from typing import Any
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mediasweep.emulator.assets import Cloud, Switches
+from mediasweep.emulator import uploads
+from mediasweep.emulator.calls import CALLS_KEPT
+from mediasweep.emulator.cloud import Cloud
 from mediasweep.emulator.faults import read_fault
 
-POLL_S = 0.01
+T = TypeVar("T")
+# lower case, because the SDK lowers what stands in CLOUDINARY_URL
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,127}")
+WAIT_LONGEST_S = 600.0
+FILL_MOST = 1_000_000
+FAULTS_MOST = 1_000
 
 
 async def make(clouds: dict[str, Cloud], request: Request) -> Response:
-    """PUT: make a cloud, or make it anew."""
-    given = await request.json()
-    name = request.path_params["cloud"]
-    clouds[name] = Cloud(name, given["key"], given["secret"])
+    """Make a cloud, or make it anew."""
+    given, name = await _object(request), request.path_params["cloud"]
+    if not NAME.fullmatch(name):
+        raise ValueError(f"a cloud name is {NAME.pattern}, not {name}")
+    clouds[name] = Cloud(name, _field(given, "key", str), _field(given, "secret", str))
     return JSONResponse({"name": name})
 
 
+async def forget(clouds: dict[str, Cloud], request: Request) -> Response:
+    """Forget a cloud; calls that hang in it go on hanging."""
+    gone = clouds.pop(request.path_params["cloud"], None)
+    return JSONResponse({"forgotten": gone is not None})
+
+
 async def state(cloud: Cloud, _: Request) -> Response:
-    """GET: counters, and what is there."""
-    by_status: dict[str, int] = {}
-    for call in cloud.calls:
-        label = f"{call.action} {call.status}"
-        by_status[label] = by_status.get(label, 0) + 1
+    """Tell the counters, and what is there."""
+    log, deleted = cloud.calls, cloud.store.deleted
     return JSONResponse(
         {
-            "assets": len(cloud.assets),
-            "calls": dict(cloud.counts),
-            "by_status": by_status,
-            "deleted": sum(cloud.deleted.values()),
-            "deleted_twice": sorted(k for k, n in cloud.deleted.items() if n > 1),
-            "destroying_most": cloud.destroying_most,
+            "assets": len(cloud.store),
+            "seq": log.seq,
+            "calls": dict(log.received),
+            "answered": dict(log.answered),
+            "by_status": dict(log.by_status),
+            "deleted": deleted.total(),
+            "deleted_twice": sorted(k for k, n in deleted.items() if n > 1),
+            "destroying": cloud.destroys.inside,
+            "destroying_most": cloud.destroys.most,
             "switches": asdict(cloud.switches),
         }
     )
 
 
 async def switch(cloud: Cloud, request: Request) -> Response:
-    """PATCH: turn switches, or change the secret."""
-    known = {f.name for f in fields(Switches)}
-    for name, value in (await request.json()).items():
-        if name == "secret":
-            cloud.secret = value
-        elif name in known:
-            setattr(cloud.switches, name, value)
-        else:
-            return JSONResponse({"error": f"no switch {name}"}, 400)
+    """Turn switches, or change the key or the secret."""
+    given, known = await _object(request), asdict(cloud.switches)
+    for name, value in given.items():
+        wanted = str if name in {"key", "secret"} else type(known.get(name))
+        if type(value) is not wanted:
+            raise ValueError(f"no switch {name}, or it cannot be {value!r}")
+    for name, value in given.items():
+        setattr(cloud.switches if name in known else cloud, name, value)
     return JSONResponse(asdict(cloud.switches))
 
 
 async def faults(cloud: Cloud, request: Request) -> Response:
-    """PUT: these faults and no others."""
-    try:
-        cloud.faults.rules = [read_fault(given) for given in await request.json()]
-    except ValueError as error:
-        return JSONResponse({"error": str(error)}, 400)
-    return JSONResponse({"faults": len(cloud.faults.rules)})
+    """Install faults: in place of those there are (PUT), or after them (POST)."""
+    given = await request.json()
+    if not isinstance(given, list):
+        raise ValueError("faults are a list")  # noqa: TRY004  all that is wrong is a ValueError
+    kept = cloud.faults.rules if request.method == "POST" else []
+    rules = kept + [read_fault(fault) for fault in given]
+    if len(rules) > FAULTS_MOST:
+        raise ValueError(f"at most {FAULTS_MOST} faults")
+    cloud.faults.rules = rules
+    return JSONResponse({"faults": len(rules)})
 
 
 async def calls(cloud: Cloud, request: Request) -> Response:
-    """GET: the calls after a sequence number, of one action or all."""
-    after = int(request.query_params.get("after", "0"))
-    action = request.query_params.get("action")
-    found = [asdict(c) for c in cloud.calls if c.seq > after and action in {None, c.action}]
-    return JSONResponse(found)
+    """Tell the calls after a sequence number, of one action or all."""
+    after, limit = _query(request, "after", int, 0), _query(request, "limit", int, CALLS_KEPT)
+    action = request.query_params.get("action") or None
+    return JSONResponse([asdict(c) for c in cloud.calls.after(after, action, max(0, limit))])
 
 
 async def assets(cloud: Cloud, _: Request) -> Response:
-    """GET: what is there."""
-    return JSONResponse([list(key) for key in cloud.assets])
+    """Tell what is there."""
+    return JSONResponse([list(key) for key in cloud.store.assets])
 
 
 async def fill(cloud: Cloud, request: Request) -> Response:
-    """POST: many small assets at once, `prefix` and a number each."""
-    given: dict[str, Any] = await request.json()
-    for n in range(given["count"]):
-        name = f"{given['prefix']}{n}"
-        kind = given.get("resource_type", "image")
-        cloud.put(cloud.new_asset(name, kind, "upload", b"small", "small.png"))
-    return JSONResponse({"assets": len(cloud.assets)})
+    """Make many tiny assets at once, `prefix` and a number each."""
+    given = {"resource_type": "image", **await _object(request)}
+    count = _field(given, "count", int)
+    if not 0 <= count <= FILL_MOST:
+        raise ValueError(f"count is at most {FILL_MOST}")
+    prefix, kind = _field(given, "prefix", str), _field(given, "resource_type", str)
+    uploads.fill(cloud, prefix, count, kind)
+    cloud.changed()
+    return JSONResponse({"assets": len(cloud.store)})
 
 
 async def wait(cloud: Cloud, request: Request) -> Response:
-    """GET: wait until so many assets are left, or so many calls of an action were answered."""
-    query = request.query_params
-    timeout_s = float(query.get("timeout", "30"))
+    """Wait until so many assets are left, or so many calls have come in or are over."""
+    action = request.query_params.get("action", "destroy")
+    timeout_s = min(_query(request, "timeout", float, 30.0), WAIT_LONGEST_S)
+    at_most, at_least = _query(request, "assets", int, -1), _query(request, "calls", int, -1)
+    over = _query(request, "answered", int, -1)
+    if max(at_most, at_least, over) < 0:
+        raise ValueError("wait for assets, calls or answered")
 
     def holds() -> bool:
-        if "assets" in query:
-            return len(cloud.assets) <= int(query["assets"])
-        return cloud.counts[query.get("action", "destroy")] >= int(query["calls"])
+        return (
+            (at_most < 0 or len(cloud.store) <= at_most)
+            and cloud.calls.received[action] >= at_least
+            and cloud.calls.answered[action] >= over
+        )
 
-    for _ in range(int(timeout_s / POLL_S)):
-        if holds():
-            break
-        await asyncio.sleep(POLL_S)
-    held = holds()
-    counted = {"assets": len(cloud.assets), "calls": dict(cloud.counts)}
+    held = await cloud.wait(holds, timeout_s)
+    counted = {"assets": len(cloud.store), "calls": dict(cloud.calls.received)}
     return JSONResponse(counted, 200 if held else 408)
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    given = await request.json()
+    if not isinstance(given, dict):
+        raise ValueError("an object is wanted")  # noqa: TRY004  all that is wrong is a ValueError
+    return given
+
+
+def _field(given: dict[str, Any], name: str, wanted: type[T]) -> T:
+    value = given.get(name)
+    if not isinstance(value, wanted):
+        raise ValueError(f"{name} has to be {wanted.__name__}")  # noqa: TRY004  see above
+    return value
+
+
+def _query(request: Request, name: str, read: Callable[[str], T], default: T) -> T:
+    given = request.query_params.get(name)
+    return default if given is None else read(given)

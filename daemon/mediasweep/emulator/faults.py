@@ -1,4 +1,4 @@
-"""Faults on demand: which calls go wrong, and how."""
+"""Faults on demand: which calls go wrong, and how. Decides only; `answers.py` carries it out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any, get_args, get_type_hints
 
 EFFECTS = ("status", "html", "garbage", "empty", "lie", "truncated", "reset", "hang", "none")
+ACTIONS = ("destroy", "upload", "ping", "*")
+COUNTED = ("matched", "since", "chance")  # kept by the fault itself, not given
 MESSAGES = {
     400: "Missing required parameter - public_id",
     401: "Invalid api_key",
@@ -18,25 +20,33 @@ MESSAGES = {
     423: "Resource is being processed",
     429: "Too many requests",
     500: "General Error",
+    502: "Bad Gateway",
     503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
+LONGEST_S = 3600.0
 
 
 @dataclass(slots=True)
 class Fault:
-    """One rule. `act`: do what was asked first, then misbehave. `times` and `seconds` bound it.
+    """One rule: a call of that action on a public id that fits the glob goes wrong.
 
-    effect: status (JSON error), html (a gateway's page), garbage (200, no JSON), empty (200, `{}`),
-    lie (200, `body`, nothing done), truncated (less than announced), reset (RST), hang (no answer),
-    none (only `latency_s`).
+    effect: status (a JSON error), html (a gateway's page, 502 unless `status` says otherwise),
+    garbage (200, no JSON), empty (200, `{}`), lie (200, `body`), truncated (200, less than
+    announced, then the end), reset (RST instead of an answer), hang (no answer until the client
+    goes), none (only late). `act`: what was asked is done first; otherwise it is not done.
+    `latency_s` comes before anything else. Bounds: the first `skip` matches pass, `times` matches
+    after them, `seconds` since it was installed, `probability` by a generator of its own from
+    `seed`. `until` stands in the message of a 420: `YYYY-MM-DD HH:MM:SS`, in UTC.
     """
 
     effect: str = "status"
     action: str = "destroy"
     public_id: str = "*"
-    status: int = 500
+    status: int | None = None
     message: str = ""
-    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = field(default_factory=lambda: {"status": "ok"})
     until: str = "2024-10-04 14:00:00"
     act: bool = False
     latency_s: float = 0.0
@@ -44,12 +54,17 @@ class Fault:
     seconds: float | None = None
     skip: int = 0
     probability: float = 1.0
+    seed: int = 0
     matched: int = 0
     since: float = field(default_factory=time.monotonic)
+    chance: random.Random = field(default_factory=random.Random)
 
-    def text(self) -> str:
+    def __post_init__(self) -> None:
+        self.chance.seed(self.seed)
+
+    def text(self, status: int) -> str:
         """Return the error message."""
-        message = self.message or MESSAGES.get(self.status, "Error")
+        message = self.message or MESSAGES.get(status, "Error")
         return message.replace("{until}", self.until)
 
     def hits(self, action: str, public_id: str) -> bool:
@@ -60,27 +75,44 @@ class Fault:
             return False
         if self.times is not None and self.matched - self.skip >= self.times:
             return False
-        if self.probability < 1 and random.random() >= self.probability:
+        if self.probability < 1 and self.chance.random() >= self.probability:
             return False
         self.matched += 1
         return self.matched > self.skip
 
 
-def read_fault(given: dict[str, Any]) -> Fault:
-    """Make a fault of what the control API was given; raises ValueError for what is no fault."""
-    known = get_type_hints(Fault)
+def read_fault(given: object) -> Fault:
+    """Make a fault of what the control API was given; raises ValueError for what is no fault.
+
+    `latency_s` without an effect or a status is a call that is late and otherwise goes well.
+    """
+    if not isinstance(given, dict):
+        raise ValueError("a fault is an object")  # noqa: TRY004  all that is wrong is a ValueError
+    known = {k: v for k, v in get_type_hints(Fault).items() if k not in COUNTED}
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(f"no such thing in a fault: {', '.join(unknown)}")
-    if given.get("effect", "status") not in EFFECTS:
-        raise ValueError(f"effect must be one of {', '.join(EFFECTS)}")
     for name, value in given.items():
-        kinds = get_args(known[name]) or (known[name],)
-        if float in kinds and isinstance(value, int):
-            continue
-        if Any not in kinds and not isinstance(value, tuple(k for k in kinds if k is not Any)):
+        if not _fits(value, known[name]):
             raise ValueError(f"{name} cannot be {value!r}")
-    return Fault(**given)
+    late = "latency_s" in given and "status" not in given
+    fault = Fault(**{"effect": "none" if late else "status", **given})
+    if fault.effect not in EFFECTS or fault.action not in ACTIONS:
+        raise ValueError(f"effect is one of {EFFECTS}, action one of {ACTIONS}")
+    if not 0 <= fault.latency_s <= LONGEST_S:
+        raise ValueError(f"latency_s is at most {LONGEST_S:.0f}")
+    return fault
+
+
+def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401  a type hint has no type
+    if hint is Any:
+        return True
+    if hint == dict[str, str]:
+        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+    kinds = get_args(hint) or (hint,)
+    if isinstance(value, bool):  # which is an int to Python, but not to a reader
+        return bool in kinds
+    return isinstance(value, kinds) or (isinstance(value, int) and float in kinds)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,7 @@
-"""Signatures of the Upload API (Cloudinary documentation, "Authentication signatures")."""
+"""Signatures of the Upload API (Cloudinary documentation, "Authentication signatures").
+
+Pure; a signature that is missing or of an unknown length is not valid, and never an error.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Mapping
 
 UNSIGNED = frozenset({"file", "cloud_name", "resource_type", "api_key", "signature"})
 ALGORITHMS = {40: hashlib.sha1, 64: hashlib.sha256}
+SHA256_LENGTH = 64
 
 
 def to_sign(params: Mapping[str, str], *, escape: bool) -> str:
@@ -16,11 +20,14 @@ def to_sign(params: Mapping[str, str], *, escape: bool) -> str:
     return "&".join(sorted(pair.replace("&", "%26") if escape else pair for pair in pairs))
 
 
-def is_valid(params: Mapping[str, str], secret: str) -> bool:
-    """Tell whether the signature fits, by either algorithm (told by its length) and version."""
+def is_valid(params: Mapping[str, str], secret: str, *, sha256_only: bool = False) -> bool:
+    """Tell whether the signature fits, by either algorithm (told by its length) and version.
+
+    `sha256_only`: the account was restricted to SHA-256.
+    """
     given = params.get("signature", "")
     algorithm = ALGORITHMS.get(len(given))
-    if algorithm is None:
+    if algorithm is None or not given.isascii() or (sha256_only and len(given) != SHA256_LENGTH):
         return False
     return any(
         hmac.compare_digest(

@@ -239,6 +239,8 @@ class Sweep:
         if lost:
             self.emit(ClaimLost(ticket.job, answer))
             return
+        if answer.outcome.move in {Move.REFUSED, Move.UNKNOWN}:
+            self.wake.heard.set()  # it falls due before the sleeper knew it would
         self.tally.completed += answer.outcome.move is Move.COMPLETED
         self.tally.failed += answer.outcome.move is Move.FAILED
         since_claim = timedelta(seconds=self.clock_s() - ticket.claimed_s)

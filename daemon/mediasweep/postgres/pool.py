@@ -109,6 +109,10 @@ async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
         pooled = await is_pooled(first)
     finally:
         await first.close(timeout=CONNECT_TIMEOUT_S)
+    # a pooler takes no settings at the start of a connection; the claim checks its isolation anyway
+    server_settings = {"application_name": "mediasweep"}
+    if not pooled:
+        server_settings["default_transaction_isolation"] = "read committed"
     options: dict[str, Any] = {"statement_cache_size": 0} if pooled else {}
     return await asyncpg.create_pool(
         dsn,
@@ -117,7 +121,7 @@ async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=patience.total_seconds(),
         max_inactive_connection_lifetime=0,
-        server_settings={"application_name": "mediasweep"},
+        server_settings=server_settings,
         init=_init,
         reset=_no_reset,
         **options,

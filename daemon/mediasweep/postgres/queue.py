@@ -170,10 +170,29 @@ def _result(result: Result) -> tuple[object, ...]:
         job.claim_no,
         answer.outcome.move,
         answer.outcome,
-        answer.detail,
-        None if answer.response is None else json.dumps(answer.response, default=str),
+        _storable(answer.detail),
+        None if answer.response is None else _storable_json(answer.response),
         answer.request_id,
         answer.resource_type,
         answer.delivery_type,
         result.due_in,
+    )
+
+
+def _storable(text: str | None) -> str | None:
+    """Return a text as PostgreSQL can hold it: without NUL and without halves of characters."""
+    if text is None:
+        return None
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _storable_json(response: Mapping[str, Any]) -> str:
+    """Return an answer as jsonb can hold it; what it cannot hold is kept as its representation."""
+    try:
+        text = json.dumps(response, default=str, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return json.dumps({"unreadable": repr(response)[:2000].encode("ascii", "replace").decode()})
+    return (
+        text if "\\u0000" not in text else json.dumps({"unreadable": text.replace("\\u0000", "")})
     )

@@ -1,0 +1,131 @@
+"""An upload request made into an asset: under which id, of which type, with what else.
+
+Facts: Cloudinary documentation, "Upload API reference". What cannot be stored raises
+ValueError with the message that the API answers. The image itself is not judged: any bytes may be
+an image.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mediasweep.emulator import media, naming
+from mediasweep.emulator.assets import Asset
+from mediasweep.emulator.cloud import Cloud
+
+RESOURCE_TYPES = frozenset({"image", "video", "raw"})
+DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
+YES = frozenset({"1", "true"})
+UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What was sent to be stored."""
+
+    data: bytes
+    filename: str
+
+    @property
+    def stem(self) -> str:
+        """Return its name without the extension."""
+        return self.filename.rpartition(".")[0] or self.filename
+
+    @property
+    def extension(self) -> str:
+        """Return its extension in lower case, or nothing."""
+        return self.filename.rpartition(".")[2].lower() if "." in self.filename else ""
+
+
+def sent(file: File | str | None) -> File:
+    """Return the file that was sent; raises ValueError if there is none, or nothing in it."""
+    if file is None:
+        raise ValueError("Missing required parameter - file")
+    read = from_data_uri(file) if isinstance(file, str) else file
+    if not read.data:
+        raise ValueError("Empty file")
+    return read
+
+
+def from_data_uri(text: str) -> File:
+    """Return the file in a `data:` URI; raises ValueError for any other text."""
+    head, comma, body = text.partition(",")
+    if not (text.startswith("data:") and comma and head.endswith(";base64")):
+        raise ValueError("Unsupported source URL: the emulator takes bytes and base64 data URIs")
+    try:
+        return File(base64.b64decode(body, validate=True), "file")
+    except binascii.Error as error:
+        raise ValueError("Invalid data URI") from error
+
+
+def store(
+    cloud: Cloud, params: Mapping[str, str], resource_type: str, file: File
+) -> tuple[Asset, bool]:
+    """Store an upload; returns the asset and whether it is new rather than already there."""
+    asset = _asset(cloud, params, resource_type, file)
+    old = cloud.store.find(asset.key)
+    if old is not None and not _yes(params, "overwrite", default=True):
+        return old, False
+    cloud.store.put(asset)
+    return asset, True
+
+
+def fill(cloud: Cloud, prefix: str, count: int, resource_type: str) -> None:
+    """Store `count` tiny assets under the prefix and a number."""
+    for n in range(count):
+        params = {"public_id": f"{prefix}{n}"}
+        store(cloud, params, resource_type, File(b"small", "small.png"))
+
+
+def _asset(cloud: Cloud, params: Mapping[str, str], resource_type: str, file: File) -> Asset:
+    seen = media.look(file.data)
+    form = seen.format or file.extension or None
+    if resource_type == "auto":
+        resource_type = media.kind(form)
+    delivery_type = params.get("type", "upload")
+    if resource_type not in RESOURCE_TYPES or delivery_type not in DELIVERY_TYPES:
+        raise ValueError(f"Invalid resource type or type - {resource_type}/{delivery_type}")
+    public_id = _public_id(params, resource_type, file)
+    old = cloud.store.find((resource_type, delivery_type, public_id))
+    keeps = cloud.switches.overwrite_keeps_asset_id
+    folder, _, name = public_id.rpartition("/")
+    pairs = (pair.partition("=") for pair in UNESCAPED_BAR.split(params.get("context", "")))
+    return Asset(
+        asset_id=old.asset_id if old and keeps else secrets.token_hex(16),
+        public_id=public_id,
+        resource_type=resource_type,
+        delivery_type=delivery_type,
+        version=int(time.time()),
+        data=file.data,
+        format=form,
+        width=seen.width,
+        height=seen.height,
+        original_filename=file.stem,
+        asset_folder=params.get("asset_folder") or params.get("folder") or folder,
+        display_name=params.get("display_name") or name,
+        tags=tuple(tag.strip() for tag in params.get("tags", "").split(",") if tag.strip()),
+        context={k: v for k, equals, v in pairs if equals},
+    )
+
+
+def _public_id(params: Mapping[str, str], resource_type: str, file: File) -> str:
+    name = params.get("public_id", "")
+    if not name:
+        name = secrets.token_hex(10)
+        if _yes(params, "use_filename", default=False):
+            unique = _yes(params, "unique_filename", default=True)
+            name = naming.from_filename(file.stem) + (f"_{secrets.token_hex(3)}" if unique else "")
+        if resource_type == "raw" and file.extension:
+            name += f".{file.extension}"
+    folder = params.get("folder", "").strip("/")
+    return naming.normalised(f"{folder}/{name}" if folder else name)
+
+
+def _yes(params: Mapping[str, str], name: str, *, default: bool) -> bool:
+    return params[name] in YES if params.get(name) else default
