@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +31,8 @@ from mediasweep.rules.outcome import Answer, Outcome, read_error, read_result
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
+
+OK = 200
 
 # What each exception of the SDK means as a status. The SDK raises its base class, without a status,
 # for everything that happened below HTTP, and for answers it could not parse.
@@ -80,11 +83,23 @@ class Account:
         self.credentials = credentials
         self.asset_id_proven = False
         self._timeout_s = timeout.total_seconds()
+        self._seen = threading.local()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cloudinary")
-        connector = partial(get_http_connector, cloudinary.config())
-        options = {**cloudinary.CERT_KWARGS, "maxsize": threads, "retries": False}
-        cloudinary.uploader._http = connector(options)  # noqa: SLF001  the SDK has no public way
-        cloudinary.api_client.call_api._http = connector(options)  # noqa: SLF001  as above
+        cloudinary.uploader._http = self._connector(threads)  # noqa: SLF001  there is no public way
+        cloudinary.api_client.call_api._http = self._connector(threads)  # noqa: SLF001  as above
+
+    def _connector(self, size: int) -> Any:  # noqa: ANN401  the SDK's own
+        options = {**cloudinary.CERT_KWARGS, "maxsize": size, "retries": False}
+        connector = get_http_connector(cloudinary.config(), options)
+        send = connector.request
+
+        def request(*args: object, **more: object) -> Any:  # noqa: ANN401  a response of urllib3
+            response = send(*args, **more)
+            self._seen.status = response.status  # which the SDK does not tell with a good body
+            return response
+
+        connector.request = request
+        return connector
 
     async def destroy(self, asset: Asset, may_send: Callable[[], bool]) -> Answer:
         """Delete one asset; `may_send` is asked immediately before each call that this takes.
@@ -136,30 +151,35 @@ class Account:
         )
 
     async def _run(self, call: Callable[[], Any], read: Callable[[Any], Answer]) -> Answer:
+        def noticed() -> tuple[Any, int]:
+            self._seen.status = OK
+            return call(), self._seen.status
+
         try:
             # urllib3's timeout runs between bytes: a server that drips would never reach it
             async with asyncio.timeout(2 * self._timeout_s):
-                body = await asyncio.get_running_loop().run_in_executor(self._pool, call)
+                body, status = await asyncio.get_running_loop().run_in_executor(self._pool, noticed)
         except TimeoutError:
             return Answer(Outcome.UNCLEAR, "no whole answer in time")
         except _NotSentError:
             return Answer(Outcome.UNSENT, "not sent: the lease had too little time left")
         except Exception as error:  # noqa: BLE001  the SDK raises bare Exception and TypeError too
             return read_exception(error)
-        return _read(body, read)
+        return _read(body, status, read)
 
     def _timeout(self) -> urllib3.Timeout:
         return urllib3.Timeout(connect=self._timeout_s / 2, read=self._timeout_s)
 
 
-def _read(body: object, read: Callable[[Any], Answer]) -> Answer:
-    if not isinstance(body, dict):
-        return read(body)
-    told = body.get("error")
+def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:
+    told = body.get("error") if isinstance(body, dict) else None
+    request_id = body.get("request_id") if isinstance(body, dict) else None
     if isinstance(told, dict):
         status = int(told.get("http_code") or 0)
         return read_error(status, str(told.get("message")), request_id=told.get("request_id"))
-    return replace(read(body), request_id=body.get("request_id"))
+    if status != OK:
+        return Answer(Outcome.UNCLEAR, f"HTTP {status} without an error", None, request_id, status)
+    return replace(read(body), request_id=request_id)
 
 
 class _NotSentError(Exception):
@@ -173,15 +193,15 @@ def _road_unknown(answer: Answer) -> bool:
 
 def read_exception(error: Exception) -> Answer:
     """Read what the SDK raised. What never reached Cloudinary is told apart from what may have."""
-    status = STATUS_OF_EXCEPTION.get(type(error))
-    if status is not None:
-        return read_error(status, str(error))
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _NOTHING_SENT):
             return Answer(Outcome.UNREACHABLE, _brief(cause))
         inner = cause.args[0] if isinstance(cause, HTTPError) and cause.args else None
         cause = cause.__cause__ or cause.__context__ or _exception(inner)
+    status = STATUS_OF_EXCEPTION.get(type(error))
+    if status is not None:
+        return read_error(status, str(error))
     return Answer(Outcome.UNCLEAR, _brief(error))
 
 

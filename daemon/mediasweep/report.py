@@ -27,6 +27,14 @@ WOKEN_BY = ("start", "notify", "tick", "arming", "backlog")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
+CODES = ("none", "200", "400", "401", "403", "404", "409", "420", "423", "429", "500", "other")
+
+
+def _code(status: int | None) -> str:
+    code = str(status or "none")
+    return code if code in CODES else "other"
+
+
 class Metrics:
     """Every metric of the daemon, in one registry of its own."""
 
@@ -105,6 +113,8 @@ class Metrics:
             self.deletions.labels(outcome)
         for gate in GATES:
             self.gate_closed.labels(gate).set(0)
+        for code in CODES:
+            self.requests.labels("upload", code)
         for status in Status:
             self.queue_rows.labels(status).set(0)
         for woken_by in WOKEN_BY:
@@ -143,7 +153,7 @@ class Report:
             case events.Answered(answer=answer):
                 metrics.deletions.labels(answer.outcome).inc()
                 if answer.outcome is not Outcome.UNSENT:
-                    metrics.requests.labels("upload", str(answer.status or "none")).inc()
+                    metrics.requests.labels("upload", _code(answer.status)).inc()
             case events.Recorded(answer=answer) if answer.outcome in {
                 Outcome.DELETED,
                 Outcome.ABSENT,
@@ -225,7 +235,7 @@ def configure_logging(*, form: str, level: str) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), repr_native_str=True)
     )
     structlog.configure(
         processors=[

@@ -29,7 +29,7 @@ SECRETS = ("DATABASE_URL", "MEDIASWEEP_LISTEN_URL", "CLOUDINARY_URL", "CLOUDINAR
 SUPABASE = ("NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
 CONCURRENCY_CAP = 20
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=30 * 86400)]
 
 
 class SettingsError(Exception):
@@ -224,7 +224,7 @@ def _from_file(name: str, env: dict[str, str]) -> str | None:
         return None
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name}_FILE cannot be read: {error}") from None
 
 
@@ -250,7 +250,10 @@ def _credentials(cloud: str, key: str, secret: str, prefix: str | None) -> dict[
 
 
 def _read_cloudinary_url(url: str) -> dict[str, str | None]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its message would show the secret
+        raise SettingsError("CLOUDINARY_URL must be cloudinary://key:secret@cloud") from None
     login, _, cloud = parts.netloc.rpartition("@")
     key, _, secret = login.partition(":")
     if parts.scheme != "cloudinary" or not (key and secret and cloud):

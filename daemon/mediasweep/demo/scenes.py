@@ -43,6 +43,6 @@ SCENES = (
     ),
     Scene("soft", "a row soft-deleted", gone=("demo/soft",)),
     Scene("undeleted", "a row soft-deleted and brought back", kept=("demo/undeleted",)),
-    Scene("changed", "a row's public id changed", gone=("demo/before",)),
+    Scene("changed", "a row's file replaced by another", gone=("demo/before",)),
     Scene("shared", "a row deleted whose file an article uses", kept=("demo/shared",)),
 )

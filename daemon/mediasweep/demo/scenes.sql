@@ -41,7 +41,9 @@ UPDATE media_assets SET deleted_at = now() WHERE cloudinary_public_id = 'demo/un
 UPDATE media_assets SET deleted_at = NULL WHERE cloudinary_public_id = 'demo/undeleted';
 
 -- name: changed
-UPDATE media_assets SET cloudinary_public_id = 'demo/after' WHERE cloudinary_public_id = 'demo/before';
+-- Another file, so another asset id: with the same one it would be a rename, and its asset would stay.
+UPDATE media_assets SET cloudinary_public_id = 'demo/after', cloudinary_asset_id = NULL
+ WHERE cloudinary_public_id = 'demo/before';
 
 -- name: shared
 INSERT INTO articles VALUES (1, 'A title', 'demo/shared');

@@ -105,7 +105,10 @@ def read_until(message: str) -> datetime | None:
     found = _TRY_AGAIN.search(message)
     if not found:
         return None
-    return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    try:
+        return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:  # digits that are no time
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Backoff:
         """Return the wait before the next claim; `attempt` counts from 1, `jitter` is in [0, 1)."""
         if answer.outcome.move is not Move.UNKNOWN:
             return self.base * jitter if answer.outcome is Outcome.LOCKED else timedelta(0)
-        exponent = min(attempt - 1, 16)
-        longest = min(self.cap, self.base * float(4**exponent))
+        factor = 4 ** min(attempt - 1, 16)
+        longest = self.cap if self.base > self.cap / factor else self.base * factor
         wait = longest * jitter
         return max(wait, self.settle) if attempt >= max_attempts else wait

@@ -1,0 +1,138 @@
+"""Waiting: what ends it, and how long it may last."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from mediasweep.loops.pulse import (
+    ENQUEUER_FIRST_S,
+    HELD_FIRST_S,
+    HELD_LAST_S,
+    UNPROVEN_S,
+    Patience,
+    longest_wait,
+    pulse,
+)
+
+INTERVAL = timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
+LONG_S = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("armed", "next_in", "held", "expected"),
+    [
+        # only a daemon that is sure to be woken waits for the interval
+        ("armed", None, False, 300.0),
+        ("sibling", None, False, UNPROVEN_S),
+        ("down", None, False, UNPROVEN_S),
+        ("of a later version", None, False, UNPROVEN_S),
+        ("enqueuer", None, False, ENQUEUER_FIRST_S),
+        # a row that falls due ends the wait
+        ("armed", SECOND, False, 1.0),
+        ("down", SECOND, False, 1.0),
+        ("armed", timedelta(hours=1), False, 300.0),
+        ("down", timedelta(hours=1), False, UNPROVEN_S),
+        ("armed", timedelta(0), False, 0.0),
+        ("armed", -SECOND, False, 0.0),
+        # so does a row that is held
+        ("armed", None, True, HELD_FIRST_S),
+        ("down", SECOND, True, HELD_FIRST_S),
+        ("enqueuer", SECOND, True, min(HELD_FIRST_S, ENQUEUER_FIRST_S)),
+        ("armed", timedelta(0), True, 0.0),
+    ],
+)
+def test_the_shortest_reason_sets_the_wait(
+    *, armed: str, next_in: timedelta | None, held: bool, expected: float
+) -> None:
+    """The wait is the shortest of the waits that the situation asks for."""
+    assert expected == longest_wait(armed, INTERVAL, next_in, Patience(), held=held)
+
+
+def test_a_short_interval_is_kept() -> None:
+    """An interval below two seconds is kept where notifications arrive."""
+    wait_s = longest_wait("armed", SECOND / 2, None, Patience(), held=False)
+    assert wait_s == 0.5
+
+
+def test_held_rows_are_looked_at_less_and_less_often() -> None:
+    """The waits for held rows double from 5 ms and stay at a second."""
+    patience = Patience()
+    waits = [longest_wait("armed", INTERVAL, None, patience, held=True) for _ in range(12)]
+    assert waits == [*(HELD_FIRST_S * 2**n for n in range(8)), *[HELD_LAST_S] * 4]
+
+
+def test_an_enqueuer_is_looked_at_less_and_less_often() -> None:
+    """The waits beside an open enqueuer double from 5 ms and stay at two seconds."""
+    patience = Patience()
+    waits = [longest_wait("enqueuer", INTERVAL, None, patience, held=False) for _ in range(12)]
+    assert waits == [*(ENQUEUER_FIRST_S * 2**n for n in range(9)), *[UNPROVEN_S] * 3]
+
+
+def test_the_two_patiences_grow_apart() -> None:
+    """Waiting for held rows does not make the wait beside an enqueuer longer."""
+    patience = Patience()
+    waits = [patience.held(), patience.held(), patience.enqueuer()]
+    assert waits == [HELD_FIRST_S, 2 * HELD_FIRST_S, ENQUEUER_FIRST_S]
+
+
+def test_patience_starts_small_again() -> None:
+    """After a claim brought something, both waits are short again."""
+    patience = Patience()
+    for _ in range(20):
+        patience.held()
+        patience.enqueuer()
+    patience.reset()
+    assert patience == Patience()
+
+
+@pytest.mark.parametrize(
+    ("heard", "stopping", "expected"),
+    [(True, False, "notify"), (False, True, "stop"), (True, True, "stop")],
+)
+@pytest.mark.parametrize("wait_s", [0.0, LONG_S])
+async def test_what_has_happened_already_ends_the_wait(
+    *, heard: bool, stopping: bool, expected: str, wait_s: float
+) -> None:
+    """A wake-up from before the wait is not lost, and a stop goes before it."""
+    events = asyncio.Event(), asyncio.Event()
+    for event, happened in zip(events, (heard, stopping), strict=True):
+        if happened:
+            event.set()
+    async with asyncio.timeout(10):
+        assert await pulse(*events, wait_s) == expected
+
+
+@pytest.mark.parametrize(("which", "expected"), [(0, "notify"), (1, "stop")])
+async def test_what_happens_meanwhile_ends_the_wait(which: int, expected: str) -> None:
+    """A wake-up or a stop during the wait ends it at once."""
+    events = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().call_soon(events[which].set)
+    async with asyncio.timeout(10):
+        assert await pulse(*events, LONG_S) == expected
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.001])
+async def test_the_wait_always_ends(wait_s: float) -> None:
+    """Where nothing happens, the tick comes."""
+    assert await pulse(asyncio.Event(), asyncio.Event(), wait_s) == "tick"
+
+
+async def test_a_wait_hears_and_does_not_forget() -> None:
+    """The wait leaves the wake-up set, because only the next look at the queue answers it."""
+    heard = asyncio.Event()
+    heard.set()
+    await pulse(heard, asyncio.Event(), LONG_S)
+    assert heard.is_set()
+
+
+async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
+    """A wait that is cancelled takes what it waited with along."""
+    before = asyncio.all_tasks()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await pulse(asyncio.Event(), asyncio.Event(), LONG_S)
+    left = asyncio.all_tasks() - before
+    await asyncio.wait(left, timeout=10) if left else None
+    assert all(task.cancelled() for task in left)
