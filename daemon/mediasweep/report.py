@@ -250,3 +250,5 @@ def configure_logging(*, form: str, level: str) -> None:
     )
     # libraries log through the standard module; only what is wrong is of interest
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    # with a whole traceback for each attempt to connect; that the database is lost is said by us
+    logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)

@@ -17,7 +17,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import asyncpg
 import uvicorn
 
 from mediasweep import __version__
@@ -32,7 +31,7 @@ from mediasweep.operations.probes import Probes
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.migrate import applied_files, check_fits, read_schema
-from mediasweep.postgres.pool import PASSING, connect, open_pool
+from mediasweep.postgres.pool import PASSING, Pool, connect, open_pool
 from mediasweep.postgres.queue import Queue, Terms
 from mediasweep.postgres.wake import Wake
 from mediasweep.report import Metrics, Report
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
-POOL_TIMEOUT = timedelta(seconds=30)
+POOL_TIMEOUT = timedelta(seconds=10)
 GATE_FIRST = {
     "auth": timedelta(seconds=15),
     "rate_limit": timedelta(seconds=2),
@@ -100,7 +99,7 @@ class _Daemon:
     def __init__(
         self,
         settings: Settings,
-        pool: asyncpg.Pool,
+        pool: Pool,
         account: Account,
         report: Report,
         stopping: asyncio.Event,

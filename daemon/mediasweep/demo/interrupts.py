@@ -24,8 +24,9 @@ class Interrupts:
         self._allowed = False
 
     def __enter__(self) -> Self:
-        """Take the signals over."""
-        self._before = {number: signal.signal(number, self._come) for number in SIGNALS}
+        """Take the signals over, except what we were started to ignore, as by nohup."""
+        wanted = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._come) for number in wanted}
         return self
 
     def __exit__(

@@ -17,12 +17,12 @@ import asyncpg
 if TYPE_CHECKING:
     from datetime import timedelta
 
-# generic for the type checker only: at run time neither can be subscripted
+# generic for the type checker only: at run time it cannot be subscripted
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 COMMAND_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
+ACQUIRE_TIMEOUT_S = 3.0
 KEEPALIVE = (
     (socket.SO_KEEPALIVE, 1, socket.SOL_SOCKET),
     (getattr(socket, "TCP_KEEPIDLE", None), 15, socket.IPPROTO_TCP),
@@ -61,6 +61,42 @@ REFUSED = (
 
 class DatabaseError(Exception):
     """The database cannot be used as it was given; the message says what to do."""
+
+
+class Pool:
+    """The working connections. Every call ends in time, also on a line that swallows everything.
+
+    asyncpg waits without limit for a connection, and for giving one back that did not answer,
+    unless both are bounded where it is acquired.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        """Take over an open pool."""
+        self._pool = pool
+
+    async def execute(self, sql: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  as asyncpg has it
+        """Run a statement."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            return await connection.execute(sql, *args, timeout=timeout)
+
+    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Return all rows."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            return await connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Return the first row."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401  whatever a column holds
+        """Return the first value of the first row."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            return await connection.fetchval(sql, *args)
+
+    def terminate(self) -> None:
+        """Drop every connection at once."""
+        self._pool.terminate()
 
 
 def statements(module: str) -> dict[str, str]:
@@ -114,7 +150,7 @@ async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
     if not pooled:
         server_settings["default_transaction_isolation"] = "read committed"
     options: dict[str, Any] = {"statement_cache_size": 0} if pooled else {}
-    return await asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
@@ -126,6 +162,7 @@ async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
         reset=_no_reset,
         **options,
     )
+    return Pool(pool)
 
 
 async def _init(connection: Connection) -> None:

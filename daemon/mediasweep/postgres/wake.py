@@ -41,6 +41,7 @@ class Wake:
         self._patience_s = patience.total_seconds()
         self._connection: Connection | None = None
         self._lost = asyncio.Event()
+        self._reason = ""
         self._canaries: dict[str, asyncio.Future[None]] = {}
         self._talking = asyncio.Lock()
 
@@ -48,16 +49,16 @@ class Wake:
         """Listen for ever; only cancellation ends it."""
         wait_s = 0.1
         while True:
+            self._reason = "the connection was lost"
             try:
                 await self._listen()
                 wait_s = 0.1
                 await self._lost.wait()
-                reason = "the connection was lost"
             except (*PASSING, DatabaseError) as error:
-                reason = str(error) or type(error).__name__
+                self._reason = str(error) or type(error).__name__
             finally:
                 self._drop()
-            self._say_down(reason)
+            self._emit(ListenerDown(self._reason))
             await asyncio.sleep(wait_s)
             wait_s = min(5.0, wait_s * 2)
 
@@ -70,8 +71,7 @@ class Wake:
 
     def give_up(self, reason: str) -> None:
         """Throw the connection away, so that `run` opens a new one."""
-        if self.up:
-            self._say_down(reason)
+        self._reason = reason
         self._drop()
         self._lost.set()
 
@@ -129,10 +129,6 @@ class Wake:
         canary = self._canaries.get(str(payload))
         if canary and not canary.done():
             canary.set_result(None)
-
-    def _say_down(self, reason: str) -> None:
-        self.up = False
-        self._emit(ListenerDown(reason))
 
     def _drop(self) -> None:
         # terminate, not close: a close would wait for a peer that may never answer
