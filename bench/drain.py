@@ -30,7 +30,7 @@ async def drain(cluster: Cluster, cloud: Cloud, rows: int) -> None:
     await db.execute("DELETE FROM media_assets")
     deleted_s = time.monotonic() - started
     while await db.fetchval(DONE) < rows:
-        await asyncio.sleep(0.05)
+        await db.execute("SELECT pg_sleep(0.05)")
     seconds = time.monotonic() - started
     daemon.terminate()
     await daemon.wait()

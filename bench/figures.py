@@ -15,8 +15,9 @@ from mediasweep.postgres.migrate import migrate
 
 ROOT = Path(__file__).parents[1]
 INSERT_ASSETS = """
-INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, secure_url, url, resource_type)
-SELECT $1::text || n, 1, 'image/png', 'u', 'u', 'image' FROM generate_series(0, $2::integer - 1) n
+INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, secure_url, url,
+resource_type) SELECT $1::text || n, 1, 'image/png', 'u', 'u', 'image' FROM generate_series(0,
+$2::integer - 1) n
 """
 
 

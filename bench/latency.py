@@ -1,8 +1,9 @@
 """From COMMIT to `destroy` entered, and to received by the emulator, on an idle system.
 
-Beside it, in the same run: a bare asyncpg loop that is notified for every row and claims a batch with
-one statement. Both run in processes of their own and note the time (one clock for all processes) at
-which they have a row in hand; the deleter commits one row every 50 ms, in turn for the one and the other.
+Beside it, in the same run: a bare asyncpg loop that is notified for every row and claims a batch
+with one statement. Both run in processes of their own and note the time (one clock for all
+processes) at which they have a row in hand; the deleter commits one row every 50 ms, in turn for
+the one and the other.
 """
 
 from __future__ import annotations

@@ -40,6 +40,10 @@ class Server:
         """Return the address of one of its databases."""
         return urlunsplit(self._dsn._replace(path=f"/{database}"))
 
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        return self._dsn.hostname or "127.0.0.1", self._dsn.port or 5432
+
     async def sql(self, *statements: str) -> None:
         """Run statements as the superuser, each in a transaction of its own."""
         connection = await asyncpg.connect(self.dsn("postgres"))
@@ -61,12 +65,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def template(server: Server) -> str:
+def template(server: Server) -> Iterator[str]:
     """Make a database with the schema and the library, to be cloned."""
     name = f"template_{uuid.uuid4().hex[:12]}"
     asyncio.run(server.sql(f"CREATE DATABASE {name}"))
     asyncio.run(migrate(server.dsn(name), with_library=True))
-    return name
+    yield name
+    asyncio.run(server.sql(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 async def _database(server: Server, template: str) -> AsyncIterator[str]:
@@ -116,8 +121,8 @@ async def _no_task_left() -> AsyncIterator[None]:
     """Fail a test that leaves an asyncio task running."""
     before = asyncio.all_tasks()
     yield
-    left = [task for task in asyncio.all_tasks() - before if not task.done()]
-    left.remove(asyncio.current_task()) if asyncio.current_task() in left else None
+    new = asyncio.all_tasks() - before - {asyncio.current_task()}
+    left = [task for task in new if not task.done()]
     assert not left, f"tasks were left running: {left}"
 
 

@@ -1,6 +1,7 @@
 """Daemons in processes of their own, as they are run, and ways to wait for what they do.
 
-A test waits for events of the log, for the emulator, or for a state of the database; never for time.
+A test waits for events of the log, for the emulator, or for a state of the database; never for
+time.
 """
 
 from __future__ import annotations
@@ -153,6 +154,7 @@ UNFINISHED = (
     "SELECT NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NULL)"
 )
 INSERT_ASSETS = """
-INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, secure_url, url, resource_type)
-SELECT $1::text || n, 1, 'image/png', 'u', 'u', 'image' FROM generate_series(0, $2::integer - 1) n
+INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, secure_url, url,
+resource_type) SELECT $1::text || n, 1, 'image/png', 'u', 'u', 'image' FROM generate_series(0,
+$2::integer - 1) n
 """

@@ -117,7 +117,7 @@ def test_a_daemon_refuses_an_older_schema(ledger: dict[str, str], expected: str)
 
 
 @pytest.mark.parametrize("with_library", [False, True])
-def test_the_schema_has_every_file_in_order(with_library: bool) -> None:  # noqa: FBT001
+def test_the_schema_has_every_file_in_order(with_library: bool) -> None:
     """Migrations come first, then functions, each sorted by name; the library only if asked for."""
     folder = schema_folder()
     names = [file.name for file in read_schema(with_library=with_library)]
@@ -139,7 +139,7 @@ def test_migrations_are_numbered_without_a_gap() -> None:
 
 
 @pytest.mark.parametrize("with_library", [False, True])
-def test_the_script_is_one_transaction(with_library: bool) -> None:  # noqa: FBT001
+def test_the_script_is_one_transaction(with_library: bool) -> None:
     """The script begins and commits exactly once, and around everything that it does."""
     lines = [
         line
@@ -151,7 +151,7 @@ def test_the_script_is_one_transaction(with_library: bool) -> None:  # noqa: FBT
 
 
 @pytest.mark.parametrize("with_library", [False, True])
-def test_the_script_applies_and_notes_every_file(with_library: bool) -> None:  # noqa: FBT001
+def test_the_script_applies_and_notes_every_file(with_library: bool) -> None:
     """Each file stands in the script in full, with the line that notes it in the ledger."""
     text = "".join(script(with_library=with_library))
     place = 0

@@ -17,7 +17,7 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.refs_expression(options jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT format('SELECT %s, mediasweep.resource_type(%s), mediasweep.delivery_type(%s), %s,'
+  SELECT format('SELECT %s, mediasweep.resource_type(%s), mediasweep.delivery_type(%s), nullif(btrim(%s), ''''),'
                 ' mediasweep.whole_number(%s), %s, mediasweep.whole_number(%s), %s',
     mediasweep.term(options, 'public_id', 'text'), mediasweep.term(options, 'resource_type', 'text'),
     mediasweep.term(options, 'delivery_type', 'text'), mediasweep.term(options, 'asset_id', 'text'),
@@ -75,6 +75,7 @@ AS $$
 DECLARE
   attached_id  integer;
   function_    text;
+  part         record;
   name         text;
   spec         text;
 BEGIN
@@ -94,21 +95,28 @@ BEGIN
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
           coalesce((options ->> 'notify')::boolean, true));
   PERFORM mediasweep.build();
-  SELECT left(c.relname::text, 20) || '_cleanup_trigger_' INTO name FROM pg_class c WHERE c.oid = relation;
-  name := CASE WHEN relation::text = 'public.media_assets' THEN 'media_assets_cleanup_trigger_' ELSE name END;
-  FOREACH spec IN ARRAY ARRAY[
-    'CREATE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
-    'CREATE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
-    ' FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
-    'CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()']
+  -- a statement fires the triggers of the table that it names, so every partition has its own; TRUNCATE goes down to leaves
+  FOR part IN
+    SELECT c.oid::regclass AS table_, c.relname::text AS called, c.relkind = 'p' AS branch FROM pg_class c
+     WHERE c.oid = relation OR c.oid IN (SELECT t.relid FROM pg_partition_tree(relation) t)
   LOOP
-    EXECUTE format(spec, name || lower(substring(spec FROM '(DELETE|UPDATE|TRUNCATE)')), relation, function_);
+    name := CASE WHEN octet_length(part.called) > length(part.called) THEN left(part.called, 9) ELSE left(part.called, 36) END
+            || '_cleanup_trigger_';
+    FOREACH spec IN ARRAY ARRAY[
+      'CREATE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+      'CREATE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
+      ' FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+      'CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()']
+    LOOP
+      CONTINUE WHEN part.branch AND spec LIKE '%BEFORE TRUNCATE%';
+      EXECUTE format(spec, name || lower(substring(spec FROM '(DELETE|UPDATE|TRUNCATE)')), part.table_, function_);
+    END LOOP;
   END LOOP;
   RETURN attached_id;
 END $$;
 
 -- Detach by number, so that it also works for a table that is gone or has another name now.
-CREATE OR REPLACE FUNCTION mediasweep.detach(attached_id integer) RETURNS void
+CREATE OR REPLACE FUNCTION mediasweep.detach_number(attached_id integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -144,7 +152,7 @@ BEGIN
   IF found_ IS NULL THEN
     RAISE EXCEPTION 'mediasweep.detach: % is not attached', relation;
   END IF;
-  PERFORM mediasweep.detach(found_);
+  PERFORM mediasweep.detach_number(found_);
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

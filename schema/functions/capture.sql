@@ -27,11 +27,13 @@ AS $$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $$;
 
 -- The user behind a Supabase request, if there is one. Must not be able to fail.
 CREATE OR REPLACE FUNCTION mediasweep.acting_user() RETURNS uuid
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
-  SELECT substring(current_setting('request.jwt.claims', true)
-           FROM '"sub"\s*:\s*"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"')::uuid
-$$;
+BEGIN
+  RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END $$;
 
 -- The assets that the rows of `rows_from` use (`live` true) or only name (`live` false), as a subquery.
 CREATE OR REPLACE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) RETURNS text
@@ -57,7 +59,7 @@ AS $$
       ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
                           THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'NOT'))
     END,
-    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN a.relation::text ELSE 'old_rows' END, ''))
+    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation) ELSE 'old_rows' END, ''))
     || CASE operation WHEN 'UPDATE' THEN format($q$
        WHERE NOT EXISTS (
          SELECT FROM (%1$s) stays
@@ -78,7 +80,7 @@ AS $$
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger', mediasweep.acting_user(), %s, clock_timestamp() + %L::interval
+    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), %s, clock_timestamp() + %L::interval
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $$;
 
@@ -179,7 +181,7 @@ BEGIN
               coalesce(kept.actor, ''), coalesce(kept.app, ''), kept.at + kept.grace);
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
       queued := queued + 1;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
       UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
     END;
   END LOOP;

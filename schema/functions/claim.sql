@@ -69,7 +69,6 @@ DECLARE
   clear     pg_snapshot := horizon -> 'clear' ->> 's';
   ripe_at   timestamptz := least((horizon -> 'free' ->> 'at')::timestamptz, (horizon -> 'clear' ->> 'at')::timestamptz);
   now_      timestamptz := clock_timestamp();
-  foreign_  xid8 := pg_snapshot_xmax(pg_current_snapshot());   -- from here on an id is of another server: a restored row
   sources   integer[] := mediasweep.open_sources();
 BEGIN
   IF free IS NULL OR clear IS NULL THEN
@@ -85,7 +84,9 @@ BEGIN
           AND q.due_at <= ripe_at
           AND q.due_at + CASE WHEN q.claim_no = 0 THEN grace ELSE interval '0' END <= ripe_at
           AND (q.lease_until IS NULL OR q.lease_until <= now_)
-          AND (q.xact >= foreign_ OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
+          -- an id that this very statement's snapshot does not know yet is of another server: a restored row
+          AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
+               OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
         ORDER BY q.due_at, q.id
         LIMIT allowed
           FOR UPDATE OF q SKIP LOCKED) due

@@ -38,7 +38,7 @@ AS $$
   RAISE EXCEPTION 'an attached table (number %s) is gone: detach it';$q$, a.id)
   ELSE format($q$
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
-    RAISE EXCEPTION 'the attached table %%s was renamed or replaced: run mediasweep migrate', %1$L;
+    RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
   END IF;$q$, a.relation::text, a.relation::oid)
     || (SELECT string_agg(format($q$
   RETURN QUERY

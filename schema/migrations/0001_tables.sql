@@ -57,6 +57,7 @@ CREATE TABLE mediasweep.attached (
   detached_at  timestamptz
 );
 CREATE UNIQUE INDEX attached_once ON mediasweep.attached (relation) WHERE detached_at IS NULL;
+COMMENT ON INDEX mediasweep.attached_once IS 'attach: a table is attached once at a time';
 
 -- The queue. The first eighteen columns are those of the design the product grew from.
 CREATE TABLE mediasweep.cloudinary_cleanup_queue (

@@ -14,7 +14,10 @@ from tests.programs import POINTS
 
 ROWS = 120
 LOCK = 4711
-BLOCKED = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted)"
+BLOCKED = """
+SELECT EXISTS (
+  SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted)
+"""
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -22,22 +25,22 @@ BLOCKED = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND o
 async def test_a_kill_at_any_step_loses_nothing(
     database: str, db: Db, cloud: Cloud, point: str, nth: int
 ) -> None:
-    """After a kill at this step the next daemon finishes, and repeats no more than was in flight."""
+    """After a kill at this step the next daemon finishes, and repeats only what was in flight."""
     await to_thread(cloud.fill, "a", ROWS)
     await db.execute(INSERT_ASSETS, "a", ROWS)
     env = environment(database, cloud.url, MEDIASWEEP_LEASE="3")
     await db.execute("DELETE FROM media_assets")
     daemon = await spawn(env, ("-m", "tests.programs", "die", point, str(nth)))
     async with asyncio.timeout(30):
-        assert -9 == await daemon.process.wait()
+        assert await daemon.process.wait() == -9
     await daemon.kill()
     in_flight = await db.fetchval(
         "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'processing'"
     )
     async with running(env):
-        assert {"completed": ROWS} == await finished(db)
+        assert await finished(db) == {"completed": ROWS}
     state = await to_thread(cloud.state)
-    assert 0 == state["assets"]
+    assert state["assets"] == 0
     assert ROWS <= state["calls"]["destroy"] <= ROWS + in_flight
 
 
@@ -45,7 +48,7 @@ async def test_a_kill_at_any_step_loses_nothing(
 async def test_a_kill_inside_the_claim_loses_nothing(
     database: str, db: Db, cloud: Cloud, step: str
 ) -> None:
-    """A daemon that dies while its claim stands in the guard, or before the mark, leaves the rows."""
+    """A daemon that dies while its claim stands in the guard, or in the mark, loses nothing."""
     await to_thread(cloud.fill, "a", ROWS)
     await db.execute(INSERT_ASSETS, "a", ROWS)
     await db.execute("DELETE FROM media_assets")
@@ -66,5 +69,5 @@ async def test_a_kill_inside_the_claim_loses_nothing(
     await db.execute(definition)
     await db.execute("SELECT pg_advisory_unlock($1)", LOCK)
     async with running(env):
-        assert {"completed": ROWS} == await finished(db)
-    assert ROWS == (await to_thread(cloud.state))["calls"]["destroy"]
+        assert await finished(db) == {"completed": ROWS}
+    assert (await to_thread(cloud.state))["calls"]["destroy"] == ROWS

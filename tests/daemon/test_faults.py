@@ -47,16 +47,16 @@ async def test_every_asset_is_gone_in_the_end(
     await _delete_rows(db, cloud)
     await to_thread(cloud.faults, fault | {"times": 6})
     daemon = await spawn(environment(database, cloud.url), IMPATIENT)
-    assert {"completed": ROWS} == await finished(db)
+    assert await finished(db) == {"completed": ROWS}
     assert set() == await to_thread(cloud.assets)
-    assert 0 == await daemon.stop()
+    assert await daemon.stop() == 0
 
 
 @pytest.mark.parametrize("refusal", ["revoked key", "rate limit"])
 async def test_a_refusal_of_the_account_burns_no_attempt(
     database: str, db: Db, cloud: Cloud, refusal: str
 ) -> None:
-    """While the key is revoked, or the limit is reached, rows wait; a gate tests with one of them."""
+    """While key or limit is refused, rows wait and lose no attempt; a gate tests with one."""
     await _delete_rows(db, cloud)
     daemon = await spawn(environment(database, cloud.url), IMPATIENT)
     await daemon.seen("daemon_started")
@@ -75,10 +75,10 @@ async def test_a_refusal_of_the_account_burns_no_attempt(
     assert await db.fetchval(ATTEMPTS) <= 1
     assert refused <= 8
     await to_thread(cloud.faults)
-    assert {"completed": 2 * ROWS} == await finished(db)
-    assert 1 == await db.fetchval(ATTEMPTS)
+    assert await finished(db) == {"completed": 2 * ROWS}
+    assert await db.fetchval(ATTEMPTS) == 1
     await daemon.seen("gate_opened")
-    assert 0 == await daemon.stop()
+    assert await daemon.stop() == 0
 
 
 async def test_a_rejected_row_fails_and_the_others_go_on(
@@ -88,19 +88,19 @@ async def test_a_rejected_row_fails_and_the_others_go_on(
     await _delete_rows(db, cloud)
     await to_thread(cloud.faults, {"effect": "status", "status": 400, "public_id": "a7"})
     daemon = await spawn(environment(database, cloud.url), IMPATIENT)
-    assert {"completed": ROWS - 1, "failed": 1} == await finished(db)
-    assert 0 == await daemon.stop()
+    assert await finished(db) == {"completed": ROWS - 1, "failed": 1}
+    assert await daemon.stop() == 0
 
 
 async def test_an_unknown_outcome_fails_only_when_its_attempts_are_spent(
     database: str, db: Db, cloud: Cloud
 ) -> None:
-    """A row that always meets a 500 is tried three times, then failed by a claim, and journalled."""
+    """A row that always meets a 500 is tried three times, then given up by a claim."""
     await _delete_rows(db, cloud)
     await to_thread(cloud.faults, {"effect": "status", "status": 500, "public_id": "a7"})
     daemon = await spawn(environment(database, cloud.url), IMPATIENT)
-    assert {"completed": ROWS - 1, "failed": 1} == await finished(db)
+    assert await finished(db) == {"completed": ROWS - 1, "failed": 1}
     await until(db, "SELECT count(*) = 1 FROM mediasweep.journal WHERE outcome = 'attempts_spent'")
     calls = await to_thread(cloud.calls)
-    assert 3 == sum(call["public_id"] == "a7" for call in calls)
-    assert 0 == await daemon.stop()
+    assert sum(call["public_id"] == "a7" for call in calls) == 3
+    assert await daemon.stop() == 0

@@ -45,8 +45,8 @@ async def test_an_asset_that_another_table_uses_is_kept(
     await db.execute("INSERT INTO posts VALUES (7, 'a0')")
     async with running(environment(database, cloud.url)):
         await db.execute("DELETE FROM media_assets")
-        assert {"skipped": 1} == await finished(db)
-    assert "was kept: in use by public.posts id=7" == (await _show(database, db, cloud))["why"]
+        assert await finished(db) == {"skipped": 1}
+    assert (await _show(database, db, cloud))["why"] == "was kept: in use by public.posts id=7"
     assert {("image", "upload", "a0")} == await to_thread(cloud.assets)
 
 
@@ -56,10 +56,10 @@ async def test_an_undeleted_row_keeps_its_asset(database: str, db: Db, cloud: Cl
     await db.execute("UPDATE media_assets SET deleted_at = now()")
     await db.execute("UPDATE media_assets SET deleted_at = NULL")
     async with running(environment(database, cloud.url)):
-        assert {"skipped": 1} == await finished(db)
+        assert await finished(db) == {"skipped": 1}
     why = (await _show(database, db, cloud))["why"]
     assert why.startswith("was kept: in use by public.media_assets id=")
-    assert 0 == (await to_thread(cloud.state))["calls"].get("destroy", 0)
+    assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0
 
 
 async def test_a_row_inserted_again_while_the_daemon_was_down_keeps_its_asset(
@@ -70,7 +70,7 @@ async def test_a_row_inserted_again_while_the_daemon_was_down_keeps_its_asset(
     await db.execute("DELETE FROM media_assets")
     await db.execute(INSERT_ASSETS, "a", 1)
     async with running(environment(database, cloud.url)):
-        assert {"skipped": 1} == await finished(db)
+        assert await finished(db) == {"skipped": 1}
     assert {("image", "upload", "a0")} == await to_thread(cloud.assets)
 
 
@@ -78,7 +78,7 @@ async def test_a_row_inserted_again_while_the_daemon_was_down_keeps_its_asset(
 async def test_a_reference_that_is_not_committed_yet_keeps_the_asset(
     database: str, db: Db, connect: Connect, cloud: Cloud, blind: bool, outcome: str
 ) -> None:
-    """The claim waits for writers that were open at the delete; without that rule the asset dies."""
+    """The claim waits for writers open at the delete; without that rule the asset dies."""
     await _one_asset(db, cloud)
     if blind:
         await db.execute(BLIND)
@@ -96,7 +96,7 @@ async def test_a_reference_that_is_not_committed_yet_keeps_the_asset(
             await until(
                 db, "SELECT xact_commit > $1 FROM pg_stat_database" + HERE, await _commits(db)
             )
-            assert 0 == (await to_thread(cloud.state))["calls"].get("destroy", 0)
+            assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0
         await transaction.commit()
         assert {outcome: 1} == await finished(db)
 

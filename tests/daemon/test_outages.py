@@ -106,7 +106,7 @@ async def test_a_terminated_listener_is_back_at_once(database: str, db: Db, clou
 async def test_a_black_holed_link_is_noticed_and_healed(
     server: Server, database: str, db: Db, cloud: Cloud
 ) -> None:
-    """A line that swallows everything is found out by the beat; after it heals all is fast again."""
+    """A line that swallows everything is found out by the beat; once healed all is fast again."""
     async with Proxy(server.address()) as proxy:
         through = proxy.dsn(database)
         async with running(environment(through, cloud.url)) as daemon:

@@ -96,7 +96,7 @@ def test_the_breaker_starts_with_its_first_wait() -> None:
 @pytest.mark.parametrize("probe", [False, True])
 def test_an_answer_about_the_row_starts_the_count_anew(
     good: Outcome,
-    probe: bool,  # noqa: FBT001
+    probe: bool,
 ) -> None:
     """Any answer about the row proves that the service is well, and closes nothing."""
     to = keeper()
@@ -139,7 +139,7 @@ def test_a_thousand_failed_tests_are_no_problem() -> None:
 
 
 @pytest.mark.parametrize("probe", [False, True])
-def test_what_was_not_sent_changes_nothing(probe: bool) -> None:  # noqa: FBT001
+def test_what_was_not_sent_changes_nothing(probe: bool) -> None:
     """A row that was not sent is no evidence, not even as the test of a gate."""
     to = keeper()
     see(to, UNCLEAR, UNCLEAR)

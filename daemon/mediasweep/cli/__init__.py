@@ -32,20 +32,18 @@ app.add_typer(queue.app, name="queue")
 
 
 def main() -> NoReturn:
-    """Run the command and exit with its code."""
+    """Run the command and exit with its code; an error without an explanation is shown whole."""
     try:
         app()
-    except Exception as error:
-        code = exit_code(error)
-        if code is None:
-            raise
-        sys.stderr.write(f"mediasweep: {error}\n")
+    except tuple(explained()) as error:
+        code = error.code if hasattr(error, "code") else exit_code(error)
+        sys.stderr.write(f"mediasweep: {error or type(error).__name__}\n")
         sys.exit(code)
     sys.exit(0)
 
 
-def exit_code(error: Exception) -> int | None:
-    """Return the exit code of an explained error; None: it is a bug, and is shown whole."""
+def explained() -> dict[type[BaseException], int]:
+    """Return the errors whose message says what to do, each with its exit code."""
     from mediasweep.demo.binaries import NoServerError
     from mediasweep.demo.cluster import ServerError
     from mediasweep.demo.processes import DaemonError
@@ -54,14 +52,11 @@ def exit_code(error: Exception) -> int | None:
     from mediasweep.run import StartError
     from mediasweep.settings import SettingsError
 
-    if isinstance(error, StartError):
-        return error.code
-    if isinstance(error, SettingsError):
-        return 2
-    if isinstance(error, SchemaError):
-        return 5
-    if isinstance(error, (DatabaseError, *PASSING)):
-        return 3
-    if isinstance(error, (NoServerError, ServerError, DaemonError)):
-        return 1
-    return None
+    demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
+    database = dict.fromkeys((DatabaseError, *PASSING), 3)
+    return {StartError: 2, SettingsError: 2, SchemaError: 5, **demo, **database}
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code of an explained error."""
+    return next(code for kind, code in explained().items() if isinstance(error, kind))

@@ -132,8 +132,7 @@ async def migrate(
         for file in todo:
             await _apply(connection, file)
             say(f"applied {file.name}")
-        if todo:
-            await connection.execute(_extra("rebuild.sql"))
+        await connection.execute(_extra("rebuild.sql"))
         return [file.name for file in todo]
     finally:
         await connection.close(timeout=5)

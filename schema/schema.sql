@@ -1,0 +1,1379 @@
+-- Every object after `mediasweep migrate --with-library`. Generated: python -m tests.postgres.dump > schema/schema.sql
+
+CREATE SCHEMA mediasweep;
+
+CREATE TYPE mediasweep.job AS (
+	id uuid,
+	claim_no integer,
+	public_id text,
+	resource_type text,
+	delivery_type text,
+	asset_id text,
+	attempt integer,
+	max_attempts integer,
+	in_doubt boolean,
+	waited interval
+);
+
+CREATE TYPE mediasweep.ref AS (
+	public_id text,
+	resource_type text,
+	delivery_type text,
+	asset_id text,
+	version bigint,
+	original_filename text,
+	file_size bigint,
+	folder text
+);
+
+CREATE TYPE mediasweep.result AS (
+	id uuid,
+	claim_no integer,
+	move text,
+	outcome text,
+	detail text,
+	response jsonb,
+	request_id text,
+	resource_type text,
+	delivery_type text,
+	due_in interval
+);
+
+CREATE TYPE public.media_sync_status AS ENUM (
+    'synced',
+    'pending',
+    'error'
+);
+
+CREATE FUNCTION mediasweep.acting_user() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION mediasweep.advance(horizon jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+  server    text := pg_postmaster_start_time()::text;
+  at        timestamptz;
+  snapshot  pg_snapshot;
+  new       jsonb;
+  oldest    record;
+BEGIN
+  -- with one snapshot for all its statements the guard would be blind to what was committed since, and inside a
+  -- transaction that has an id B would be that id
+  IF current_setting('transaction_isolation') <> 'read committed' OR pg_current_xact_id_if_assigned() IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.claim must be a READ COMMITTED transaction of its own'
+      USING HINT = 'ALTER ROLE … SET default_transaction_isolation = ''read committed'' for the role of the daemon';
+  END IF;
+  IF horizon ->> 'server' IS DISTINCT FROM server THEN
+    horizon := jsonb_build_object('server', server);
+  END IF;
+  at := clock_timestamp();            -- before S: what is due at `at` was due at S
+  snapshot := pg_current_snapshot();  -- before B: who begins between the two is waited for as well
+  new := jsonb_build_object('at', at, 's', snapshot::text, 'b', mediasweep.full_xid(
+    (((age('3'::xid)::bigint + 3) & 4294967295)::text)::xid, pg_snapshot_xmax(snapshot)::text::bigint));
+  oldest := mediasweep.oldest();
+  horizon := mediasweep.pass(horizon, 'wall', 'free', new, oldest.writer, NULL);
+  RETURN mediasweep.pass(horizon, 'glass', 'clear', new, oldest.reader, '5 s');
+END $$;
+
+CREATE FUNCTION mediasweep.allowance(batch integer, force boolean, OUT allowed integer, OUT probing boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+  closed   integer;
+  waiting  integer;
+BEGIN
+  SELECT count(*) FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()),
+         count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL)
+    INTO closed, waiting
+    FROM mediasweep.gate g
+   WHERE g.source_id IS NULL AND NOT (force AND g.name = 'pause');
+  allowed := CASE WHEN closed > 0 THEN 0 WHEN waiting > 0 THEN 1 ELSE batch END;
+  probing := closed = 0 AND waiting > 0;
+  IF probing THEN
+    -- one prober in the fleet: who does not get all these locks at once leaves it to the one who has them
+    PERFORM FROM mediasweep.gate g
+      WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL FOR UPDATE SKIP LOCKED;
+    GET DIAGNOSTICS closed = ROW_COUNT;
+    allowed := (closed = waiting)::integer;
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.arm() RETURNS text
+    LANGUAGE sql
+    AS $$
+  SELECT CASE WHEN pg_try_advisory_lock(mediasweep.asleep_key()) THEN 'armed'
+              WHEN pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN 'enqueuer'
+              ELSE 'sibling' END
+$$;
+
+CREATE FUNCTION mediasweep.asleep_key() RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT 7882817126551222117 $$;
+
+CREATE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  attached_id  integer;
+  function_    text;
+  part         record;
+  name         text;
+  spec         text;
+BEGIN
+  IF coalesce(options ->> 'public_id', '') = '' THEN
+    RAISE EXCEPTION 'mediasweep.attach: say which column of % holds the public id, as in {"public_id": "cover_id"}', relation;
+  END IF;
+  PERFORM mediasweep.only_one_builder();
+  IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
+  END IF;
+  attached_id := nextval(pg_get_serial_sequence('mediasweep.attached', 'id'));
+  function_ := 'trigger_cloudinary_cleanup'
+    || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
+  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify)
+  OVERRIDING SYSTEM VALUE
+  VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
+          coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
+          coalesce((options ->> 'notify')::boolean, true));
+  PERFORM mediasweep.build();
+  -- a statement fires the triggers of the table that it names, so every partition has its own; TRUNCATE goes down to leaves
+  FOR part IN
+    SELECT c.oid::regclass AS table_, c.relname::text AS called, c.relkind = 'p' AS branch FROM pg_class c
+     WHERE c.oid = relation OR c.oid IN (SELECT t.relid FROM pg_partition_tree(relation) t)
+  LOOP
+    name := CASE WHEN octet_length(part.called) > length(part.called) THEN left(part.called, 9) ELSE left(part.called, 36) END
+            || '_cleanup_trigger_';
+    FOREACH spec IN ARRAY ARRAY[
+      'CREATE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+      'CREATE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
+      ' FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+      'CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()']
+    LOOP
+      CONTINUE WHEN part.branch AND spec LIKE '%BEFORE TRUNCATE%';
+      EXECUTE format(spec, name || lower(substring(spec FROM '(DELETE|UPDATE|TRUNCATE)')), part.table_, function_);
+    END LOOP;
+  END LOOP;
+  RETURN attached_id;
+END $$;
+
+CREATE FUNCTION mediasweep.be_durable() RETURNS void
+    LANGUAGE sql
+    AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
+
+CREATE FUNCTION mediasweep.build() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  a  mediasweep.attached;
+BEGIN
+  PERFORM mediasweep.only_one_builder();
+  FOR a IN
+    SELECT t.* FROM mediasweep.attached t JOIN pg_class c ON c.oid = t.relation WHERE t.detached_at IS NULL ORDER BY t.id
+  LOOP
+    -- no nested loops: a plan that was made for one row must not be used for a hundred thousand
+    EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+                   ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off AS %L',
+                   a.capture, mediasweep.capture_source(a));
+    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
+  END LOOP;
+  EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
+                 ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
+                 ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
+  REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+  -- a column that does not exist must be refused now, not found out by a capture that falls back
+  PERFORM mediasweep.uses(ARRAY[]::mediasweep.cloudinary_cleanup_queue[]);
+END $$;
+
+CREATE FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  SELECT format($q$IF TG_OP = 'DELETE' THEN %s
+    ELSIF TG_OP = 'UPDATE' THEN %s
+    ELSE %s
+    END IF;$q$, on_delete, on_update, on_truncate)
+$_$;
+
+CREATE TABLE mediasweep.attached (
+    id integer NOT NULL,
+    relation regclass NOT NULL,
+    capture text NOT NULL,
+    refs text NOT NULL,
+    live text DEFAULT 'true'::text NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    grace interval DEFAULT '00:00:00'::interval NOT NULL,
+    strict boolean DEFAULT false NOT NULL,
+    notify boolean DEFAULT true NOT NULL,
+    brake jsonb DEFAULT '{}'::jsonb NOT NULL,
+    attached_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    detached_at timestamp with time zone
+);
+
+CREATE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  WITH part AS (
+    SELECT mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
+                                   mediasweep.queue_statement(a, 'TRUNCATE')) || woken.sql AS queue,
+           mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
+                                   mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
+      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END) woken (sql))
+  SELECT CASE WHEN a.strict THEN format($q$BEGIN
+  %s
+  RETURN NULL;
+END$q$, part.queue)
+         ELSE format($q$DECLARE
+  failure  text;
+BEGIN
+  BEGIN
+    %s
+    RETURN NULL;
+  EXCEPTION WHEN OTHERS THEN
+    failure := SQLSTATE || ' ' || SQLERRM;
+  END;
+  BEGIN
+    %s
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+    RETURN NULL;
+  EXCEPTION WHEN OTHERS THEN
+    failure := failure || '; ' || SQLERRM;
+  END;
+  BEGIN
+    %s
+    RAISE WARNING 'mediasweep: could not read the assets of %%, kept the rows in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, failure, SQLERRM;
+  END;
+  RETURN NULL;
+END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
+    FROM part
+$_$;
+
+CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+  allowed     integer;
+  candidates  mediasweep.cloudinary_cleanup_queue[];
+  uses        jsonb;
+BEGIN
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM mediasweep.be_durable();
+  END IF;
+  jobs := '{}'; skipped := 0; failed := 0; probing := false; held := false;
+  horizon := mediasweep.advance(horizon);
+  SELECT a.allowed, a.probing INTO allowed, probing FROM mediasweep.allowance(batch, force) a;
+  IF allowed = 0 THEN
+    SELECT min(g.until) - clock_timestamp() INTO next_in
+      FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp();
+    RETURN;
+  END IF;
+  -- lock
+  candidates := mediasweep.lock_due(allowed, horizon, grace);
+  IF cardinality(candidates) = 0 THEN
+    SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
+    RETURN;
+  END IF;
+  -- guard
+  BEGIN
+    SELECT jsonb_object_agg(u.id, u.used_by) INTO uses FROM mediasweep.uses(candidates) u;
+  EXCEPTION WHEN query_canceled OR OTHERS THEN
+    guard_error := SQLERRM;
+    PERFORM mediasweep.put_off(candidates, guard_error);
+    next_in := interval '1 s';
+    RETURN;
+  END;
+  -- mark
+  SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
+    FROM mediasweep.mark(daemon, candidates, uses, lease, max_attempts) m;
+  IF probing AND cardinality(jobs) > 0 THEN
+    PERFORM mediasweep.put_probe_off();
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT CASE lower(btrim(said)) WHEN 'upload' THEN 'upload' WHEN 'private' THEN 'private'
+                                 WHEN 'authenticated' THEN 'authenticated' END
+$$;
+
+CREATE FUNCTION mediasweep.detach(relation regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  found_  integer;
+BEGIN
+  SELECT a.id INTO found_ FROM mediasweep.attached a WHERE a.relation = detach.relation AND a.detached_at IS NULL;
+  IF found_ IS NULL THEN
+    RAISE EXCEPTION 'mediasweep.detach: % is not attached', relation;
+  END IF;
+  PERFORM mediasweep.detach_number(found_);
+END $$;
+
+CREATE FUNCTION mediasweep.detach_number(attached_id integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  function_  text;
+  trigger_   record;
+BEGIN
+  PERFORM mediasweep.only_one_builder();
+  UPDATE mediasweep.attached a SET detached_at = clock_timestamp()
+   WHERE a.id = attached_id AND a.detached_at IS NULL
+  RETURNING a.capture INTO function_;
+  IF function_ IS NULL THEN
+    RAISE EXCEPTION 'mediasweep.detach: no attached table has number %', attached_id;
+  END IF;
+  FOR trigger_ IN
+    SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+     WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+  END LOOP;
+  EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
+  PERFORM mediasweep.build();
+END $$;
+
+CREATE FUNCTION mediasweep.disarm() RETURNS boolean
+    LANGUAGE sql
+    AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
+
+CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+    SELECT %s, to_jsonb(released) - 'reason', released.reason, session_user,
+           current_setting('application_name', true), failure
+      FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
+$_$;
+
+CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
+
+CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
+        INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+        SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
+               current_setting('application_name', true), failure
+          FROM old_rows r;
+      END IF;$q$, a.id)
+$_$;
+
+CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT CASE WHEN options ? 'deleted_at' THEN format('r.%I IS NULL', options ->> 'deleted_at') ELSE 'true' END
+$$;
+
+CREATE TABLE mediasweep.cloudinary_cleanup_queue (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    cloudinary_public_id text NOT NULL,
+    resource_type text,
+    original_filename text,
+    file_size bigint,
+    folder text,
+    deletion_reason text DEFAULT 'manual'::text NOT NULL,
+    trigger_source text DEFAULT 'database'::text NOT NULL,
+    triggered_by uuid,
+    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    processed_at timestamp with time zone,
+    processing_attempts integer DEFAULT 0 NOT NULL,
+    max_attempts integer,
+    status text DEFAULT 'pending'::text NOT NULL,
+    cloudinary_response jsonb,
+    error_message text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    source_id integer DEFAULT 0 NOT NULL,
+    delivery_type text,
+    asset_id text,
+    version bigint,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    lease_until timestamp with time zone,
+    claim_no integer DEFAULT 0 NOT NULL,
+    handovers integer DEFAULT 0 NOT NULL,
+    in_doubt boolean DEFAULT false NOT NULL,
+    actor text DEFAULT SESSION_USER NOT NULL,
+    app text DEFAULT COALESCE(current_setting('application_name'::text, true), ''::text) NOT NULL,
+    xact xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT attempts_are_not_negative CHECK ((processing_attempts >= 0)),
+    CONSTRAINT finished_has_processed_at CHECK (((processed_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'skipped'::text])))),
+    CONSTRAINT leased_is_processing CHECK (((lease_until IS NULL) OR (status = 'processing'::text))),
+    CONSTRAINT processing_was_claimed CHECK (((status <> 'processing'::text) OR (claim_no > 0))),
+    CONSTRAINT public_id_is_not_empty CHECK ((cloudinary_public_id <> ''::text)),
+    CONSTRAINT resource_type_is_known CHECK ((resource_type = ANY (ARRAY['image'::text, 'video'::text, 'raw'::text]))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'skipped'::text]))),
+    CONSTRAINT trigger_source_is_known CHECK ((trigger_source = ANY (ARRAY['database'::text, 'trigger'::text, 'api'::text, 'manual'::text, 'upload'::text, 'reconcile'::text, 'fallback'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+CREATE FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+  free      pg_snapshot := horizon -> 'free' ->> 's';
+  clear     pg_snapshot := horizon -> 'clear' ->> 's';
+  ripe_at   timestamptz := least((horizon -> 'free' ->> 'at')::timestamptz, (horizon -> 'clear' ->> 'at')::timestamptz);
+  now_      timestamptz := clock_timestamp();
+  sources   integer[] := mediasweep.open_sources();
+BEGIN
+  IF free IS NULL OR clear IS NULL THEN
+    RETURN '{}';
+  END IF;
+  RETURN ARRAY(
+    SELECT due.q
+      FROM unnest(sources) AS source (id)
+     CROSS JOIN LATERAL (
+       SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
+        WHERE q.source_id = source.id
+          AND q.processed_at IS NULL
+          AND q.due_at <= ripe_at
+          AND q.due_at + CASE WHEN q.claim_no = 0 THEN grace ELSE interval '0' END <= ripe_at
+          AND (q.lease_until IS NULL OR q.lease_until <= now_)
+          -- an id that this very statement's snapshot does not know yet is of another server: a restored row
+          AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
+               OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
+        ORDER BY q.due_at, q.id
+        LIMIT allowed
+          FOR UPDATE OF q SKIP LOCKED) due
+     ORDER BY due.due_at
+     LIMIT allowed);
+END $$;
+
+CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+  WITH seen AS (
+    SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
+           uses ->> c.id::text AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
+           c.processing_attempts, c.handovers, c.error_message,
+           c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
+      FROM unnest(candidates) c),
+  verdict AS (
+    SELECT s.id, s.takeover, s.silent, v.*
+      FROM seen s
+     CROSS JOIN LATERAL (VALUES
+       (s.used_by IS NOT NULL AND NOT s.doubtful, 'skipped', 'in_use', 'in use by ' || s.used_by),
+       (s.used_by IS NOT NULL AND s.doubtful, 'failed', 'reused_in_doubt', 'reused in doubt: in use by ' || s.used_by),
+       (s.used_by IS NULL AND s.spent, 'failed', 'attempts_spent',
+        format('gave up after %s attempts; last: %s', s.processing_attempts, s.error_message)),
+       (s.used_by IS NULL AND NOT s.spent AND s.silent AND s.handovers >= 20, 'failed', 'poison',
+        format('taken over %s times without an outcome', s.handovers)),
+       (s.used_by IS NULL AND NOT s.spent AND NOT (s.silent AND s.handovers >= 20), 'processing', NULL, NULL)
+     ) v (holds, status, outcome, detail)
+     WHERE v.holds),
+  marked AS (
+    UPDATE mediasweep.cloudinary_cleanup_queue q
+       SET status = v.status,
+           claim_no = q.claim_no + (v.status = 'processing')::integer,
+           in_doubt = q.in_doubt OR v.takeover,
+           handovers = q.handovers + v.silent::integer,
+           processing_attempts = q.processing_attempts + (v.status = 'processing' AND NOT v.silent)::integer,
+           max_attempts = coalesce(q.max_attempts, mark.max_attempts),
+           lease_until = CASE WHEN v.status = 'processing' THEN clock_timestamp() + mark.lease END,
+           processed_at = CASE WHEN v.status <> 'processing' THEN clock_timestamp() END,
+           error_message = coalesce(v.detail, q.error_message),
+           updated_at = clock_timestamp()
+      FROM verdict v
+     WHERE q.id = v.id
+    RETURNING q.*, v.outcome, v.detail,
+              CASE WHEN v.status <> 'processing' THEN v.status WHEN v.takeover THEN 'handed_over' ELSE 'claimed' END AS event),
+  logged AS (
+    INSERT INTO mediasweep.journal
+      (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
+       bytes, source_id, actor, app, daemon)
+    SELECT m.event, m.id, m.claim_no, m.status, m.outcome, m.detail, m.cloudinary_public_id, m.resource_type,
+           m.delivery_type, m.asset_id, m.version, m.file_size, m.source_id, m.actor, m.app, mark.daemon
+      FROM marked m)
+  SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
+                                m.processing_attempts, m.max_attempts, m.in_doubt,
+                                clock_timestamp() - m.queued_at)::mediasweep.job
+                            ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
+         count(*) FILTER (WHERE m.status = 'skipped'),
+         count(*) FILTER (WHERE m.status = 'failed')
+    INTO jobs, skipped, failed
+    FROM marked m;
+END $$;
+
+CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+  sources  integer[] := mediasweep.open_sources();
+  now_     timestamptz := clock_timestamp();
+BEGIN
+  WITH near AS (
+    -- due, and held by nobody
+    SELECT due.* FROM unnest(sources) AS source (id)
+     CROSS JOIN LATERAL (
+       SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN grace ELSE interval '0' END AS ripe
+         FROM mediasweep.cloudinary_cleanup_queue q
+        WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at <= now_
+          AND (q.lease_until IS NULL OR q.lease_until <= now_)
+        ORDER BY q.due_at, q.id LIMIT 500) due
+    UNION ALL
+    -- due and leased: when the first lease ends
+    SELECT due.* FROM unnest(sources) AS source (id)
+     CROSS JOIN LATERAL (
+       SELECT min(leased.lease_until) FROM (
+         SELECT q.lease_until FROM mediasweep.cloudinary_cleanup_queue q
+          WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at <= now_ AND q.lease_until > now_
+          ORDER BY q.due_at, q.id LIMIT 500) leased) due
+    UNION ALL
+    -- not due yet: the first
+    SELECT due.* FROM unnest(sources) AS source (id)
+     CROSS JOIN LATERAL (
+       SELECT q.due_at FROM mediasweep.cloudinary_cleanup_queue q
+        WHERE q.source_id = source.id AND q.processed_at IS NULL AND q.due_at > now_
+        ORDER BY q.due_at, q.id LIMIT 1) due
+    UNION ALL
+    SELECT g.until FROM mediasweep.gate g WHERE g.source_id IS NOT NULL AND g.until > now_)
+  SELECT min(near.ripe) FILTER (WHERE near.ripe > now_), coalesce(bool_or(near.ripe <= now_), false)
+    INTO at, held
+    FROM near;
+END $$;
+
+CREATE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  near  bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+BEGIN
+  SELECT min(mediasweep.full_xid(open.backend_xid, near)),
+         min(mediasweep.full_xid(open.backend_xmin, near)) FILTER (WHERE NOT open.ours)
+    INTO writer, reader
+    FROM (
+      -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
+      SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
+        FROM pg_stat_get_activity(NULL) a
+       WHERE a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+         AND a.usesysid IS NOT NULL
+         AND a.pid <> pg_backend_pid()
+         AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL)
+      UNION ALL
+      SELECT p.transaction, NULL, false
+        FROM pg_prepared_xacts p
+       WHERE p.database = current_database()) open;
+END $$;
+
+CREATE FUNCTION mediasweep.only_one_builder() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'attach and detach need READ COMMITTED';
+  END IF;
+  LOCK TABLE mediasweep.attached IN SHARE ROW EXCLUSIVE MODE;
+END $$;
+
+CREATE FUNCTION mediasweep.open_sources() RETURNS integer[]
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+  RETURN ARRAY(
+    WITH RECURSIVE source AS (
+      (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
+        WHERE q.processed_at IS NULL ORDER BY q.source_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
+               WHERE q.processed_at IS NULL AND q.source_id > source.source_id ORDER BY q.source_id LIMIT 1)
+        FROM source WHERE source.source_id IS NOT NULL)
+    SELECT source.source_id FROM source
+     WHERE source.source_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM mediasweep.gate g
+                        WHERE g.source_id = source.source_id AND (g.until IS NULL OR g.until > clock_timestamp()))
+       -- a table that was detached is not asked by the guard any more, so nothing of it may be sent
+       AND NOT EXISTS (SELECT FROM mediasweep.attached a
+                        WHERE a.id = source.source_id AND a.detached_at IS NOT NULL));
+END $$;
+
+CREATE FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+DECLARE
+  wall  jsonb := coalesce(horizon -> waited, new);
+BEGIN
+  IF coalesce(oldest >= (new ->> 'b')::bigint, true) THEN
+    RETURN (horizon || jsonb_build_object(passed, new)) - waited;
+  ELSIF oldest >= (wall ->> 'b')::bigint
+        OR (wall ->> 'at')::timestamptz < (new ->> 'at')::timestamptz - patience THEN
+    RETURN horizon || jsonb_build_object(passed, wall, waited, new);
+  END IF;
+  RETURN horizon || jsonb_build_object(waited, wall);
+END $$;
+
+CREATE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
+    LANGUAGE sql
+    AS $$
+  UPDATE mediasweep.cloudinary_cleanup_queue q
+     SET due_at = clock_timestamp() + interval '30 s',
+         error_message = 'the guard could not answer: ' || why,
+         updated_at = clock_timestamp()
+    FROM unnest(candidates) c
+   WHERE q.id = c.id
+$$;
+
+CREATE FUNCTION mediasweep.put_probe_off() RETURNS void
+    LANGUAGE sql
+    AS $$
+  UPDATE mediasweep.gate g SET until = clock_timestamp() + g.probe
+   WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL
+$$;
+
+CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
+       deletion_reason, trigger_source, triggered_by, source_id, due_at)
+    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), %s, clock_timestamp() + %L::interval
+      FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
+$_$;
+
+CREATE FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM mediasweep.be_durable();
+  END IF;
+  WITH r AS (
+    SELECT * FROM unnest(results)),
+  locked AS (
+    -- passing by what somebody else holds: an operator's open transaction must not stall the others' results
+    SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q JOIN r ON q.id = r.id AND q.claim_no = r.claim_no
+     WHERE q.status = 'processing' AND q.lease_until IS NOT NULL
+       FOR UPDATE OF q SKIP LOCKED),
+  moved AS (
+    UPDATE mediasweep.cloudinary_cleanup_queue q
+       SET status = CASE WHEN r.move IN ('completed', 'failed') THEN r.move
+                         WHEN r.move = 'refused' AND NOT q.in_doubt THEN 'pending'
+                         ELSE 'processing' END,
+           in_doubt = q.in_doubt OR r.move = 'unknown',
+           lease_until = NULL,
+           handovers = 0,
+           processing_attempts = greatest(0, q.processing_attempts - (r.move = 'refused')::integer),
+           due_at = CASE WHEN r.move IN ('refused', 'unknown') THEN clock_timestamp() + r.due_in ELSE q.due_at END,
+           processed_at = CASE WHEN r.move IN ('completed', 'failed') THEN clock_timestamp() END,
+           cloudinary_response = coalesce(r.response, q.cloudinary_response),
+           error_message = r.detail,
+           updated_at = clock_timestamp()
+      FROM locked JOIN r ON r.id = locked.id
+     WHERE q.id = locked.id AND q.claim_no = r.claim_no AND q.status = 'processing' AND q.lease_until IS NOT NULL
+    RETURNING q.id, q.claim_no, q.status, q.cloudinary_public_id, q.asset_id, q.version, q.file_size, q.source_id,
+              q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
+              coalesce(r.resource_type, q.resource_type) AS resource_type,
+              coalesce(r.delivery_type, q.delivery_type) AS delivery_type),
+  logged AS (
+    INSERT INTO mediasweep.journal
+      (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
+       bytes, source_id, actor, app, daemon, request_id, response)
+    SELECT m.move, m.id, m.claim_no, m.status, m.outcome, m.detail, m.cloudinary_public_id, m.resource_type,
+           m.delivery_type, m.asset_id, m.version, m.file_size, m.source_id, m.actor, m.app, record.daemon,
+           m.request_id, m.response
+      FROM moved m)
+  SELECT coalesce(array_agg(moved.id), '{}') INTO recorded FROM moved;
+  SELECT coalesce(array_agg(r.id), '{}') INTO lost
+    FROM unnest(results) r
+   WHERE NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q
+                      WHERE q.id = r.id AND q.claim_no = r.claim_no AND q.status = 'processing'
+                        AND q.lease_until IS NOT NULL)
+     AND r.id <> ALL (recorded);
+END $$;
+
+CREATE FUNCTION mediasweep.refill(most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  kept    record;
+  ref     mediasweep.ref;
+  queued  integer := 0;
+BEGIN
+  FOR kept IN
+    SELECT f.ctid AS place, f.*, coalesce(a.grace, '0') AS grace
+      FROM mediasweep.fallback f LEFT JOIN mediasweep.attached a ON a.id = f.source_id
+     WHERE f.refused IS NULL ORDER BY f.id LIMIT most FOR UPDATE OF f SKIP LOCKED
+  LOOP
+    BEGIN
+      ref := jsonb_populate_record(NULL::mediasweep.ref, kept.ref);
+      INSERT INTO mediasweep.cloudinary_cleanup_queue
+        (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
+         deletion_reason, trigger_source, source_id, actor, app, due_at)
+      VALUES (ref.public_id, ref.resource_type, ref.delivery_type, ref.asset_id, ref.version, ref.original_filename,
+              ref.file_size, ref.folder, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0),
+              coalesce(kept.actor, ''), coalesce(kept.app, ''), kept.at + kept.grace);
+      DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
+      queued := queued + 1;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+      UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
+    END;
+  END LOOP;
+  IF queued > 0 THEN
+    PERFORM mediasweep.wake();
+  END IF;
+  RETURN queued;
+END $$;
+
+CREATE FUNCTION mediasweep.refs_expression(options jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT format('SELECT %s, mediasweep.resource_type(%s), mediasweep.delivery_type(%s), nullif(btrim(%s), ''''),'
+                ' mediasweep.whole_number(%s), %s, mediasweep.whole_number(%s), %s',
+    mediasweep.term(options, 'public_id', 'text'), mediasweep.term(options, 'resource_type', 'text'),
+    mediasweep.term(options, 'delivery_type', 'text'), mediasweep.term(options, 'asset_id', 'text'),
+    mediasweep.term(options, 'version', 'text'), mediasweep.term(options, 'original_filename', 'text'),
+    mediasweep.term(options, 'file_size', 'text'), mediasweep.term(options, 'folder', 'text'))
+$$;
+
+CREATE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  SELECT format($q$
+      SELECT ref.* FROM %s AS r
+       CROSS JOIN LATERAL (%s) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND %s (%s)$q$, rows_from, a.refs, live, a.live)
+$_$;
+
+CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, %s AS reason
+        FROM (%s) was$q$,
+    CASE operation
+      WHEN 'DELETE' THEN $q$'row_deleted'$q$
+      WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
+      ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
+                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'NOT'))
+    END,
+    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation) ELSE 'old_rows' END, ''))
+    || CASE operation WHEN 'UPDATE' THEN format($q$
+       WHERE NOT EXISTS (
+         SELECT FROM (%1$s) stays
+          WHERE stays.public_id = was.public_id COLLATE "C"
+            AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
+            AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))$q$,
+      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+    -- a rename keeps the asset id: the asset stays, whatever it is called now
+    || CASE WHEN operation = 'UPDATE' AND a.options ? 'asset_id' THEN format($q$
+         AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
+      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+$_$;
+
+CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT CASE lower(btrim(said)) WHEN 'image' THEN 'image' WHEN 'video' THEN 'video' WHEN 'audio' THEN 'video'
+                                 WHEN 'raw' THEN 'raw' END
+$$;
+
+CREATE FUNCTION mediasweep.retry(ids uuid[], who text) RETURNS SETOF uuid
+    LANGUAGE sql
+    AS $$
+  WITH moved AS (
+    UPDATE mediasweep.cloudinary_cleanup_queue q
+       SET status = 'pending', processed_at = NULL, processing_attempts = 0, handovers = 0,
+           due_at = clock_timestamp(), error_message = NULL, updated_at = clock_timestamp()
+     WHERE q.id = ANY (ids) AND q.status IN ('failed', 'skipped')
+    RETURNING q.*),
+  logged AS (
+    INSERT INTO mediasweep.journal
+      (event, queue_id, claim_no, status, public_id, resource_type, delivery_type, asset_id, version, bytes, source_id, actor)
+    SELECT 'retried', m.id, m.claim_no, m.status, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
+           m.version, m.file_size, m.source_id, who
+      FROM moved m)
+  SELECT moved.id FROM moved, (SELECT mediasweep.wake()) woken
+$$;
+
+CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT format('%L || %s', relation::text || ' ',
+    coalesce((SELECT string_agg(format('%L || r.%I::text', a.attname || '=', a.attname), ' || '', '' || ' ORDER BY k.n)
+                FROM pg_index i
+               CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, n)
+                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+               WHERE i.indrelid = relation AND i.indisprimary),
+             '''ctid='' || r.ctid::text'))
+$$;
+
+CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT CASE jsonb_typeof(options -> name)
+    WHEN 'string' THEN format('r.%I::%s', options ->> name, type)
+    WHEN 'object' THEN CASE WHEN options -> name ? 'column' THEN format('r.%I::%s', options -> name ->> 'column', type)
+                            ELSE format('%L::%s', options -> name ->> 'value', type) END
+    ELSE format('NULL::%s', type) END
+$$;
+
+CREATE FUNCTION mediasweep.trigger_cloudinary_cleanup() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET enable_nestloop TO 'off'
+    AS $$DECLARE
+  failure  text;
+BEGIN
+  BEGIN
+    IF TG_OP = 'DELETE' THEN 
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
+       deletion_reason, trigger_source, triggered_by, source_id, due_at)
+    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
+      FROM (
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
+        FROM (
+      SELECT ref.* FROM old_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+    ELSIF TG_OP = 'UPDATE' THEN 
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
+       deletion_reason, trigger_source, triggered_by, source_id, due_at)
+    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
+      FROM (
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (
+      SELECT ref.* FROM new_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND NOT (r.deleted_at IS NULL)) dead)
+                          THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
+        FROM (
+      SELECT ref.* FROM old_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was
+       WHERE NOT EXISTS (
+         SELECT FROM (
+      SELECT ref.* FROM new_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays
+          WHERE stays.public_id = was.public_id COLLATE "C"
+            AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
+            AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
+         AND NOT EXISTS (SELECT FROM (
+      SELECT ref.* FROM new_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
+    ELSE 
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
+       deletion_reason, trigger_source, triggered_by, source_id, due_at)
+    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
+      FROM (
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
+        FROM (
+      SELECT ref.* FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+    END IF; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
+    RETURN NULL;
+  EXCEPTION WHEN OTHERS THEN
+    failure := SQLSTATE || ' ' || SQLERRM;
+  END;
+  BEGIN
+    IF TG_OP = 'DELETE' THEN 
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+    SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
+           current_setting('application_name', true), failure
+      FROM (
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
+        FROM (
+      SELECT ref.* FROM old_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+    ELSIF TG_OP = 'UPDATE' THEN 
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+    SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
+           current_setting('application_name', true), failure
+      FROM (
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (
+      SELECT ref.* FROM new_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND NOT (r.deleted_at IS NULL)) dead)
+                          THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
+        FROM (
+      SELECT ref.* FROM old_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was
+       WHERE NOT EXISTS (
+         SELECT FROM (
+      SELECT ref.* FROM new_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays
+          WHERE stays.public_id = was.public_id COLLATE "C"
+            AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
+            AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
+         AND NOT EXISTS (SELECT FROM (
+      SELECT ref.* FROM new_rows AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
+    ELSE 
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+    SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
+           current_setting('application_name', true), failure
+      FROM (
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
+        FROM (
+      SELECT ref.* FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r
+       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+    END IF; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
+    RAISE WARNING 'mediasweep: could not queue the assets of %, kept them in mediasweep.fallback: %', TG_RELID::regclass, failure;
+    RETURN NULL;
+  EXCEPTION WHEN OTHERS THEN
+    failure := failure || '; ' || SQLERRM;
+  END;
+  BEGIN
+    IF TG_OP <> 'TRUNCATE' THEN
+        INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+        SELECT 1, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
+               current_setting('application_name', true), failure
+          FROM old_rows r;
+      END IF;
+    RAISE WARNING 'mediasweep: could not read the assets of %, kept the rows in mediasweep.fallback: %', TG_RELID::regclass, failure;
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'mediasweep: could not queue the assets of %, and not keep them either: %; %', TG_RELID::regclass, failure, SQLERRM;
+  END;
+  RETURN NULL;
+END$$;
+
+CREATE FUNCTION mediasweep.use_conditions(a mediasweep.attached) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  SELECT $q$ref.public_id = c.cloudinary_public_id
+            AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)$q$
+  UNION ALL
+  -- the asset id goes with the asset when it is renamed, and it is by asset id that it would be deleted
+  SELECT 'ref.asset_id = c.asset_id' WHERE a.options ? 'asset_id'
+$_$;
+
+CREATE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS TABLE(id uuid, used_by text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$BEGIN
+  IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> '{1}'::integer[] THEN
+    RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
+  END IF;
+  IF to_regclass('public.media_assets') IS DISTINCT FROM 0::regclass THEN
+    RAISE EXCEPTION 'the attached table % was renamed or replaced: run mediasweep migrate', 'public.media_assets';
+  END IF;
+  RETURN QUERY
+    WITH used AS MATERIALIZED (
+      SELECT c.* FROM unnest(candidates) c
+       WHERE EXISTS (SELECT FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+                      WHERE ref.public_id = c.cloudinary_public_id
+            AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL) AND (r.deleted_at IS NULL)))
+    SELECT c.id, named.name FROM used c
+     CROSS JOIN LATERAL (
+       SELECT 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+        WHERE ref.public_id = c.cloudinary_public_id
+            AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL) AND (r.deleted_at IS NULL) LIMIT 1) named;
+  RETURN QUERY
+    WITH used AS MATERIALIZED (
+      SELECT c.* FROM unnest(candidates) c
+       WHERE EXISTS (SELECT FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+                      WHERE ref.asset_id = c.asset_id AND (r.deleted_at IS NULL)))
+    SELECT c.id, named.name FROM used c
+     CROSS JOIN LATERAL (
+       SELECT 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
+              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+        WHERE ref.asset_id = c.asset_id AND (r.deleted_at IS NULL) LIMIT 1) named;
+END$$;
+
+CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
+    format($q$
+  RAISE EXCEPTION 'an attached table (number %s) is gone: detach it';$q$, a.id)
+  ELSE format($q$
+  IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
+    RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
+  END IF;$q$, a.relation::text, a.relation::oid)
+    || (SELECT string_agg(format($q$
+  RETURN QUERY
+    WITH used AS MATERIALIZED (
+      SELECT c.* FROM unnest(candidates) c
+       WHERE EXISTS (SELECT FROM %1$s AS r CROSS JOIN LATERAL (%2$s) AS ref
+                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+                      WHERE %3$s AND (%4$s)))
+    SELECT c.id, named.name FROM used c
+     CROSS JOIN LATERAL (
+       SELECT %5$s AS name FROM %1$s AS r CROSS JOIN LATERAL (%2$s) AS ref
+              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
+        WHERE %3$s AND (%4$s) LIMIT 1) named;$q$,
+      a.relation::text, a.refs, condition, a.live, mediasweep.row_name(a.relation)), '')
+      FROM mediasweep.use_conditions(a) condition)
+  END
+$_$;
+
+CREATE FUNCTION mediasweep.uses_source() RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$BEGIN
+  IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
+    RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
+  END IF;$q$, coalesce(array_agg(a.id ORDER BY a.id), '{}'))
+    || coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '') || '
+END'
+    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+$_$;
+
+CREATE FUNCTION mediasweep.wake() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN
+    PERFORM pg_notify('mediasweep', '');
+  END IF;
+EXCEPTION WHEN OTHERS THEN
+  NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
+END $$;
+
+CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
+
+ALTER TABLE mediasweep.attached ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mediasweep.attached_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mediasweep.daemon (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    listening boolean DEFAULT false NOT NULL,
+    concurrency integer NOT NULL,
+    completed bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    last_sweep timestamp with time zone,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL
+)
+WITH (fillfactor='50');
+
+CREATE TABLE mediasweep.fallback (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp(),
+    source_id integer,
+    ref jsonb,
+    reason text,
+    actor text,
+    app text,
+    error text,
+    refused text
+);
+
+ALTER TABLE mediasweep.fallback ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mediasweep.fallback_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mediasweep.gate (
+    name text NOT NULL,
+    source_id integer,
+    reason text NOT NULL,
+    closed_by text NOT NULL,
+    closed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    until timestamp with time zone,
+    probe interval,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT gate_is_known CHECK ((name = ANY (ARRAY['pause'::text, 'breaker'::text, 'auth'::text, 'rate_limit'::text, 'brake'::text, 'environment'::text, 'failover'::text]))),
+    CONSTRAINT probing_has_until CHECK (((probe IS NULL) OR (until IS NOT NULL)))
+);
+
+CREATE TABLE mediasweep.installation (
+    one boolean DEFAULT true NOT NULL,
+    cloud_name text NOT NULL,
+    system_identifier text NOT NULL,
+    database text NOT NULL,
+    place text NOT NULL,
+    timeline integer NOT NULL,
+    installed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    asset_id_proven_at timestamp with time zone,
+    CONSTRAINT installation_one_check CHECK (one)
+);
+
+CREATE TABLE mediasweep.journal (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    queue_id uuid,
+    claim_no integer,
+    status text,
+    outcome text,
+    detail text,
+    public_id text,
+    resource_type text,
+    delivery_type text,
+    asset_id text,
+    version bigint,
+    format text,
+    bytes bigint,
+    source_id integer,
+    actor text,
+    app text,
+    daemon uuid,
+    request_id text,
+    response jsonb
+);
+
+ALTER TABLE mediasweep.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mediasweep.journal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mediasweep.migration (
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE mediasweep.migration IS 'What `mediasweep migrate` has applied: migrations never change, function files are re-applied when their sha256 does.';
+
+CREATE TABLE public.media_assets (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    cloudinary_public_id character varying(500) NOT NULL,
+    cloudinary_version bigint DEFAULT 1 NOT NULL,
+    cloudinary_signature character varying(255),
+    cloudinary_etag character varying(255),
+    cloudinary_asset_id character varying(64),
+    delivery_type character varying(50) DEFAULT 'upload'::character varying NOT NULL,
+    original_filename character varying(500),
+    display_name character varying(500),
+    file_size bigint NOT NULL,
+    mime_type character varying(100) NOT NULL,
+    format character varying(50),
+    width integer,
+    height integer,
+    duration numeric(10,2),
+    folder character varying(500),
+    tags text[] DEFAULT '{}'::text[],
+    description text,
+    alt_text character varying(500),
+    secure_url character varying(1000) NOT NULL,
+    url character varying(1000) NOT NULL,
+    thumbnail_url character varying(1000),
+    resource_type character varying(50) DEFAULT 'image'::character varying NOT NULL,
+    access_mode character varying(50) DEFAULT 'public'::character varying,
+    uploaded_by uuid,
+    used_in_personnel bigint,
+    used_in_documents bigint,
+    created_at timestamp with time zone DEFAULT now(),
+    updated_at timestamp with time zone DEFAULT now(),
+    cloudinary_created_at timestamp with time zone,
+    sync_status public.media_sync_status DEFAULT 'synced'::public.media_sync_status,
+    last_synced_at timestamp with time zone,
+    sync_error_message text,
+    sync_retry_count integer DEFAULT 0,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    CONSTRAINT media_assets_access_mode_check CHECK (((access_mode)::text = ANY ((ARRAY['public'::character varying, 'authenticated'::character varying])::text[]))),
+    CONSTRAINT media_assets_file_size_check CHECK ((file_size > 0)),
+    CONSTRAINT media_assets_height_check CHECK ((height > 0)),
+    CONSTRAINT media_assets_resource_type_check CHECK (((resource_type)::text = ANY ((ARRAY['image'::character varying, 'video'::character varying, 'raw'::character varying])::text[]))),
+    CONSTRAINT media_assets_width_check CHECK ((width > 0))
+);
+
+ALTER TABLE ONLY mediasweep.attached
+    ADD CONSTRAINT attached_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mediasweep.cloudinary_cleanup_queue
+    ADD CONSTRAINT cloudinary_cleanup_queue_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mediasweep.daemon
+    ADD CONSTRAINT daemon_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mediasweep.gate
+    ADD CONSTRAINT gate_is_closed_once UNIQUE NULLS NOT DISTINCT (name, source_id);
+
+ALTER TABLE ONLY mediasweep.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY mediasweep.journal
+    ADD CONSTRAINT journal_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mediasweep.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.media_assets
+    ADD CONSTRAINT media_assets_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX attached_once ON mediasweep.attached USING btree (relation) WHERE (detached_at IS NULL);
+
+COMMENT ON INDEX mediasweep.attached_once IS 'attach: a table is attached once at a time';
+
+CREATE INDEX cloudinary_cleanup_queue_claim ON mediasweep.cloudinary_cleanup_queue USING btree (source_id, due_at, id) WHERE (processed_at IS NULL);
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_claim IS 'claim: the due rows of one source, oldest first';
+
+CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
+
+COMMENT ON INDEX mediasweep.journal_at IS 'restore and reports: a window of time';
+
+CREATE INDEX journal_queue_id ON mediasweep.journal USING btree (queue_id);
+
+COMMENT ON INDEX mediasweep.journal_queue_id IS 'queue show: the timeline of one row';
+
+CREATE UNIQUE INDEX media_assets_live_asset ON public.media_assets USING btree (cloudinary_public_id, resource_type, delivery_type) WHERE (deleted_at IS NULL);
+
+CREATE TRIGGER media_assets_cleanup_trigger_delete AFTER DELETE ON public.media_assets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
+
+CREATE TRIGGER media_assets_cleanup_trigger_truncate BEFORE TRUNCATE ON public.media_assets FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
+
+CREATE TRIGGER media_assets_cleanup_trigger_update AFTER UPDATE ON public.media_assets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
+
+ALTER TABLE public.media_assets ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY media_assets_deny_all ON public.media_assets USING (false);
+
+REVOKE ALL ON FUNCTION mediasweep.acting_user() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.advance(horizon jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, force boolean, OUT allowed integer, OUT probing boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.arm() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.asleep_key() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.be_durable() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.capture_source(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.detach(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.detach_number(attached_id integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.only_one_builder() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.open_sources() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.refill(most integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.refs_expression(options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.use_conditions(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
