@@ -56,7 +56,6 @@ END $$;
 
 CREATE FUNCTION mediasweep.advance(horizon jsonb) RETURNS jsonb
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
   server    text := pg_postmaster_start_time()::text;
@@ -79,13 +78,15 @@ BEGIN
   new := jsonb_build_object('at', at, 's', snapshot::text, 'b', mediasweep.full_xid(
     (((age('3'::xid)::bigint + 3) & 4294967295)::text)::xid, pg_snapshot_xmax(snapshot)::text::bigint));
   oldest := mediasweep.oldest();
+  IF coalesce(least(oldest.writer, oldest.reader) >= (new ->> 'b')::bigint, true) THEN
+    RETURN jsonb_build_object('server', server, 'free', new, 'clear', new);   -- nobody is there: the common case
+  END IF;
   horizon := mediasweep.pass(horizon, 'wall', 'free', new, oldest.writer, NULL);
   RETURN mediasweep.pass(horizon, 'glass', 'clear', new, oldest.reader, '5 s');
 END $$;
 
 CREATE FUNCTION mediasweep.allowance(batch integer, force boolean, OUT allowed integer, OUT probing boolean) RETURNS record
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
   closed   integer;
@@ -275,7 +276,7 @@ BEGIN
   horizon := mediasweep.advance(horizon);
   SELECT a.allowed, a.probing INTO allowed, probing FROM mediasweep.allowance(batch, force) a;
   IF allowed = 0 THEN
-    SELECT min(g.until) - clock_timestamp() INTO next_in
+    SELECT CASE WHEN probing THEN interval '1 s' ELSE min(g.until) - clock_timestamp() END INTO next_in
       FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp();
     RETURN;
   END IF;
@@ -427,7 +428,6 @@ WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_
 
 CREATE FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
   free      pg_snapshot := horizon -> 'free' ->> 's';
@@ -461,12 +461,11 @@ END $$;
 
 CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 BEGIN
   WITH seen AS (
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
-           uses ->> c.id::text AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
+           CASE WHEN uses ? c.id::text THEN coalesce(uses ->> c.id::text, 'a row') END AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
            c.processing_attempts, c.handovers, c.error_message,
            c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
       FROM unnest(candidates) c),
@@ -518,7 +517,6 @@ END $$;
 
 CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
   sources  integer[] := mediasweep.open_sources();
@@ -560,6 +558,7 @@ CREATE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) RETURNS 
     AS $$
 DECLARE
   near  bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 BEGIN
   SELECT min(mediasweep.full_xid(open.backend_xid, near)),
          min(mediasweep.full_xid(open.backend_xmin, near)) FILTER (WHERE NOT open.ours)
@@ -568,14 +567,14 @@ BEGIN
       -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
       SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
         FROM pg_stat_get_activity(NULL) a
-       WHERE a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+       WHERE a.datid = here
          AND a.usesysid IS NOT NULL
          AND a.pid <> pg_backend_pid()
          AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL)
       UNION ALL
       SELECT p.transaction, NULL, false
-        FROM pg_prepared_xacts p
-       WHERE p.database = current_database()) open;
+        FROM pg_prepared_xact() p
+       WHERE p.dbid = here) open;
 END $$;
 
 CREATE FUNCTION mediasweep.only_one_builder() RETURNS void
@@ -590,7 +589,6 @@ END $$;
 
 CREATE FUNCTION mediasweep.open_sources() RETURNS integer[]
     LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 BEGIN
   RETURN ARRAY(

@@ -213,7 +213,7 @@ async def _wait_for_database(settings: Settings, emit: Emit, stopping: asyncio.E
     waits = iter(FIRST_WAITS_S)
     while True:
         try:
-            connection = await connect(settings.dsn(), name="mediasweep", cache=False)
+            connection = await connect(settings.dsn(), name="mediasweep", pooled=True)
             try:
                 check_fits(read_schema(), await applied_files(connection))
             finally:

@@ -5,7 +5,6 @@
 -- How many rows may go now, by the gates: none, one (`probing`: the test of gates whose time has come), or all.
 CREATE OR REPLACE FUNCTION mediasweep.allowance(batch integer, force boolean, OUT allowed integer, OUT probing boolean)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   closed   integer;
@@ -38,7 +37,6 @@ $$;
 -- The sources that have unfinished rows, no closed gate of their own, and a table that is still attached.
 CREATE OR REPLACE FUNCTION mediasweep.open_sources() RETURNS integer[]
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   RETURN ARRAY(
@@ -62,7 +60,6 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval)
 RETURNS mediasweep.cloudinary_cleanup_queue[]
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   free      pg_snapshot := horizon -> 'free' ->> 's';
@@ -98,7 +95,6 @@ END $$;
 -- `held`: rows are due but the horizon holds them back, so look again soon.
 CREATE OR REPLACE FUNCTION mediasweep.next_due(grace interval, OUT at timestamptz, OUT held boolean)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   sources  integer[] := mediasweep.open_sources();
@@ -151,7 +147,7 @@ CREATE OR REPLACE FUNCTION mediasweep.claim(
   OUT held         boolean,
   OUT next_in      interval)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
+SET plan_cache_mode = force_generic_plan   -- for all that it calls: planning anew costs more than the claim
 AS $$
 DECLARE
   allowed     integer;
@@ -165,7 +161,7 @@ BEGIN
   horizon := mediasweep.advance(horizon);
   SELECT a.allowed, a.probing INTO allowed, probing FROM mediasweep.allowance(batch, force) a;
   IF allowed = 0 THEN
-    SELECT min(g.until) - clock_timestamp() INTO next_in
+    SELECT CASE WHEN probing THEN interval '1 s' ELSE min(g.until) - clock_timestamp() END INTO next_in
       FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp();
     RETURN;
   END IF;

@@ -18,6 +18,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   near  bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+  here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 BEGIN
   SELECT min(mediasweep.full_xid(open.backend_xid, near)),
          min(mediasweep.full_xid(open.backend_xmin, near)) FILTER (WHERE NOT open.ours)
@@ -26,14 +27,14 @@ BEGIN
       -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
       SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
         FROM pg_stat_get_activity(NULL) a
-       WHERE a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+       WHERE a.datid = here
          AND a.usesysid IS NOT NULL
          AND a.pid <> pg_backend_pid()
          AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL)
       UNION ALL
       SELECT p.transaction, NULL, false
-        FROM pg_prepared_xacts p
-       WHERE p.database = current_database()) open;
+        FROM pg_prepared_xact() p
+       WHERE p.dbid = here) open;
 END $$;
 
 -- One barrier's way: passed now if `oldest` is not below a new one; else the one that is waited for, when it is passed.
@@ -57,7 +58,6 @@ END $$;
 -- for readers, or given up. A row must be due and visible at both.
 CREATE OR REPLACE FUNCTION mediasweep.advance(horizon jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   server    text := pg_postmaster_start_time()::text;
@@ -80,6 +80,9 @@ BEGIN
   new := jsonb_build_object('at', at, 's', snapshot::text, 'b', mediasweep.full_xid(
     (((age('3'::xid)::bigint + 3) & 4294967295)::text)::xid, pg_snapshot_xmax(snapshot)::text::bigint));
   oldest := mediasweep.oldest();
+  IF coalesce(least(oldest.writer, oldest.reader) >= (new ->> 'b')::bigint, true) THEN
+    RETURN jsonb_build_object('server', server, 'free', new, 'clear', new);   -- nobody is there: the common case
+  END IF;
   horizon := mediasweep.pass(horizon, 'wall', 'free', new, oldest.writer, NULL);
   RETURN mediasweep.pass(horizon, 'glass', 'clear', new, oldest.reader, '5 s');
 END $$;

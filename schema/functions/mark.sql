@@ -26,12 +26,11 @@ CREATE OR REPLACE FUNCTION mediasweep.mark(
   daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer,
   OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   WITH seen AS (
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
-           uses ->> c.id::text AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
+           CASE WHEN uses ? c.id::text THEN coalesce(uses ->> c.id::text, 'a row') END AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
            c.processing_attempts, c.handovers, c.error_message,
            c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
       FROM unnest(candidates) c),

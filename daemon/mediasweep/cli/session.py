@@ -22,7 +22,7 @@ async def database() -> AsyncIterator[Connection]:
     from mediasweep.postgres.pool import connect
     from mediasweep.settings import load
 
-    connection = await connect(load().dsn(), name="mediasweep cli", cache=False)
+    connection = await connect(load().dsn(), name="mediasweep cli", pooled=True)
     try:
         check_fits(read_schema(), await applied_files(connection))
         yield connection

@@ -49,12 +49,6 @@ RECORD_MOST = 500
 RETRY_S = 0.1
 
 
-def _done() -> asyncio.Future[None]:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
-
-
 @dataclass(slots=True)
 class Sweep:
     """One daemon's share of the work."""
@@ -75,7 +69,6 @@ class Sweep:
     _room: asyncio.Event = field(default_factory=asyncio.Event)
     _gating: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
-    _disarming: asyncio.Future[None] = field(default_factory=_done)
     _closings: int = 0
     _shut: str | None = None
     _horizon: str | None = None
@@ -92,7 +85,6 @@ class Sweep:
             ]
             await self._claim()
             await self._all_recorded()
-            await self._disarming
             for task in others:
                 task.cancel()
 
@@ -104,23 +96,30 @@ class Sweep:
     # -- claim ------------------------------------------------------------------------------------
 
     async def _claim(self) -> None:
-        """Claim while batches come back full and there is room for them; else fall asleep."""
-        batch, woken_by, patience = self.policy.batch, "start", Patience()
+        """Claim while there is something and room; sleep only after an armed, empty look."""
+        batch, woken_by, streak, patience = self.policy.batch, "start", 0, Patience()
         while not self.stopping.is_set():
             await self._wait_for_room()
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
+            armed = self.wake.armed
             claim = await self._take(batch, woken_by)
             if claim is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
                 woken_by = await pulse(asyncio.Event(), self.stopping, wait_s)
-            elif len(claim.jobs) == batch:
-                batch, woken_by = min(BATCH_MOST, batch * 2), "backlog"
+            elif claim.brought_something:
+                full = len(claim.jobs) == batch
+                batch = min(BATCH_MOST, batch * 2) if full else self.policy.batch
+                streak, woken_by = streak + 1, "backlog"
+                patience.reset()
+                await asyncio.sleep(0)  # what was claimed goes out first
+                if full or streak > 1:  # one row now and then is not worth waking up for
+                    await self.wake.disarm()
+            elif armed:
+                streak, woken_by = 0, await self._rest("armed", claim, patience)
+            elif (refused := await self.wake.arm()) == "armed":
+                woken_by = "arming"  # and look once more: what was committed meanwhile said nothing
             else:
-                batch = self.policy.batch
-                if claim.brought_something:
-                    patience.reset()
-                    await asyncio.sleep(0)  # what was claimed goes out first
-                woken_by = await self._rest(patience)
+                streak, woken_by = 0, await self._rest(refused, claim, patience)
 
     async def _take(self, batch: int, woken_by: str) -> Claim | None:
         started_s = self.clock_s()
@@ -142,19 +141,11 @@ class Sweep:
         self.tally.swept_s = self.clock_s()
         return claim
 
-    async def _rest(self, patience: Patience) -> str:
-        """Fall asleep: take the key, look once more, and only then wait."""
-        await self._disarming
-        armed = await self.wake.arm()
-        claim = await self._take(self.policy.batch, "arming")
-        woken_by = "arming"
-        if claim is not None and not claim.brought_something:
-            interval = self.policy.interval
-            wait_s = longest_wait(armed, interval, claim.next_in, patience, held=claim.held)
-            woken_by = await pulse(self.wake.heard, self.stopping, wait_s)
-        if armed == "armed":  # beside the next claim, which must not wait for it
-            self._disarming = asyncio.ensure_future(self.wake.disarm())
-        return woken_by
+    async def _rest(self, armed: str, claim: Claim, patience: Patience) -> str:
+        """Wait for a notification, for what falls due next, or for as long as the wait may be."""
+        interval = self.policy.interval
+        wait_s = longest_wait(armed, interval, claim.next_in, patience, held=claim.held)
+        return await pulse(self.wake.heard, self.stopping, wait_s)
 
     async def _wait_for_room(self) -> None:
         while self._inbox.qsize() >= self.policy.concurrency and not self.stopping.is_set():

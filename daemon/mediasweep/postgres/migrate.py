@@ -117,7 +117,7 @@ async def migrate(
     dsn: str, *, with_library: bool = False, say: Callable[[str], None] = lambda _: None
 ) -> list[str]:
     """Apply what is missing and return the names; waits for another runner to finish first."""
-    connection = await connect(dsn, name="mediasweep migrate", cache=False)
+    connection = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
         if await is_pooled(connection):
             raise DatabaseError(

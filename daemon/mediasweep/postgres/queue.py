@@ -83,7 +83,7 @@ class Queue:
     async def claim(self, batch: int, horizon: str | None, *, force: bool = False) -> Claim:
         """Claim up to `batch` rows; what it returns is committed and ours until the lease ends."""
         terms = self._terms
-        row = await self._pool.fetchrow(
+        row = await self._pool.line.fetchrow(
             SQL["claim"],
             self._daemon,
             batch,

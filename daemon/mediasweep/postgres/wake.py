@@ -34,6 +34,7 @@ class Wake:
         """Prepare; nothing is opened before `run`."""
         self.heard = asyncio.Event()
         self.up = False
+        self.armed = False
         self.channel = f"{CHANNEL}_{secrets.token_hex(6)}"
         self._dsn = dsn
         self._pool = pool
@@ -43,7 +44,6 @@ class Wake:
         self._lost = asyncio.Event()
         self._reason = ""
         self._canaries: dict[str, asyncio.Future[None]] = {}
-        self._talking = asyncio.Lock()
 
     async def run(self) -> None:
         """Listen for ever; only cancellation ends it."""
@@ -77,24 +77,25 @@ class Wake:
 
     async def arm(self) -> str:
         """Try to fall asleep: `armed`, or who refused it: `enqueuer`, `sibling`, `down`."""
-        async with self._talking:
-            if not self.up or self._connection is None:
-                return "down"
-            try:
-                return str(await self._connection.fetchval(SQL["arm"], timeout=self._patience_s))
-            except PASSING as error:
-                self.give_up(str(error))
-                return "down"
+        refused = await self._say(SQL["arm"])
+        self.armed = refused == "armed"
+        return refused or "down"
 
     async def disarm(self) -> None:
-        """Be awake again; enqueuers stop notifying."""
-        async with self._talking:
-            if self._connection is None:
-                return
-            try:
-                await self._connection.execute(SQL["disarm"], timeout=self._patience_s)
-            except PASSING as error:
-                self.give_up(str(error))
+        """Be awake: enqueuers stop notifying."""
+        if self.armed:
+            self.armed = False
+            await self._say(SQL["disarm"])
+
+    async def _say(self, sql: str) -> str | None:
+        """Run a statement on the listener's connection; None if there is none that answers."""
+        if not self.up or self._connection is None:
+            return None
+        try:
+            return str(await self._connection.fetchval(sql, timeout=self._patience_s))
+        except PASSING as error:
+            self.give_up(str(error) or type(error).__name__)
+            return None
 
     async def _listen(self) -> None:
         self._lost.clear()
@@ -132,7 +133,8 @@ class Wake:
 
     def _drop(self) -> None:
         # terminate, not close: a close would wait for a peer that may never answer
-        connection, self._connection, self.up = self._connection, None, False
+        connection, self._connection = self._connection, None
+        self.up = self.armed = False  # the key went with the connection
         if connection is not None and not connection.is_closed():
             connection.terminate()
         self.heard.set()
