@@ -149,8 +149,11 @@ def shown(dsn: str) -> str:
         return "an address that cannot be read"
 
 
-async def connect(dsn: str, *, name: str, pooled: bool = False) -> Connection:
-    """Open one connection of its own; raises DatabaseError for what waiting does not mend."""
+async def connect(dsn: str, *, name: str, pooled: bool | None = None) -> Connection:
+    """Open one connection of its own; raises DatabaseError for what waiting does not mend.
+
+    `pooled` None: whether a pooler sits between is not known, and nothing depends on it.
+    """
     try:
         connection: Connection = await asyncpg.connect(
             dsn,
@@ -164,12 +167,13 @@ async def connect(dsn: str, *, name: str, pooled: bool = False) -> Connection:
     return connection
 
 
-def _options(name: str, *, pooled: bool) -> dict[str, Any]:
+def _options(name: str, *, pooled: bool | None) -> dict[str, Any]:
     """Return what a connection is opened with; a pooler takes no settings and no prepared names."""
-    if pooled:
-        return {"server_settings": {"application_name": name}, "statement_cache_size": 0}
-    isolation = {"default_transaction_isolation": "read committed"}  # the claim insists on it
-    return {"server_settings": {"application_name": name} | isolation}
+    server_settings = {"application_name": name}
+    if pooled is False:  # the claim insists on it
+        server_settings["default_transaction_isolation"] = "read committed"
+    cache = {"statement_cache_size": 0} if pooled else {}
+    return {"server_settings": server_settings, **cache}
 
 
 async def is_pooled(connection: Connection) -> bool:
