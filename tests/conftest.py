@@ -18,6 +18,7 @@ import pytest
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Cloud, Emulator
 from mediasweep.postgres.migrate import migrate
+from tests.daemons import Daemon
 
 SERVER = os.environ.get("MEDIASWEEP_TEST_DATABASE_URL")
 FOREIGN = ("DATABASE_URL", "CLOUDINARY_", "NEXT_PUBLIC_", "SUPABASE_", "PG", "MEDIASWEEP_")
@@ -121,6 +122,8 @@ async def _no_task_left() -> AsyncIterator[None]:
     """Fail a test that leaves an asyncio task running."""
     before = asyncio.all_tasks()
     yield
+    for daemon in list(Daemon.alive):  # a test that failed had no time to stop it
+        await daemon.kill()
     new = asyncio.all_tasks() - before - {asyncio.current_task()}
     left = [task for task in new if not task.done()]
     assert not left, f"tasks were left running: {left}"

@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -42,7 +42,10 @@ def environment(dsn: str, cloudinary_url: str, **more: str) -> dict[str, str]:
 class Daemon:
     """One running daemon, and everything that it has logged so far."""
 
+    alive: ClassVar[set[Daemon]] = set()
+
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.alive.add(self)
         self.process = process
         self.log: list[Record] = []
         self._grown = asyncio.Condition()
@@ -90,6 +93,7 @@ class Daemon:
             self.process.kill()
         await self.process.wait()
         await self._reader
+        self.alive.discard(self)
 
     async def stop(self) -> int:
         """Ask it to stop and return its exit code."""
@@ -98,6 +102,7 @@ class Daemon:
         async with asyncio.timeout(WITHIN_S):
             code = await self.process.wait()
         await self._reader
+        self.alive.discard(self)
         return code
 
 
