@@ -134,13 +134,22 @@ BEGIN
   IF coalesce(options ->> 'public_id', '') = '' THEN
     RAISE EXCEPTION 'mediasweep.attach: say which column of % holds the public id, as in {"public_id": "cover_id"}', relation;
   END IF;
+  SELECT string_agg(given, ', ') INTO name FROM jsonb_object_keys(options) given
+   WHERE given <> ALL ('{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,
+                         deleted_at,grace,strict,notify}');
+  IF name IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
+  END IF;
   PERFORM mediasweep.only_one_builder();
   IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
     RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
   END IF;
-  attached_id := nextval(pg_get_serial_sequence('mediasweep.attached', 'id'));
+  -- a table that comes back keeps its number, so that its unfinished rows go on
+  SELECT a.id INTO attached_id FROM mediasweep.attached a WHERE a.relation = attach.relation ORDER BY a.id DESC LIMIT 1;
+  attached_id := coalesce(attached_id, nextval(pg_get_serial_sequence('mediasweep.attached', 'id')));
   function_ := 'trigger_cloudinary_cleanup'
     || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
+  DELETE FROM mediasweep.attached a WHERE a.id = attached_id;
   INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify)
   OVERRIDING SYSTEM VALUE
   VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
@@ -377,6 +386,26 @@ CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS te
           FROM old_rows r;
       END IF;$q$, a.id)
 $_$;
+
+CREATE FUNCTION mediasweep.kept_refs(kept jsonb, source integer) RETURNS SETOF mediasweep.ref
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+  a  mediasweep.attached;
+BEGIN
+  IF NOT kept ? 'row' THEN
+    RETURN NEXT jsonb_populate_record(NULL::mediasweep.ref, kept);
+    RETURN;
+  END IF;
+  SELECT * INTO a FROM mediasweep.attached t WHERE t.id = source;
+  IF a.id IS NULL THEN
+    RAISE data_exception USING MESSAGE = 'only the row was kept, and its table is not attached any more';
+  END IF;
+  RETURN QUERY EXECUTE format(
+    'SELECT ref.* FROM jsonb_populate_record(NULL::%s, $1) AS r CROSS JOIN LATERAL (%s) AS ref'
+    ' (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)'
+    ' WHERE ref.public_id <> %L', a.relation, a.refs, '') USING kept -> 'row';
+END $_$;
 
 CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -709,8 +738,8 @@ CREATE FUNCTION mediasweep.refill(most integer) RETURNS integer
     AS $$
 DECLARE
   kept    record;
-  ref     mediasweep.ref;
   queued  integer := 0;
+  rows_   integer;
 BEGIN
   FOR kept IN
     SELECT f.ctid AS place, f.*, coalesce(a.grace, '0') AS grace
@@ -718,16 +747,20 @@ BEGIN
      WHERE f.refused IS NULL ORDER BY f.id LIMIT most FOR UPDATE OF f SKIP LOCKED
   LOOP
     BEGIN
-      ref := jsonb_populate_record(NULL::mediasweep.ref, kept.ref);
       INSERT INTO mediasweep.cloudinary_cleanup_queue
         (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
          deletion_reason, trigger_source, source_id, actor, app, due_at)
-      VALUES (ref.public_id, ref.resource_type, ref.delivery_type, ref.asset_id, ref.version, ref.original_filename,
-              ref.file_size, ref.folder, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0),
-              coalesce(kept.actor, ''), coalesce(kept.app, ''), kept.at + kept.grace);
+      SELECT ref.*, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0), coalesce(kept.actor, ''),
+             coalesce(kept.app, ''), kept.at + kept.grace
+        FROM mediasweep.kept_refs(kept.ref, kept.source_id) ref;
+      GET DIAGNOSTICS rows_ = ROW_COUNT;
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
-      queued := queued + 1;
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+      queued := queued + rows_;
+    -- about this capture, and not about the moment: whatever else goes wrong is tried again
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR syntax_error_or_access_rule_violation THEN
+      IF SQLSTATE = '42P01' AND to_regclass('mediasweep.cloudinary_cleanup_queue') IS NULL THEN
+        RAISE;
+      END IF;
       UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
     END;
   END LOOP;
@@ -1321,6 +1354,8 @@ REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, oper
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 

@@ -3,7 +3,7 @@
 
 -- options, each naming a column of the table, {"column": "c"}, or a constant, {"value": "v"}; a bare string is a column:
 --   public_id (required), resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
---   deleted_at (soft delete: set means gone)
+--   deleted_at (soft delete: set means gone); and grace (interval), strict, notify (booleans)
 CREATE OR REPLACE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
@@ -82,13 +82,22 @@ BEGIN
   IF coalesce(options ->> 'public_id', '') = '' THEN
     RAISE EXCEPTION 'mediasweep.attach: say which column of % holds the public id, as in {"public_id": "cover_id"}', relation;
   END IF;
+  SELECT string_agg(given, ', ') INTO name FROM jsonb_object_keys(options) given
+   WHERE given <> ALL ('{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,
+                         deleted_at,grace,strict,notify}');
+  IF name IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
+  END IF;
   PERFORM mediasweep.only_one_builder();
   IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
     RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
   END IF;
-  attached_id := nextval(pg_get_serial_sequence('mediasweep.attached', 'id'));
+  -- a table that comes back keeps its number, so that its unfinished rows go on
+  SELECT a.id INTO attached_id FROM mediasweep.attached a WHERE a.relation = attach.relation ORDER BY a.id DESC LIMIT 1;
+  attached_id := coalesce(attached_id, nextval(pg_get_serial_sequence('mediasweep.attached', 'id')));
   function_ := 'trigger_cloudinary_cleanup'
     || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
+  DELETE FROM mediasweep.attached a WHERE a.id = attached_id;
   INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify)
   OVERRIDING SYSTEM VALUE
   VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,

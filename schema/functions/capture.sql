@@ -156,39 +156,4 @@ END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
     FROM part
 $$;
 
--- Captures that fell back are queued as soon as the queue takes them; what it refuses stays, with the reason.
--- Returns how many were queued.
-CREATE OR REPLACE FUNCTION mediasweep.refill(most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE
-AS $$
-DECLARE
-  kept    record;
-  ref     mediasweep.ref;
-  queued  integer := 0;
-BEGIN
-  FOR kept IN
-    SELECT f.ctid AS place, f.*, coalesce(a.grace, '0') AS grace
-      FROM mediasweep.fallback f LEFT JOIN mediasweep.attached a ON a.id = f.source_id
-     WHERE f.refused IS NULL ORDER BY f.id LIMIT most FOR UPDATE OF f SKIP LOCKED
-  LOOP
-    BEGIN
-      ref := jsonb_populate_record(NULL::mediasweep.ref, kept.ref);
-      INSERT INTO mediasweep.cloudinary_cleanup_queue
-        (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
-         deletion_reason, trigger_source, source_id, actor, app, due_at)
-      VALUES (ref.public_id, ref.resource_type, ref.delivery_type, ref.asset_id, ref.version, ref.original_filename,
-              ref.file_size, ref.folder, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0),
-              coalesce(kept.actor, ''), coalesce(kept.app, ''), kept.at + kept.grace);
-      DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
-      queued := queued + 1;
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-      UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
-    END;
-  END LOOP;
-  IF queued > 0 THEN
-    PERFORM mediasweep.wake();
-  END IF;
-  RETURN queued;
-END $$;
-
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -102,3 +102,18 @@ async def test_a_taken_port_is_refused(database: str, cloud: Cloud) -> None:
         got, said = await _run(environment(database, cloud.url, MEDIASWEEP_HTTP_BIND=bind))
     assert (got, len(said)) == (2, 1), said
     assert "set another MEDIASWEEP_HTTP_BIND" in said[0]
+
+
+@pytest.mark.parametrize("command", ["run", "status", "migrate"])
+async def test_a_role_without_rights_is_refused(
+    database: str, db: Db, cloud: Cloud, command: str
+) -> None:
+    """Exit 3, and what may not be done."""
+    await db.execute("CREATE ROLE powerless LOGIN PASSWORD 'p' NOINHERIT")
+    try:
+        dsn = "postgresql://powerless:p@" + database.rpartition("@")[2]
+        got, said = await _run(environment(dsn, cloud.url), command)
+        assert got == 3, said
+        assert "permission denied" in said[-1]
+    finally:
+        await db.execute("DROP ROLE powerless")

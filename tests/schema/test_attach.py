@@ -149,3 +149,25 @@ async def test_a_table_with_any_name_can_be_attached(db: Db, name: str) -> None:
     assert (claimed.assets, claimed.skipped) == (["a"], 1)
     await db.execute("SELECT mediasweep.detach($1::text::regclass)", quoted)
     assert await db.fetchval(f"{TRIGGERS} $1::text::regclass", quoted) == 0
+
+
+async def test_an_option_that_does_not_exist_is_refused(db: Db) -> None:
+    """A typing error in an option must not become a default."""
+    await db.execute("CREATE TABLE public.t (id int PRIMARY KEY, cover text)")
+    with pytest.raises(asyncpg.RaiseError, match="there is no option stricct"):
+        await db.execute(
+            """SELECT mediasweep.attach('public.t', '{"public_id": "cover", "stricct": true}')"""
+        )
+
+
+async def test_a_table_that_comes_back_goes_on_with_its_rows(db: Db) -> None:
+    """Attached again, a table keeps its number, and what it had queued is claimable."""
+    await db.execute("CREATE TABLE public.t (id int PRIMARY KEY, cover text)")
+    attach = """SELECT mediasweep.attach('public.t', '{"public_id": "cover"}')"""
+    number = await db.fetchval(attach)
+    await db.execute("INSERT INTO public.t VALUES (1, 'a')")
+    await db.execute("DELETE FROM public.t")
+    await db.execute("SELECT mediasweep.detach('public.t')")
+    assert await db.fetchval("SELECT mediasweep.open_sources()") == []
+    assert await db.fetchval(attach) == number
+    assert await db.fetchval("SELECT mediasweep.open_sources()") == [number]

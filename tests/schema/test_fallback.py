@@ -125,3 +125,14 @@ async def test_a_strict_table_fails_rather_than_falls_back(db: Db) -> None:
         await db.execute("DELETE FROM t")
     assert await db.fetchval("SELECT count(*) FROM t") == 1
     assert await db.fetchval("SELECT count(*) FROM mediasweep.fallback") == 0
+
+
+async def test_a_row_that_could_not_be_read_is_read_again_later(db: Db) -> None:
+    """When even the expressions fail the whole row is kept, and read once they work again."""
+    await insert_assets(db, "a")
+    await db.execute("ALTER FUNCTION mediasweep.resource_type(text) RENAME TO away")
+    await db.execute("DELETE FROM media_assets")
+    assert await db.fetchval("SELECT ref ? 'row' FROM mediasweep.fallback")
+    await db.execute("ALTER FUNCTION mediasweep.away(text) RENAME TO resource_type")
+    assert await db.fetchval("SELECT mediasweep.refill(10)") == 1
+    assert await queued(db) == [("a", "unread")]

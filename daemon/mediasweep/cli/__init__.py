@@ -44,6 +44,8 @@ def main() -> NoReturn:
 
 def explained() -> dict[type[BaseException], int]:
     """Return the errors whose message says what to do, each with its exit code."""
+    import asyncpg
+
     from mediasweep.demo.binaries import NoServerError
     from mediasweep.demo.cluster import ServerError
     from mediasweep.demo.processes import DaemonError
@@ -53,7 +55,7 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.settings import SettingsError
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
-    database = dict.fromkeys((DatabaseError, *PASSING), 3)
+    database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
     return {StartError: 2, SettingsError: 2, SchemaError: 5, **demo, **database}
 
 

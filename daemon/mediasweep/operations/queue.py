@@ -35,6 +35,8 @@ async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | Non
 def why(row: Mapping[str, Any]) -> str:
     """Say why a row is in its state."""
     detail = row["error_message"]
+    if row["detached"] and row["processed_at"] is None:
+        return "waits for its table to be attached again: the guard cannot ask a detached one"
     match row["status"]:
         case Status.PENDING:
             return f"waits to be claimed{_because(detail)}"

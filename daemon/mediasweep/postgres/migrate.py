@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from mediasweep.postgres.pool import PASSING, DatabaseError, connect, is_pooled, statements
+from mediasweep.postgres.echo import is_a_session
+from mediasweep.postgres.pool import PASSING, DatabaseError, connect, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SQL = statements(__file__)
 LOCK_POLL_S = 0.2
 ATTEMPTS = 5
+ECHO_S = 2.0
 NO_TRANSACTION = "-- no-transaction"
 
 
@@ -119,37 +121,45 @@ async def migrate(
     """Apply what is missing and return the names; waits for another runner to finish first."""
     connection = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
-        if await is_pooled(connection):
-            raise DatabaseError(
-                "migrate needs a direct connection, and this one goes through a pooler: "
-                "set MEDIASWEEP_LISTEN_URL to the direct address"
-            )
+        await _refuse_pooler(connection, dsn)
         while not await connection.fetchval(SQL["try_lock"]):
             say("waiting for another migrate to finish")
             await asyncio.sleep(LOCK_POLL_S)
-        await connection.execute(_extra("ledger.sql"))
+        await _patiently(connection, "ledger.sql", _extra("ledger.sql"))
         todo = to_apply(read_schema(with_library=with_library), await applied_files(connection))
         for file in todo:
-            await _apply(connection, file)
+            await _patiently(connection, file.name, file.text, digest=file.sha256)
             say(f"applied {file.name}")
-        await connection.execute(_extra("rebuild.sql"))
+        await _patiently(connection, "rebuild.sql", _extra("rebuild.sql"))
         return [file.name for file in todo]
     finally:
         await connection.close(timeout=5)
 
 
-async def _apply(connection: Connection, file: File) -> None:
-    """Apply one file; a lock that a busy table does not give is tried for a few times, briefly."""
+async def _refuse_pooler(connection: Connection, dsn: str) -> None:
+    other = await connect(dsn, name="mediasweep migrate", pooled=True)
+    try:
+        if not await is_a_session(connection, other, ECHO_S):
+            raise DatabaseError(
+                "migrate needs one session, and this address leads through a transaction pooler: "
+                "set MEDIASWEEP_LISTEN_URL to the direct (or session-mode) address"
+            )
+    finally:
+        await other.close(timeout=5)
+
+
+async def _patiently(
+    connection: Connection, name: str, sql: str, *, digest: str | None = None
+) -> None:
+    """Run a file; a lock that a busy table does not give is tried for a few times, briefly."""
     for attempt in range(ATTEMPTS):
         try:
             await connection.execute(SQL["set_timeouts"])
-            if file.text.startswith(NO_TRANSACTION):
-                await connection.execute(file.text)
-                await connection.execute(SQL["note"], file.name, file.sha256)
-                return
-            async with connection.transaction():
-                await connection.execute(file.text)
-                await connection.execute(SQL["note"], file.name, file.sha256)
+            if sql.startswith(NO_TRANSACTION):
+                await _run(connection, name, sql, digest)
+            else:
+                async with connection.transaction():
+                    await _run(connection, name, sql, digest)
         except asyncpg.LockNotAvailableError:
             if attempt == ATTEMPTS - 1:
                 raise
@@ -158,10 +168,16 @@ async def _apply(connection: Connection, file: File) -> None:
             raise
         except asyncpg.PostgresError as error:
             raise DatabaseError(
-                f"{file.name} could not be applied, nothing of it was: {error}"
+                f"{name} could not be applied, nothing of it was: {error}"
             ) from error
         else:
             return
+
+
+async def _run(connection: Connection, name: str, sql: str, digest: str | None) -> None:
+    await connection.execute(sql)
+    if digest is not None:
+        await connection.execute(SQL["note"], name, digest)
 
 
 def script(*, with_library: bool = False) -> Iterator[str]:

@@ -11,7 +11,8 @@ SELECT m.name, m.sha256 FROM mediasweep.migration m
 
 -- name: set_timeouts
 SELECT set_config('lock_timeout', '3s', false), set_config('statement_timeout', '0', false),
-       set_config('check_function_bodies', 'off', false)
+       set_config('check_function_bodies', 'off', false),
+       set_config('default_transaction_isolation', 'read committed', false)
 
 -- name: note
 -- $1 file, $2 sha256

@@ -29,7 +29,7 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
 
 -- name: show
 -- $1 id
-SELECT q.*, coalesce(a.relation::text, q.trigger_source) AS source
+SELECT q.*, coalesce(a.relation::text, q.trigger_source) AS source, a.detached_at IS NOT NULL AS detached
   FROM mediasweep.cloudinary_cleanup_queue q
   LEFT JOIN mediasweep.attached a ON a.id = q.source_id
  WHERE q.id = $1

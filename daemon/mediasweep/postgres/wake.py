@@ -13,6 +13,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
+from mediasweep.postgres.echo import hears
 from mediasweep.postgres.pool import PASSING, DatabaseError, connect, is_pooled, statements
 from mediasweep.rules.events import ListenerDown, ListenerUp
 
@@ -47,18 +48,20 @@ class Wake:
 
     async def run(self) -> None:
         """Listen for ever; only cancellation ends it."""
-        wait_s = 0.1
+        wait_s, said = 0.1, ""
         while True:
             self._reason = "the connection was lost"
             try:
                 await self._listen()
-                wait_s = 0.1
+                wait_s, said = 0.1, ""
                 await self._lost.wait()
             except (*PASSING, DatabaseError) as error:
                 self._reason = str(error) or type(error).__name__
             finally:
                 self._drop()
-            self._emit(ListenerDown(self._reason))
+            if self._reason != said:  # once, not with every attempt
+                self._emit(ListenerDown(self._reason))
+            said = self._reason
             await asyncio.sleep(wait_s)
             wait_s = min(5.0, wait_s * 2)
 
@@ -103,25 +106,19 @@ class Wake:
         connection.add_termination_listener(lambda _: self._lost.set())
         await connection.add_listener(CHANNEL, self._on_wake)
         await connection.add_listener(self.channel, self._on_canary)
-        pooled = await is_pooled(connection)
-        token = secrets.token_hex(8)
-        echo = self.expect(token)
-        await self._pool.execute(SQL["notify"], self.channel, token, timeout=self._patience_s)
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await echo
-        except TimeoutError:
-            if pooled:
-                raise DatabaseError(
-                    "notifications do not arrive through this transaction pooler: "
-                    "set MEDIASWEEP_LISTEN_URL to a direct (or session-mode) address"
-                ) from None
-            raise TimeoutError(
-                "a notification sent over another connection was not heard"
-            ) from None
+        if not await hears(connection, self._pool, self._patience_s):
+            raise DatabaseError(await self._why_deaf(connection))
         self.up = True
         self.heard.set()
         self._emit(ListenerUp())
+
+    async def _why_deaf(self, connection: Connection) -> str:
+        if await is_pooled(connection):
+            return (
+                "notifications do not arrive through this transaction pooler: "
+                "set MEDIASWEEP_LISTEN_URL to a direct (or session-mode) address"
+            )
+        return "a notification sent over another connection was not heard"
 
     def _on_wake(self, *_: object) -> None:
         self.heard.set()

@@ -5,7 +5,3 @@ SELECT mediasweep.arm()
 
 -- name: disarm
 SELECT mediasweep.disarm()
-
--- name: notify
--- $1 channel, $2 payload
-SELECT pg_notify($1, $2)
