@@ -129,7 +129,8 @@ class _Daemon:
         )
         self.heartbeat = Heartbeat(self.id, self.fleet, self.wake, self.sweep, account)
         interval = settings.seconds("health_check_interval")
-        self.upkeep = Upkeep(queue, self.fleet, HealthPolicy(), interval, self.emit)
+        look = self.wake.heard.set
+        self.upkeep = Upkeep(queue, self.fleet, HealthPolicy(), interval, look, self.emit)
         self.probes = Probes(pool, self.wake, self.sweep, self.heartbeat, stopping)
 
     async def run(self, sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Chores: queue again what fell back, forget daemons that are gone, and look whether all is well.
+"""Chores: queue again what fell back, forget daemons that are gone, look whether all is well.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.events import DatabaseLost, FallbackRefilled, QueueUnhealthy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from mediasweep.postgres.fleet import Fleet
@@ -33,12 +34,13 @@ class HealthPolicy:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The chores of one daemon, every `interval`."""
+    """The chores of one daemon, every `interval`; `look` makes the sweep look at the queue."""
 
     queue: Queue
     fleet: Fleet
     policy: HealthPolicy
     interval: timedelta
+    look: Callable[[], None]
     emit: Emit
 
     async def run(self) -> None:
@@ -55,19 +57,21 @@ class Upkeep:
         while rows := await self.queue.refill(REFILL_MOST):
             self.emit(FallbackRefilled(rows))
         await self.fleet.forget_gone()
-        problems = await self.problems()
-        if problems:
-            self.emit(QueueUnhealthy(problems))
-
-    async def problems(self) -> tuple[str, ...]:
-        """Return what the origin's health check warns of, in words."""
         due = await self.fleet.due()
-        failed = (await self.fleet.counts()).get("failed", 0)
-        found = []
-        if due["rows"] > self.policy.due_most:
-            found.append(
-                f"{due['rows']} rows are due, the oldest for {due['oldest_seconds']:.0f} s"
-            )
-        if failed > self.policy.failed_most:
-            found.append(f"{failed} rows have failed")
-        return tuple(found)
+        if due["rows"]:
+            self.look()  # a lease that ended in another daemon's hands announces itself to nobody
+        found = problems(self.policy, due, await self.fleet.counts())
+        if found:
+            self.emit(QueueUnhealthy(found))
+
+
+def problems(
+    policy: HealthPolicy, due: Mapping[str, Any], counts: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return what a health check warns of, in words."""
+    found = []
+    if due["rows"] > policy.due_most:
+        found.append(f"{due['rows']} rows are due, the oldest for {due['oldest_seconds']:.0f} s")
+    if counts.get("failed", 0) > policy.failed_most:
+        found.append(f"{counts['failed']} rows have failed")
+    return tuple(found)
