@@ -140,6 +140,7 @@ BEGIN
   IF name IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
   END IF;
+  PERFORM mediasweep.check_columns(relation, options);
   PERFORM mediasweep.only_one_builder();
   IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
     RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
@@ -268,6 +269,31 @@ BEGIN
 END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
     FROM part
 $_$;
+
+CREATE FUNCTION mediasweep.check_columns(relation regclass, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  option_  record;
+BEGIN
+  FOR option_ IN
+    SELECT o.key, coalesce(o.value ->> 'column', CASE jsonb_typeof(o.value) WHEN 'string' THEN o.value #>> '{}' END) AS called,
+           o.value ->> 'value' AS constant
+      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify')
+  LOOP
+    IF option_.called IS NOT NULL AND NOT EXISTS (
+      SELECT FROM pg_attribute a
+       WHERE a.attrelid = relation AND a.attname = option_.called AND a.attnum > 0 AND NOT a.attisdropped)
+    THEN
+      RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
+        relation, option_.called, option_.key, option_.called;
+    ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
+       OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
+    THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary', option_.constant, option_.key;
+    END IF;
+  END LOOP;
+END $$;
 
 CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) RETURNS record
     LANGUAGE plpgsql
@@ -410,7 +436,9 @@ END $_$;
 CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
-  SELECT CASE WHEN options ? 'deleted_at' THEN format('r.%I IS NULL', options ->> 'deleted_at') ELSE 'true' END
+  SELECT CASE WHEN options ? 'deleted_at'
+              THEN format('r.%I IS NULL', coalesce(options -> 'deleted_at' ->> 'column', options ->> 'deleted_at'))
+              ELSE 'true' END
 $$;
 
 CREATE TABLE mediasweep.cloudinary_cleanup_queue (
@@ -526,7 +554,7 @@ BEGIN
       FROM verdict v
      WHERE q.id = v.id
     RETURNING q.*, v.outcome, v.detail,
-              CASE WHEN v.status <> 'processing' THEN v.status WHEN v.takeover THEN 'handed_over' ELSE 'claimed' END AS event),
+              CASE WHEN v.status <> 'processing' THEN v.status WHEN v.silent THEN 'handed_over' ELSE 'claimed' END AS event),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
@@ -1338,6 +1366,8 @@ REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.capture_source(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_columns(relation regclass, options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) FROM PUBLIC;
 

@@ -27,27 +27,24 @@ JOB = Job(ID, 7, Asset("folder/p", "image", None), 1, 3, in_doubt=False, waited=
 ROW = {"queue_id": str(ID), "public_id": "folder/p", "resource_type": "image", "claim_no": 7}
 OK = Answer(Outcome.DELETED, status=200)
 BUSY = Answer(Outcome.THROTTLED, "limit", status=420)
-SWEPT = {"claimed": 3, "skipped": 2, "failed": 1, "handed_over": 1, "woken_by": "notify"}
+SWEPT = {"claimed": 3, "skipped": 2, "failed": 1, "in_doubt": 1, "woken_by": "notify"}
+DELETED = {"outcome": "deleted"}
 CLOSING = Closing("auth", "Invalid Signature", 15 * SECOND, 15 * SECOND)
 SILENT = Answer(Outcome.UNCLEAR, "no whole answer in time")
 
 # the log's contract: event, level, name, values
 LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
     (
-        events.DaemonStarted("d1", "1.0", "demo", "127.0.0.1:80"),
+        events.DaemonStarted("d1", "1.0", "demo", ":80", enabled=True),
         "info",
         "daemon_started",
-        {"daemon": "d1", "version": "1.0", "cloud_name": "demo", "http": "127.0.0.1:80"},
+        {"daemon": "d1", "version": "1.0", "cloud_name": "demo", "http": ":80", "enabled": True},
     ),
+    (events.AccountUnchecked("x"), "warning", "account_unchecked", {"detail": "x"}),
     (events.DaemonStopping("SIGTERM"), "info", "daemon_stopping", {"reason": "SIGTERM"}),
     (events.DaemonStopped(0), "info", "daemon_stopped", {"in_flight_left": 0}),
     (events.Swept(3, 2, 1, 1, 0.123456, "notify"), "info", "swept", SWEPT | {"seconds": 0.1235}),
-    (
-        events.Answered(JOB, OK, 0.5),
-        "debug",
-        "answered",
-        ROW | {"outcome": "deleted", "seconds": 0.5},
-    ),
+    (events.Answered(JOB, OK, 0.5), "debug", "answered", ROW | DELETED | {"seconds": 0.5}),
     (
         events.Answered(JOB, BUSY, 0.5),
         "warning",
@@ -214,7 +211,7 @@ def test_the_level_keeps_less_out(
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (EVENTS[3], {"sweeps_total notify": 1, "skipped_total": 2}),
+        (events.Swept(3, 2, 1, 1, 0.1, "notify"), {"sweeps_total notify": 1, "skipped_total": 2}),
         (
             events.Answered(JOB, OK, 0.5),
             {"deletions_total deleted": 1, "cloudinary_requests_total upload 200": 1},

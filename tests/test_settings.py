@@ -267,7 +267,7 @@ def test_credentials_come_from_a_url_or_three_variables(
         f"cloudinary://:{PLANTED}@cloud",
         f"cloudinary://key:{PLANTED}@",
         f"key:{PLANTED}@cloud",
-        f"CLOUDINARY_URL=cloudinary://key:{PLANTED}@cloud",
+        f"cloudinary://<key>:{PLANTED}@cloud",
         f"cloudinary://key:{PLANTED}@[cloud",
         f"cloudinary://key:{PLANTED}@clo\uff0fud",
     ],

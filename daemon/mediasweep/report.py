@@ -12,7 +12,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
 
 from mediasweep.rules import events
 from mediasweep.rules.job import Status
@@ -40,6 +47,7 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         """Create all series at zero, so that a rate is right from the first event on."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter, which nobody asked for
         self.registry = registry = CollectorRegistry()
         Info("mediasweep_build", "Version of the running daemon", registry=registry).info(
             {"version": version}

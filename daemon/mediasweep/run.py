@@ -35,10 +35,16 @@ from mediasweep.postgres.pool import PASSING, Pool, connect, open_pool
 from mediasweep.postgres.queue import Queue, Terms
 from mediasweep.postgres.wake import Wake
 from mediasweep.report import Metrics, Report
-from mediasweep.rules.events import DaemonStarted, DaemonStopped, DaemonStopping, DatabaseLost
+from mediasweep.rules.events import (
+    AccountUnchecked,
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
+    DatabaseLost,
+)
 from mediasweep.rules.gate import GateKeeper, GatePolicy
 from mediasweep.rules.outcome import Backoff, Outcome
-from mediasweep.settings import Settings
+from mediasweep.settings import Settings, StartError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,7 +52,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
-POOL_TIMEOUT = timedelta(seconds=10)
+PATIENCE_WITH_POOL = timedelta(seconds=10)
 GATE_FIRST = {
     "auth": timedelta(seconds=15),
     "rate_limit": timedelta(seconds=2),
@@ -55,15 +61,6 @@ GATE_FIRST = {
 GATE_LONGEST = timedelta(seconds=60)
 BACKOFF_CAP = timedelta(minutes=15)
 FIRST_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-
-
-class StartError(Exception):
-    """The daemon cannot start; `code` is the exit code, the message says what to do."""
-
-    def __init__(self, message: str, code: int) -> None:
-        """Keep the exit code."""
-        super().__init__(message)
-        self.code = code
 
 
 async def run(settings: Settings) -> int:
@@ -81,13 +78,13 @@ async def run(settings: Settings) -> int:
         stack.callback(sock.close)
         stack.enter_context(_signals(stopping, hard_stop, report.emit))
         await _wait_for_database(settings, report.emit, stopping)
-        pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=POOL_TIMEOUT)
+        pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=PATIENCE_WITH_POOL)
         stack.callback(pool.terminate)
         account = Account(
             credentials, threads=settings.concurrency, timeout=settings.seconds("http_timeout")
         )
         stack.callback(account.close)
-        await _check_account(account)
+        await _check_account(account, report.emit)
         daemon = _Daemon(settings, pool, account, report, stopping, hard_stop)
         await daemon.run(sock)
         return daemon.sweep.in_flight
@@ -137,7 +134,6 @@ class _Daemon:
         await self._enter()
         app = build(self.probes, self.metrics.registry, self._refresh, __version__)
         host, port = sock.getsockname()[:2]
-        cloud = self.account.credentials.cloud_name
         try:
             async with asyncio.TaskGroup() as group:
                 others = [
@@ -146,7 +142,7 @@ class _Daemon:
                     group.create_task(self.heartbeat.run(), name="heartbeat"),
                     group.create_task(self.upkeep.run(), name="upkeep"),
                 ]
-                self.emit(DaemonStarted(str(self.id), __version__, cloud, f"{host}:{port}"))
+                self.emit(self._started(f"{host}:{port}"))
                 await self._work()
                 for task in others:
                     task.cancel()
@@ -154,6 +150,10 @@ class _Daemon:
             with contextlib.suppress(*PASSING):
                 await asyncio.wait_for(self.fleet.leave(self.id), PATIENCE.total_seconds())
             self.emit(DaemonStopped(self.sweep.in_flight))
+
+    def _started(self, http: str) -> DaemonStarted:
+        cloud = self.account.credentials.cloud_name
+        return DaemonStarted(str(self.id), __version__, cloud, http, self.settings.enabled)
 
     async def _enter(self) -> None:
         installed = await self.fleet.install(self.account.credentials.cloud_name)
@@ -229,14 +229,17 @@ async def _wait_for_database(settings: Settings, emit: Emit, stopping: asyncio.E
             raise StartError("stopped before the database answered", 0)
 
 
-async def _check_account(account: Account) -> None:
+async def _check_account(account: Account, emit: Emit) -> None:
     answer = await account.ping()
+    if answer.outcome is Outcome.DELETED:  # which is how a good answer is called here
+        return
     if answer.outcome in {Outcome.AUTH_REFUSED, Outcome.REJECTED}:
         raise StartError(
             f"Cloudinary refuses these credentials for cloud {account.credentials.cloud_name!r}: "
             f"{answer.detail}",
             4,
         )
+    emit(AccountUnchecked(answer.detail or answer.outcome))
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -36,6 +36,15 @@ class SettingsError(Exception):
     """The settings cannot work together; the message says what to do."""
 
 
+class StartError(Exception):
+    """The daemon cannot start; `code` is the exit code, the message says what to do."""
+
+    def __init__(self, message: str, code: int) -> None:
+        """Keep the exit code."""
+        super().__init__(message)
+        self.code = code
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Durations are seconds unless the name says otherwise."""
 
@@ -152,7 +161,7 @@ class Settings(BaseSettings):
     def dsn(self) -> str:
         """Return the database's address, or raise SettingsError."""
         if self.database_url:
-            return self.database_url.get_secret_value()
+            return _checked_dsn("DATABASE_URL", self.database_url.get_secret_value())
         hint = ""
         if any(os.environ.get(name) for name in SUPABASE):
             hint = (
@@ -165,13 +174,17 @@ class Settings(BaseSettings):
 
     def direct_dsn(self) -> str:
         """Return the address for LISTEN and migrations."""
-        return self.listen_url.get_secret_value() if self.listen_url else self.dsn()
+        if self.listen_url:
+            return _checked_dsn("MEDIASWEEP_LISTEN_URL", self.listen_url.get_secret_value())
+        return self.dsn()
 
     def credentials(self) -> dict[str, str | None]:
         """Return cloud_name, api_key, api_secret and upload_prefix, or raise SettingsError."""
         if self.cloud_name and self.api_key and self.api_secret:
             secret = self.api_secret.get_secret_value()
-            return _credentials(self.cloud_name, self.api_key, secret, None)
+            url = self.cloudinary_url.get_secret_value() if self.cloudinary_url else ""
+            prefix = _read_cloudinary_url(url)["upload_prefix"] if url else None
+            return _credentials(self.cloud_name, self.api_key, secret, prefix)
         if self.cloudinary_url:
             return _read_cloudinary_url(self.cloudinary_url.get_secret_value())
         raise SettingsError(
@@ -251,12 +264,31 @@ def _credentials(cloud: str, key: str, secret: str, prefix: str | None) -> dict[
 
 def _read_cloudinary_url(url: str) -> dict[str, str | None]:
     try:
-        parts = urlsplit(url)
-    except ValueError:  # its message would show the secret
-        raise SettingsError("CLOUDINARY_URL must be cloudinary://key:secret@cloud") from None
-    login, _, cloud = parts.netloc.rpartition("@")
-    key, _, secret = login.partition(":")
-    if parts.scheme != "cloudinary" or not (key and secret and cloud):
+        parts = urlsplit(url.removeprefix("CLOUDINARY_URL="))  # as the console has it to copy
+        login, _, cloud = parts.netloc.rpartition("@")
+        key, _, secret = login.partition(":")
+        good = parts.scheme == "cloudinary" and all((key, secret, cloud)) and "<" not in url
+        prefix = parse_qs(parts.query).get("upload_prefix", [None])[0]
+    except ValueError:  # its message may hold the secret
+        good = False
+    if not good:
         raise SettingsError("CLOUDINARY_URL must be cloudinary://key:secret@cloud")
-    prefix = parse_qs(parts.query).get("upload_prefix", [None])[0]
     return _credentials(cloud, key, secret, prefix)
+
+
+def _checked_dsn(name: str, dsn: str) -> str:
+    """Return an address as it is; raises SettingsError, without a word of it, if it is none."""
+    try:
+        parts = urlsplit(dsn)
+        good = parts.scheme in {"postgresql", "postgres"} and (parts.port or 1) > 0
+        good = good and "@" not in parts.path and not parts.fragment
+    except ValueError:  # its message may hold the password
+        good = False
+    if not good:
+        raise SettingsError(
+            f"{name} must be postgresql://user:password@host:port/database; "
+            "write @ : / # in the password as %40 %3A %2F %23"
+        )
+    if "pgbouncer" in parse_qs(parts.query, keep_blank_values=True):
+        raise SettingsError(f"{name}: remove pgbouncer=…, which PostgreSQL does not know")
+    return dsn

@@ -28,7 +28,9 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT CASE WHEN options ? 'deleted_at' THEN format('r.%I IS NULL', options ->> 'deleted_at') ELSE 'true' END
+  SELECT CASE WHEN options ? 'deleted_at'
+              THEN format('r.%I IS NULL', coalesce(options -> 'deleted_at' ->> 'column', options ->> 'deleted_at'))
+              ELSE 'true' END
 $$;
 
 -- (Re)build what is generated: the capture function of each attached table, and the guard over all of them.
@@ -68,6 +70,32 @@ BEGIN
   LOCK TABLE mediasweep.attached IN SHARE ROW EXCLUSIVE MODE;
 END $$;
 
+-- Every column that the options name must be there, and every constant type one that Cloudinary knows.
+CREATE OR REPLACE FUNCTION mediasweep.check_columns(relation regclass, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  option_  record;
+BEGIN
+  FOR option_ IN
+    SELECT o.key, coalesce(o.value ->> 'column', CASE jsonb_typeof(o.value) WHEN 'string' THEN o.value #>> '{}' END) AS called,
+           o.value ->> 'value' AS constant
+      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify')
+  LOOP
+    IF option_.called IS NOT NULL AND NOT EXISTS (
+      SELECT FROM pg_attribute a
+       WHERE a.attrelid = relation AND a.attname = option_.called AND a.attnum > 0 AND NOT a.attisdropped)
+    THEN
+      RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
+        relation, option_.called, option_.key, option_.called;
+    ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
+       OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
+    THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary', option_.constant, option_.key;
+    END IF;
+  END LOOP;
+END $$;
+
 CREATE OR REPLACE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -88,6 +116,7 @@ BEGIN
   IF name IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
   END IF;
+  PERFORM mediasweep.check_columns(relation, options);
   PERFORM mediasweep.only_one_builder();
   IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
     RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;

@@ -62,7 +62,7 @@ BEGIN
       FROM verdict v
      WHERE q.id = v.id
     RETURNING q.*, v.outcome, v.detail,
-              CASE WHEN v.status <> 'processing' THEN v.status WHEN v.takeover THEN 'handed_over' ELSE 'claimed' END AS event),
+              CASE WHEN v.status <> 'processing' THEN v.status WHEN v.silent THEN 'handed_over' ELSE 'claimed' END AS event),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,

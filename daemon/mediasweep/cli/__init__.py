@@ -37,9 +37,21 @@ def main() -> NoReturn:
         app()
     except tuple(explained()) as error:
         code = error.code if hasattr(error, "code") else exit_code(error)
-        sys.stderr.write(f"mediasweep: {error or type(error).__name__}\n")
+        sys.stderr.write(f"mediasweep: {sentence(error)}\n")
         sys.exit(code)
     sys.exit(0)
+
+
+def sentence(error: BaseException) -> str:
+    """Return what an error says, and what there is to do about it."""
+    import asyncpg
+
+    said = str(error) or type(error).__name__
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return f"{said}: do it as the role that ran `mediasweep migrate`"
+    if isinstance(error, OSError):
+        return f"the database does not answer: {said}"
+    return said
 
 
 def explained() -> dict[type[BaseException], int]:
@@ -51,8 +63,7 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.demo.processes import DaemonError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
-    from mediasweep.run import StartError
-    from mediasweep.settings import SettingsError
+    from mediasweep.settings import SettingsError, StartError
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)

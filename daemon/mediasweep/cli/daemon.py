@@ -20,6 +20,8 @@ def run() -> None:
     settings.dsn()
     settings.credentials()
     configure_logging(form=settings.log_format, level=settings.log_level)
+    for name in [name for name in os.environ if name.startswith("CLOUDINARY_")]:
+        del os.environ[name]  # the SDK would read them too when it is imported, and differently
     from mediasweep.run import run as run_daemon
 
     left = asyncio.run(run_daemon(settings))

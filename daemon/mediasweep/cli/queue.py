@@ -37,8 +37,8 @@ def list_(
         print_json(found)
         return
     columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
-    columns |= {"resource_type": "type", "source": "source", "queued_at": "queued"}
-    print_table(found, columns | {"processing_attempts": "tries", "error_message": "detail"})
+    columns |= {"source": "source", "queued_at": "queued", "error_message": "detail"}
+    print_table(found, columns)
 
 
 @app.command()
@@ -61,6 +61,8 @@ def show(id_: Annotated[UUID, typer.Argument(metavar="ID")], as_json: Json = Fal
     for name, value in found["row"].items():
         if value is not None:
             typer.echo(f"  {name + ':':22}{cell(value)}")
+    if not found["timeline"]:
+        return
     typer.echo()
     print_table(
         found["timeline"],
@@ -96,4 +98,6 @@ def retry(
     else:
         for id_ in moved:
             typer.echo(str(id_))
-    typer.echo(f"{len(moved)} rows put back", err=True)
+    typer.echo(f"{len(moved)} put back to pending", err=True)
+    for id_ in sorted(set(ids or []) - set(moved)):
+        typer.echo(f"mediasweep: {id_} is no failed or skipped row", err=True)

@@ -22,10 +22,8 @@ def migrate(with_library: WithLibrary = False) -> None:
         sys.stderr.write(f"{line}\n")
 
     dsn = load().direct_dsn()
-    applied = asyncio.run(runner.migrate(dsn, with_library=with_library, say=say))
-    for name in applied:
-        typer.echo(name)
-    say(f"{len(applied)} files applied" if applied else "nothing to do")
+    if not asyncio.run(runner.migrate(dsn, with_library=with_library, say=say)):
+        say("nothing to do")
 
 
 def sql(with_library: WithLibrary = False) -> None:

@@ -248,9 +248,9 @@ class Sweep:
         if claim.guard_error:
             self.emit(GuardFailed(claim.guard_error))
         if claim.brought_something:
-            handed_over = sum(job.in_doubt for job in claim.jobs)
+            in_doubt = sum(job.in_doubt for job in claim.jobs)
             self.emit(
-                Swept(len(claim.jobs), claim.skipped, claim.failed, handed_over, seconds, woken_by)
+                Swept(len(claim.jobs), claim.skipped, claim.failed, in_doubt, seconds, woken_by)
             )
 
     def _database_failed(self, doing: str, error: BaseException) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.queue import Ledger
 from mediasweep.rules.job import Status
 
@@ -29,17 +31,27 @@ async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | Non
     if found is None:
         return None
     row, timeline = found
-    return {"why": why(row), "row": dict(row), "timeline": timeline}
+    return {"why": why(row, await _held_by(connection)), "row": dict(row), "timeline": timeline}
 
 
-def why(row: Mapping[str, Any]) -> str:
-    """Say why a row is in its state."""
+async def _held_by(connection: Pool | Connection) -> str | None:
+    """Return what keeps every row, if anything does."""
+    gates = await Gates(connection).list()
+    if gates:
+        said = (f"the gate {gate['name']} is closed ({gate['reason']})" for gate in gates)
+        return "; ".join(said)
+    daemons = await Fleet(connection).daemons()
+    return None if any(daemon["alive"] for daemon in daemons) else "no daemon is alive"
+
+
+def why(row: Mapping[str, Any], held_by: str | None) -> str:
+    """Say why a row is in its state; `held_by` is what keeps all rows, if anything does."""
     detail = row["error_message"]
     if row["detached"] and row["processed_at"] is None:
         return "waits for its table to be attached again: the guard cannot ask a detached one"
     match row["status"]:
         case Status.PENDING:
-            return f"waits to be claimed{_because(detail)}"
+            return f"waits{': ' + held_by if held_by else ' to be claimed'}{_because(detail)}"
         case Status.PROCESSING if row["in_doubt"]:
             return f"was sent, what happened is unknown; it will be sent again{_because(detail)}"
         case Status.PROCESSING:

@@ -22,6 +22,14 @@ class DaemonStarted:
     version: str
     cloud_name: str
     http: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUnchecked:
+    """Cloudinary could not be asked whether key and secret are good; work begins all the same."""
+
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Swept:
     claimed: int
     skipped: int
     failed: int
-    handed_over: int
+    in_doubt: int
     seconds: float
     woken_by: str
 
@@ -142,6 +150,7 @@ class QueueUnhealthy:
 
 Event = (
     DaemonStarted
+    | AccountUnchecked
     | DaemonStopping
     | DaemonStopped
     | Swept
