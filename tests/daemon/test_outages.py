@@ -69,10 +69,11 @@ async def test_a_database_that_is_down_at_the_start_is_waited_for(
     assert await daemon.stop() == 0
 
 
-async def test_three_immediate_restarts_under_load_lose_nothing(
-    own_cluster: Cluster, cloud: Cloud
+@pytest.mark.parametrize("mode", ["immediate", "fast"])
+async def test_three_restarts_under_load_lose_nothing(
+    own_cluster: Cluster, cloud: Cloud, mode: str
 ) -> None:
-    """Postgres crashes three times while two thousand assets are deleted: all gone, none failed."""
+    """Postgres goes away three times while two thousand assets go: all gone, none failed."""
     await migrate(own_cluster.dsn(), with_library=True)
     await to_thread(cloud.fill, "a", 2000)
     db = await asyncpg.connect(own_cluster.dsn())
@@ -84,7 +85,7 @@ async def test_three_immediate_restarts_under_load_lose_nothing(
             await until(db, COMPLETED_AT_LEAST, crash * 300)
             await db.close()
             mark = len(daemon.log)
-            await to_thread(own_cluster.restart, "immediate")
+            await to_thread(own_cluster.restart, mode)
             await daemon.seen("listener_up", after=mark)
             db = await asyncpg.connect(own_cluster.dsn())
         assert await finished(db, within_s=50) == {"completed": 2000}
@@ -100,6 +101,19 @@ async def test_a_terminated_listener_is_back_at_once(database: str, db: Db, clou
         await db.execute(TERMINATE)
         await daemon.seen("listener_down", after=mark)
         await daemon.seen("listener_up", after=mark)
+        await _is_fast(db, cloud, daemon)
+
+
+async def test_terminated_sessions_do_not_end_the_daemon(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """All its sessions are terminated ten times, at rest: it opens them again and works."""
+    async with running(environment(database, cloud.url)) as daemon:
+        for _ in range(10):
+            await until(db, ASLEEP, within_s=BACK_WITHIN_S)
+            mark = len(daemon.log)
+            await db.execute(TERMINATE.replace("= 'mediasweep listener'", "LIKE 'mediasweep%'"))
+            await daemon.seen("listener_up", after=mark)
         await _is_fast(db, cloud, daemon)
 
 
