@@ -157,6 +157,9 @@ BEGIN
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
           coalesce((options ->> 'notify')::boolean, true));
   PERFORM mediasweep.build();
+  -- what cannot be read must be refused now, not found out by a capture that falls back
+  EXECUTE (SELECT format('SELECT FROM %s AS r CROSS JOIN LATERAL (%s) AS ref WHERE %s LIMIT 0', a.relation, a.refs, a.live)
+             FROM mediasweep.attached a WHERE a.id = attached_id);
   -- a statement fires the triggers of the table that it names, so every partition has its own; TRUNCATE goes down to leaves
   FOR part IN
     SELECT c.oid::regclass AS table_, c.relname::text AS called, c.relkind = 'p' AS branch FROM pg_class c
@@ -202,8 +205,6 @@ BEGIN
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
   REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
-  -- a column that does not exist must be refused now, not found out by a capture that falls back
-  PERFORM mediasweep.uses(ARRAY[]::mediasweep.cloudinary_cleanup_queue[]);
 END $$;
 
 CREATE FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) RETURNS text
@@ -753,6 +754,9 @@ BEGIN
            m.request_id, m.response
       FROM moved m)
   SELECT coalesce(array_agg(moved.id), '{}') INTO recorded FROM moved;
+  IF EXISTS (SELECT FROM unnest(results) r WHERE r.move = 'refused' AND r.due_in = interval '0') THEN
+    PERFORM mediasweep.wake();   -- handed back: another daemon may be asleep
+  END IF;
   SELECT coalesce(array_agg(r.id), '{}') INTO lost
     FROM unnest(results) r
    WHERE NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q
@@ -785,10 +789,7 @@ BEGIN
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
       queued := queued + rows_;
     -- about this capture, and not about the moment: whatever else goes wrong is tried again
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR syntax_error_or_access_rule_violation THEN
-      IF SQLSTATE = '42P01' AND to_regclass('mediasweep.cloudinary_cleanup_queue') IS NULL THEN
-        RAISE;
-      END IF;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR undefined_column OR datatype_mismatch THEN
       UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
     END;
   END LOOP;

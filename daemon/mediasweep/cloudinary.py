@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 OK = 200
+NOT_FOUND = 404  # also how an account answers that does not delete by asset id
+RULED_OUT_MOST = 1000
 
 # What each exception of the SDK means as a status. The SDK raises its base class, without a status,
 # for everything that happened below HTTP, and for answers it could not parse.
@@ -82,14 +84,19 @@ class Account:
         """Size both pools to `threads`; the SDK's own pools are module globals and are replaced."""
         self.credentials = credentials
         self.asset_id_proven = False
+        self._threads = threads
         self._timeout_s = timeout.total_seconds()
         self._seen = threading.local()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cloudinary")
-        cloudinary.uploader._http = self._connector(threads)  # noqa: SLF001  there is no public way
-        cloudinary.api_client.call_api._http = self._connector(threads)  # noqa: SLF001  as above
+        self._ruled_out: dict[Asset, set[Road]] = {}
+        self._renew()
 
-    def _connector(self, size: int) -> Any:  # noqa: ANN401  the SDK's own
-        options = {**cloudinary.CERT_KWARGS, "maxsize": size, "retries": False}
+    def _renew(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="cloudinary")
+        cloudinary.uploader._http = self._connector()  # noqa: SLF001  there is no public way
+        cloudinary.api_client.call_api._http = self._connector()  # noqa: SLF001  as above
+
+    def _connector(self) -> Any:  # noqa: ANN401  the SDK's own
+        options = {**cloudinary.CERT_KWARGS, "maxsize": self._threads, "retries": False}
         connector = get_http_connector(cloudinary.config(), options)
         send = connector.request
 
@@ -101,18 +108,26 @@ class Account:
         connector.request = request
         return connector
 
-    async def destroy(self, asset: Asset, may_send: Callable[[], bool]) -> Answer:
-        """Delete one asset; `may_send` is asked immediately before each call that this takes.
+    async def destroy(self, asset: Asset, may_not: Callable[[], str | None]) -> Answer:
+        """Delete one asset; `may_not` is asked immediately before each call that this takes.
 
-        Unknown types are tried one after the other until one call finds the asset.
+        Unknown types are tried one after the other until one call finds the asset. Where that had
+        to be broken off, the next try goes on with the types that are left.
         """
-        answer = Answer(Outcome.ABSENT)
+        ruled_out = self._ruled_out.pop(asset, set())
+        answer, calls = Answer(Outcome.ABSENT), 0
         for road in roads(asset, asset_id_proven=self.asset_id_proven):
-            answer = await self._take(road, may_send)
+            if road in ruled_out:
+                continue
+            answer = await self._take(road, may_not)
+            calls += answer.outcome is not Outcome.UNSENT
             self.asset_id_proven |= answer.outcome is Outcome.DELETED and answer.by_asset_id
-            if answer.outcome is not Outcome.ABSENT and not _road_unknown(answer):
-                return answer
-        return answer
+            if answer.outcome is not Outcome.ABSENT and answer.status != NOT_FOUND:
+                break
+            ruled_out.add(road)
+        if answer.outcome is Outcome.UNSENT and calls and len(self._ruled_out) < RULED_OUT_MOST:
+            self._ruled_out[asset] = ruled_out
+        return replace(answer, calls=calls)
 
     async def ping(self) -> Answer:
         """Ask whether key and secret are good, without touching an asset."""
@@ -123,7 +138,7 @@ class Account:
         """Let go of the threads; calls that are still running end by their own timeout."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _take(self, road: Road, may_send: Callable[[], bool]) -> Answer:
+    async def _take(self, road: Road, may_not: Callable[[], str | None]) -> Answer:
         params: dict[str, object] = {"timestamp": None, "invalidate": True}
         if road.asset_id:
             params |= {"asset_id": road.asset_id}
@@ -131,8 +146,8 @@ class Account:
             params |= {"public_id": road.public_id, "type": road.delivery_type}
 
         def call() -> Any:  # noqa: ANN401  whatever the SDK parsed
-            if not may_send():
-                raise _NotSentError
+            if reason := may_not():
+                raise _NotSentError(reason)
             return cloudinary.uploader.call_api(
                 "destroy",
                 params | {"timestamp": now()},
@@ -151,18 +166,26 @@ class Account:
         )
 
     async def _run(self, call: Callable[[], Any], read: Callable[[Any], Answer]) -> Answer:
+        started = threading.Event()
+
         def noticed() -> tuple[Any, int]:
+            started.set()
             self._seen.status = OK
             return call(), self._seen.status
 
+        pool = self._pool
         try:
             # urllib3's timeout runs between bytes: a server that drips would never reach it
             async with asyncio.timeout(2 * self._timeout_s):
-                body, status = await asyncio.get_running_loop().run_in_executor(self._pool, noticed)
+                body, status = await asyncio.get_running_loop().run_in_executor(pool, noticed)
         except TimeoutError:
+            if not started.is_set():
+                return Answer(Outcome.UNSENT, "not sent: no thread was free in time")
+            if pool is self._pool:  # its threads may hang for as long as the server likes
+                self._renew()
             return Answer(Outcome.UNCLEAR, "no whole answer in time")
-        except _NotSentError:
-            return Answer(Outcome.UNSENT, "not sent: the lease had too little time left")
+        except _NotSentError as error:
+            return Answer(Outcome.UNSENT, f"not sent: {error}")
         except Exception as error:  # noqa: BLE001  the SDK raises bare Exception and TypeError too
             return read_exception(error)
         return _read(body, status, read)
@@ -173,22 +196,19 @@ class Account:
 
 def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:
     told = body.get("error") if isinstance(body, dict) else None
-    request_id = body.get("request_id") if isinstance(body, dict) else None
+    request_id = _text(body.get("request_id")) if isinstance(body, dict) else None
     if isinstance(told, dict):
         status = int(told.get("http_code") or 0)
-        return read_error(status, str(told.get("message")), request_id=told.get("request_id"))
+        return read_error(
+            status, str(told.get("message")), request_id=_text(told.get("request_id"))
+        )
     if status != OK:
         return Answer(Outcome.UNCLEAR, f"HTTP {status} without an error", None, request_id, status)
     return replace(read(body), request_id=request_id)
 
 
 class _NotSentError(Exception):
-    """The call was not made: `may_send` said no."""
-
-
-def _road_unknown(answer: Answer) -> bool:
-    # an account that does not know deletion by asset id answers 404; the public id is tried then
-    return answer.by_asset_id and answer.status == 404  # noqa: PLR2004
+    """The call was not made, and why."""
 
 
 def read_exception(error: Exception) -> Answer:
@@ -203,6 +223,10 @@ def read_exception(error: Exception) -> Answer:
     if status is not None:
         return read_error(status, str(error))
     return Answer(Outcome.UNCLEAR, _brief(error))
+
+
+def _text(value: object) -> str | None:
+    return value[:200] if isinstance(value, str) else None
 
 
 def _exception(value: object) -> BaseException | None:

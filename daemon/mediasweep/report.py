@@ -161,7 +161,7 @@ class Report:
             case events.Answered(answer=answer):
                 metrics.deletions.labels(answer.outcome).inc()
                 if answer.outcome is not Outcome.UNSENT:
-                    metrics.requests.labels("upload", _code(answer.status)).inc()
+                    metrics.requests.labels("upload", _code(answer.status)).inc(answer.calls)
             case events.Recorded(answer=answer) if answer.outcome in {
                 Outcome.DELETED,
                 Outcome.ABSENT,

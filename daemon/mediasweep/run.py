@@ -58,8 +58,7 @@ GATE_FIRST = {
     "rate_limit": timedelta(seconds=2),
     "breaker": timedelta(seconds=5),
 }
-GATE_LONGEST = timedelta(seconds=60)
-BACKOFF_CAP = timedelta(minutes=15)
+GATE_LONGEST, BACKOFF_CAP = timedelta(seconds=60), timedelta(minutes=15)
 FIRST_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -124,11 +123,13 @@ class _Daemon:
             who=f"daemon {self.id}",
             stopping=stopping,
         )
-        self.heartbeat = Heartbeat(self.id, self.fleet, self.wake, self.sweep, account)
+        self.heartbeat = Heartbeat(self.id, __version__, self.fleet, self.wake, self.sweep, account)
         interval = settings.seconds("health_check_interval")
         look = self.wake.heard.set
         self.upkeep = Upkeep(queue, self.fleet, HealthPolicy(), interval, look, self.emit)
-        self.probes = Probes(pool, self.wake, self.sweep, self.heartbeat, stopping)
+        self.probes = Probes(
+            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=settings.enabled
+        )
 
     async def run(self, sock: socket.socket) -> None:
         await self._enter()
@@ -157,12 +158,11 @@ class _Daemon:
 
     async def _enter(self) -> None:
         installed = await self.fleet.install(self.account.credentials.cloud_name)
-        self.account.asset_id_proven = installed["asset_id_proven_at"] is not None
+        here = installed["cloud_name"] == self.account.credentials.cloud_name
+        self.account.asset_id_proven = here and installed["asset_id_proven_at"] is not None
         if not self.settings.auto_start:
             await pause_if_alone(self.pool, who=self.sweep.who)
-        await self.fleet.enter(
-            self.id, version=__version__, concurrency=self.settings.concurrency, config={}
-        )
+        await self.heartbeat.once()
 
     async def _work(self) -> None:
         """Sweep until told to stop, and then for as long as stopping may take."""

@@ -55,8 +55,6 @@ BEGIN
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
   REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
-  -- a column that does not exist must be refused now, not found out by a capture that falls back
-  PERFORM mediasweep.uses(ARRAY[]::mediasweep.cloudinary_cleanup_queue[]);
 END $$;
 
 -- Two who build at once could each leave out the other's table: one after the other, each seeing what the last left.
@@ -133,6 +131,9 @@ BEGIN
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
           coalesce((options ->> 'notify')::boolean, true));
   PERFORM mediasweep.build();
+  -- what cannot be read must be refused now, not found out by a capture that falls back
+  EXECUTE (SELECT format('SELECT FROM %s AS r CROSS JOIN LATERAL (%s) AS ref WHERE %s LIMIT 0', a.relation, a.refs, a.live)
+             FROM mediasweep.attached a WHERE a.id = attached_id);
   -- a statement fires the triggers of the table that it names, so every partition has its own; TRUNCATE goes down to leaves
   FOR part IN
     SELECT c.oid::regclass AS table_, c.relname::text AS called, c.relkind = 'p' AS branch FROM pg_class c

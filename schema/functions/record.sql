@@ -46,6 +46,9 @@ BEGIN
            m.request_id, m.response
       FROM moved m)
   SELECT coalesce(array_agg(moved.id), '{}') INTO recorded FROM moved;
+  IF EXISTS (SELECT FROM unnest(results) r WHERE r.move = 'refused' AND r.due_in = interval '0') THEN
+    PERFORM mediasweep.wake();   -- handed back: another daemon may be asleep
+  END IF;
   SELECT coalesce(array_agg(r.id), '{}') INTO lost
     FROM unnest(results) r
    WHERE NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q

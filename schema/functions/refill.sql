@@ -45,10 +45,7 @@ BEGIN
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
       queued := queued + rows_;
     -- about this capture, and not about the moment: whatever else goes wrong is tried again
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR syntax_error_or_access_rule_violation THEN
-      IF SQLSTATE = '42P01' AND to_regclass('mediasweep.cloudinary_cleanup_queue') IS NULL THEN
-        RAISE;
-      END IF;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR undefined_column OR datatype_mismatch THEN
       UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
     END;
   END LOOP;

@@ -10,7 +10,7 @@ import pytest
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect, Server
 from tests.postgres.dump import pg_dump
-from tests.schema.queue import ARTICLES, claim, enqueue, queued, until_someone_waits
+from tests.schema.queue import ARTICLES, claim, enqueue, make_due, queued, until_someone_waits
 
 TABLE = "CREATE TABLE public.t (id integer PRIMARY KEY, cover text)"
 ATTACH = """SELECT mediasweep.attach('public.t', '{"public_id": "cover"}')"""
@@ -127,12 +127,21 @@ async def test_a_dropped_table_can_be_detached(db: Db) -> None:
     assert (await claim(db)).assets == ["a"]
 
 
-async def test_a_dropped_table_has_to_be_detached_first(db: Db) -> None:
-    """While one attached table is missing no other is attached, and the error says what to do."""
-    await db.execute(ARTICLES)
-    await db.execute(f"DROP TABLE articles; {TABLE}")
-    with pytest.raises(asyncpg.RaiseError, match="gone: detach it"):
-        await db.execute(ATTACH)
+async def test_two_dropped_tables_stop_the_guard_until_both_are_detached(db: Db) -> None:
+    """What is gone cannot be asked; each can be detached, and other tables attached meanwhile."""
+    await db.execute(f"{ARTICLES}; {TABLE}; {ATTACH}")
+    await db.execute("DROP TABLE articles, t; CREATE TABLE other (id int, cover text)")
+    await db.execute("""SELECT mediasweep.attach('public.other', '{"public_id": "cover"}')""")
+    await enqueue(db, "a")
+    for _ in range(2):
+        await make_due(db)
+        assert "gone: detach it" in str((await claim(db)).guard_error)
+        await db.execute(
+            "SELECT mediasweep.detach_number(min(a.id)) FROM mediasweep.attached a WHERE"
+            " a.detached_at IS NULL AND NOT EXISTS (SELECT FROM pg_class WHERE oid = a.relation)"
+        )
+    await make_due(db)
+    assert (await claim(db)).assets == ["a"]
 
 
 @pytest.mark.parametrize("name", ["a" * 63, "ж" * 31, "日" * 21, "🎞" * 15, 'we "quote" 100%'])

@@ -25,11 +25,9 @@ def run() -> None:
     from mediasweep.run import run as run_daemon
 
     left = asyncio.run(run_daemon(settings))
-    if left:
-        # calls may still hang in their threads; their rows are leased, and the next daemon takes
-        # over
-        sys.stderr.flush()
-        os._exit(1)
+    # calls may still hang in their threads, which Python would wait for; what they do is leased
+    sys.stderr.flush()
+    os._exit(1 if left else 0)
 
 
 def demo(

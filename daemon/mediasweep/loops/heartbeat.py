@@ -34,6 +34,7 @@ class Heartbeat:
     """The beat of one daemon; `heard_s` and `beat_s` are boot-clock times of the last good ones."""
 
     daemon: UUID
+    version: str
     fleet: Fleet
     wake: Wake
     sweep: Sweep
@@ -54,6 +55,8 @@ class Heartbeat:
         echo = self.wake.expect(token) if self.wake.up else None
         swept_s = self.sweep.tally.swept_s
         beat = Beat(
+            version=self.version,
+            concurrency=self.sweep.policy.concurrency,
             listening=self.wake.up,
             completed=self.sweep.tally.completed,
             failed=self.sweep.tally.failed,
@@ -64,7 +67,7 @@ class Heartbeat:
                 self.daemon, beat, channel=self.wake.channel, token=token, patience=PATIENCE
             )
             if self.account.asset_id_proven and not self._proven:
-                await self.fleet.prove_asset_id()
+                await self.fleet.prove_asset_id(self.account.credentials.cloud_name)
                 self._proven = True
         except PASSING as error:
             self.wake.give_up(f"no beat: {error or type(error).__name__}")

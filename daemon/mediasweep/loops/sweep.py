@@ -22,6 +22,7 @@ from mediasweep.loops.pulse import Patience, longest_wait, pulse
 from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
 from mediasweep.postgres.pool import PASSING
 from mediasweep.postgres.queue import Claim, Queue, Result
+from mediasweep.rules.batch import Pace
 from mediasweep.rules.events import (
     Answered,
     ClaimLost,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     from mediasweep.rules.gate import GateKeeper
 
 T = TypeVar("T")
-BATCH_MOST = 100
+FRESH_S = 2.0  # what a guard saw is acted on within this time, or asked again
+OPEN_MOST = 300
 RECORD_MOST = 500
 RETRY_S = 0.1
 
@@ -74,6 +76,12 @@ class Sweep:
     _horizon: str | None = None
     _open: int = 0
     _failing_since_s: float | None = None
+    _failure: str = ""
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin at the pace of the policy."""
+        self._pace = Pace(self.policy.batch, self.policy.concurrency)
 
     async def run(self) -> None:
         """Work until `stopping`; ends when everything that was claimed has been recorded."""
@@ -97,18 +105,19 @@ class Sweep:
 
     async def _claim(self) -> None:
         """Claim while there is something and room; sleep only after an armed, empty look."""
-        batch, woken_by, streak, patience = self.policy.batch, "start", 0, Patience()
+        woken_by, streak, patience = "start", 0, Patience()
         while not self.stopping.is_set():
             await self._wait_for_room()
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
             armed = self.wake.armed
+            batch = self._pace.batch
             claim = await self._take(batch, woken_by)
             if claim is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
                 woken_by = await pulse(asyncio.Event(), self.stopping, wait_s)
             elif claim.brought_something:
                 full = len(claim.jobs) == batch
-                batch = min(BATCH_MOST, batch * 2) if full else self.policy.batch
+                self._pace.next_batch(full=full)
                 streak, woken_by = streak + 1, "backlog"
                 patience.reset()
                 await asyncio.sleep(0)  # what was claimed goes out first
@@ -118,6 +127,7 @@ class Sweep:
                 streak, woken_by = 0, await self._rest("armed", claim, patience)
             elif (refused := await self.wake.arm()) == "armed":
                 woken_by = "arming"  # and look once more: what was committed meanwhile said nothing
+                patience.reset()
             else:
                 streak, woken_by = 0, await self._rest(refused, claim, patience)
 
@@ -148,9 +158,13 @@ class Sweep:
         return await pulse(self.wake.heard, self.stopping, wait_s)
 
     async def _wait_for_room(self) -> None:
-        while self._inbox.qsize() >= self.policy.concurrency and not self.stopping.is_set():
+        while not self._has_room() and not self.stopping.is_set():
             self._room.clear()
             await self._room.wait()
+
+    def _has_room(self) -> bool:
+        waiting = min(self.policy.concurrency, max(1, self._pace.batch // 2))
+        return self._inbox.qsize() < waiting and self._open < OPEN_MOST
 
     # -- delete -----------------------------------------------------------------------------------
 
@@ -160,18 +174,25 @@ class Sweep:
             ticket = await self._inbox.get()
             self._room.set()
             started_s = self.clock_s()
-            reason = "the daemon is stopping" if self.stopping.is_set() else self._shut
-            if reason and not ticket.probe:
+            stale = started_s - ticket.claimed_s > FRESH_S
+            reason = "its guard is too long ago" if stale else self._reason_not_to_send(ticket)
+            if reason:
                 answer = Answer(Outcome.UNSENT, f"not sent: {reason}")
             else:
-                answer = await self.account.destroy(
-                    ticket.job.asset, partial(self._in_time, ticket)
-                )
+                may_not = partial(self._reason_not_to_send, ticket)
+                answer = await self.account.destroy(ticket.job.asset, may_not)
+                self._pace.answered(self.clock_s() - started_s)
             self.emit(Answered(ticket.job, answer, self.clock_s() - started_s))
+            await self._until_it_works("gate", partial(self._judge, ticket, answer))
             self._outbox.put_nowait((ticket, answer))
 
-    def _in_time(self, ticket: Ticket) -> bool:
-        return self.clock_s() < ticket.send_before_s
+    def _reason_not_to_send(self, ticket: Ticket) -> str | None:
+        """Return why a job must not be sent now; asked before every call, also the later ones."""
+        if self.stopping.is_set():
+            return "the daemon is stopping"
+        if self._shut and not ticket.probe:
+            return self._shut
+        return None if self.clock_s() < ticket.send_before_s else "its lease has too little time"
 
     # -- record -----------------------------------------------------------------------------------
 
@@ -181,17 +202,14 @@ class Sweep:
             batch = [await self._outbox.get()]
             while not self._outbox.empty() and len(batch) < RECORD_MOST:
                 batch.append(self._outbox.get_nowait())
-            for ticket, answer in batch:
-                await self._until_it_works("gate", partial(self._judge, ticket, answer))
             left = {ticket.job.id: (ticket, answer) for ticket, answer in batch}
-            while left:
-                results = [self._result(ticket, answer) for ticket, answer in left.values()]
-                call = partial(self.queue.record, results)
-                recorded, lost = await self._until_it_works("record", call)
-                for id_ in recorded | lost:
-                    self._finish(*left.pop(id_), lost=id_ in lost)
-                if left:  # somebody holds these rows locked; what we know must not be forgotten
-                    await asyncio.sleep(RETRY_S)
+            results = [self._result(ticket, answer) for ticket, answer in batch]
+            call = partial(self.queue.record, results)
+            recorded, lost = await self._until_it_works("record", call)
+            for id_ in recorded | lost:
+                self._finish(*left.pop(id_), lost=id_ in lost)
+            for held in left.values():  # somebody holds the row; the others must not wait for it
+                asyncio.get_running_loop().call_later(RETRY_S, self._outbox.put_nowait, held)
 
     async def _judge(self, ticket: Ticket, answer: Answer) -> None:
         """Let the gatekeeper see an answer, and close or open what it says."""
@@ -227,6 +245,7 @@ class Sweep:
     def _finish(self, ticket: Ticket, answer: Answer, *, lost: bool) -> None:
         self._open -= 1
         self._settled.set()
+        self._room.set()
         if lost:
             self.emit(ClaimLost(ticket.job, answer))
             return
@@ -258,10 +277,14 @@ class Sweep:
         if self._failing_since_s is None:
             self._failing_since_s = self.clock_s()
         self.tally.database_ok = False
-        self.emit(DatabaseLost(doing, str(error) or type(error).__name__))
+        said = str(error) or type(error).__name__
+        if said != self._failure:  # once, not with every attempt
+            self.emit(DatabaseLost(doing, said))
+        self._failure = said
 
     def _database_answered(self) -> None:
         if self._failing_since_s is not None:
             self.emit(DatabaseBack(timedelta(seconds=self.clock_s() - self._failing_since_s)))
             self._failing_since_s = None
+        self._failure = ""
         self.tally.database_ok = True

@@ -7,7 +7,8 @@ is told but does not make a replica unready: it is obeying.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.loops.ticket import boot_s
@@ -16,8 +17,6 @@ from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.pool import PASSING
 
 if TYPE_CHECKING:
-    import asyncio
-
     from mediasweep.loops.heartbeat import Heartbeat
     from mediasweep.loops.sweep import Sweep
     from mediasweep.postgres.pool import Pool
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 BEAT_OLDEST_S = 15.0
 STATE_KEPT_S = 2.0
+STATE_WITHIN_S = 3.0
+LOOK_LATE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -36,7 +37,9 @@ class Probes:
     sweep: Sweep
     heartbeat: Heartbeat
     stopping: asyncio.Event
-    _state: tuple[float, dict[str, Any]] | None = None
+    enabled: bool = True
+    since_s: float = field(default_factory=boot_s)
+    _state: tuple[float, dict[str, Any] | None] | None = None
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         """Return whether this daemon can work, and each check as `ok` or its reason."""
@@ -48,6 +51,10 @@ class Probes:
             if beat_s is not None and boot_s() - beat_s < BEAT_OLDEST_S
             else "no beat reached the database lately",
         }
+        late_s = self.sweep.policy.interval.total_seconds() + LOOK_LATE_S
+        looked_s = self.sweep.tally.swept_s
+        if self.enabled and beat_s is not None and boot_s() - (looked_s or self.since_s) > late_s:
+            checks["sweep"] = "no look at the queue lately"
         ready = all(said == "ok" for said in checks.values())
         checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"
         return ready, checks
@@ -59,14 +66,18 @@ class Probes:
         now_s = boot_s()
         if self._state is not None and now_s - self._state[0] < STATE_KEPT_S:
             return self._state[1]
-        fleet = Fleet(self.pool)
         try:
-            state = {
-                "counts": await fleet.counts(),
-                "due": dict(await fleet.due()),
-                "closed": {gate["name"] for gate in await Gates(self.pool).list()},
-            }
+            async with asyncio.timeout(STATE_WITHIN_S):
+                state = await self._ask()
         except PASSING:
-            return None
+            state = None
         self._state = (now_s, state)
         return state
+
+    async def _ask(self) -> dict[str, Any]:
+        fleet = Fleet(self.pool)
+        return {
+            "counts": await fleet.counts(),
+            "due": dict(await fleet.due()),
+            "closed": {gate["name"] for gate in await Gates(self.pool).list()},
+        }

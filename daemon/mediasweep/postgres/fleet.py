@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ SQL = statements(__file__)
 class Beat:
     """What a daemon says of itself with every beat; `swept_ago` is None before its first sweep."""
 
+    version: str
+    concurrency: int
     listening: bool
     completed: int
     failed: int
@@ -36,20 +37,6 @@ class Fleet:
     def __init__(self, connection: Pool | Connection) -> None:
         """Use a connection or a pool."""
         self._connection = connection
-
-    async def enter(
-        self, daemon: UUID, *, version: str, concurrency: int, config: Mapping[str, Any]
-    ) -> None:
-        """Write this process into the registry."""
-        await self._connection.execute(
-            SQL["enter"],
-            daemon,
-            socket.gethostname(),
-            os.getpid(),
-            version,
-            concurrency,
-            json.dumps(config),
-        )
 
     async def beat(
         self, daemon: UUID, beat: Beat, *, channel: str, token: str, patience: timedelta
@@ -64,6 +51,10 @@ class Fleet:
             beat.swept_ago,
             channel,
             token,
+            socket.gethostname(),
+            os.getpid(),
+            beat.version,
+            beat.concurrency,
             timeout=patience.total_seconds(),
         )
 
@@ -94,6 +85,6 @@ class Fleet:
         row = await self._connection.fetchrow(SQL["installation"])
         return dict(row) if row else {}
 
-    async def prove_asset_id(self) -> None:
-        """Remember that this account deletes by asset id."""
-        await self._connection.execute(SQL["prove_asset_id"])
+    async def prove_asset_id(self, cloud_name: str) -> None:
+        """Remember that this account deletes by asset id, if it is the one of the installation."""
+        await self._connection.execute(SQL["prove_asset_id"], cloud_name)

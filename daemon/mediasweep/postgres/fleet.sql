@@ -1,18 +1,17 @@
 -- The registry of daemons, and the state of everything in one look.
 
--- name: enter
--- $1 id, $2 host, $3 pid, $4 version, $5 concurrency, $6 config
-INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency, config) VALUES ($1, $2, $3, $4, $5, $6)
-
 -- name: beat
 -- One statement serves three needs: the registry's beat, the canary of the listener (a NOTIFY from another
 -- connection that it must hear), and the heartbeat of the working pool.
--- $1 id, $2 listening, $3 completed, $4 failed, $5 last sweep was so long ago or NULL, $6 canary channel, $7 token
+-- The first beat writes the row, and so does one that finds it gone.
+-- $1 id, $2 listening, $3 completed, $4 failed, $5 last sweep was so long ago or NULL, $6 canary channel, $7 token,
+-- $8 host, $9 pid, $10 version, $11 concurrency
 WITH beat AS (
-  UPDATE mediasweep.daemon
-     SET beat_at = clock_timestamp(), listening = $2, completed = $3, failed = $4,
-         last_sweep = coalesce(clock_timestamp() - $5::interval, last_sweep)
-   WHERE id = $1
+  INSERT INTO mediasweep.daemon AS d (id, listening, completed, failed, last_sweep, host, pid, version, concurrency)
+  VALUES ($1, $2, $3, $4, clock_timestamp() - $5::interval, $8, $9, $10, $11)
+  ON CONFLICT (id) DO UPDATE
+     SET beat_at = clock_timestamp(), listening = excluded.listening, completed = excluded.completed,
+         failed = excluded.failed, last_sweep = coalesce(excluded.last_sweep, d.last_sweep)
   RETURNING id)
 SELECT pg_notify($6, $7) FROM beat
 
@@ -58,4 +57,6 @@ SELECT i.cloud_name, i.system_identifier, i.database, i.place, i.timeline, i.ins
   FROM mediasweep.installation i
 
 -- name: prove_asset_id
-UPDATE mediasweep.installation SET asset_id_proven_at = clock_timestamp() WHERE asset_id_proven_at IS NULL
+-- $1 cloud name
+UPDATE mediasweep.installation SET asset_id_proven_at = clock_timestamp()
+ WHERE asset_id_proven_at IS NULL AND cloud_name = $1

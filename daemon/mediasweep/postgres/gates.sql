@@ -6,7 +6,8 @@ WITH closed AS (
   INSERT INTO mediasweep.gate (name, reason, closed_by, until, probe)
   VALUES ($1, $2, $3, clock_timestamp() + $4::interval, $5::interval)
   ON CONFLICT ON CONSTRAINT gate_is_closed_once DO UPDATE
-     SET until = excluded.until, probe = excluded.probe, reason = excluded.reason, closed_by = excluded.closed_by
+     SET until = excluded.until, probe = excluded.probe, reason = excluded.reason, closed_by = excluded.closed_by,
+         closed_at = CASE WHEN gate.until <= clock_timestamp() AND gate.probe IS NULL THEN clock_timestamp() ELSE gate.closed_at END
   RETURNING name),
 logged AS (
   INSERT INTO mediasweep.journal (event, outcome, detail, actor)

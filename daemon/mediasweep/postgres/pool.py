@@ -6,6 +6,8 @@ mean. It never retries: a caller that can wait does.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import socket
 from functools import partial
@@ -40,8 +42,7 @@ PASSING = (
     asyncpg.InternalClientError,  # a call met the server's farewell before the end of the line
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
@@ -123,9 +124,18 @@ class Line:
             return await self._connection.fetchrow(sql, *args, timeout=self._patience_s)
         except DatabaseError as error:  # it was good enough to start with
             raise ConnectionError(str(error)) from error
+        except TimeoutError:  # close, not terminate: the cancel request has to go out
+            with contextlib.suppress(*PASSING):
+                await asyncio.wait_for(self._close(), 2)
+            raise
         except PASSING:
             self.terminate()
             raise
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close(timeout=1)
 
     def terminate(self) -> None:
         """Drop the connection at once."""
@@ -145,6 +155,8 @@ def shown(dsn: str) -> str:
     """Return where a DSN leads, without user, password or options."""
     try:
         parts = urlsplit(dsn)
+        if not parts.scheme.startswith("postgres") or "@" in parts.path + parts.fragment:
+            return "an address that cannot be read"
         return f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path}"
     except ValueError:
         return "an address that cannot be read"
@@ -173,6 +185,8 @@ def _options(name: str, *, pooled: bool | None) -> dict[str, Any]:
     server_settings = {"application_name": name}
     if pooled is False:  # the claim insists on it
         server_settings["default_transaction_isolation"] = "read committed"
+        # the server must give up before we do: then a guard that is too slow says so itself
+        server_settings["statement_timeout"] = "8000"
     cache = {"statement_cache_size": 0} if pooled else {}
     return {"server_settings": server_settings, **cache}
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.outcome import Answer
 
 SQL = statements(__file__)
+RESPONSE_MOST = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _result(result: Result) -> tuple[object, ...]:
         answer.outcome,
         _storable(answer.detail),
         None if answer.response is None else _storable_json(answer.response),
-        answer.request_id,
+        _storable(answer.request_id),
         answer.resource_type,
         answer.delivery_type,
         result.due_in,
@@ -191,6 +192,8 @@ def _storable_json(response: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(response, default=str, ensure_ascii=False, allow_nan=False)
         text.encode()
+        if len(text) > RESPONSE_MOST:
+            return json.dumps({"unreadable": text[:2000]})
     except (ValueError, RecursionError):
         return json.dumps({"unreadable": repr(response)[:2000].encode("ascii", "replace").decode()})
     return (

@@ -66,7 +66,7 @@ class GateKeeper:
         wait = min(self.policy.longest, self.policy.first[name] * 2 ** min(self.tests_failed, 16))
         if answer.until and now < answer.until <= now + timedelta(hours=1, minutes=5):
             wait = answer.until - now
-        return Closing(name, answer.detail or answer.outcome, wait, wait)
+        return Closing(name, answer.detail or answer.outcome, wait, min(wait, self.policy.longest))
 
     def _gate_of(self, outcome: Outcome, *, probe: bool) -> str | None:
         if outcome in {Outcome.AUTH_REFUSED, Outcome.CLOCK_SKEWED}:

@@ -67,6 +67,7 @@ class Answer:
     resource_type: str | None = None
     delivery_type: str | None = None
     by_asset_id: bool = False
+    calls: int = 1
     until: datetime | None = field(default=None)
 
 
