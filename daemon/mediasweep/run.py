@@ -17,11 +17,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import uvicorn
-
 from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.http.app import build
+from mediasweep.http.server import bind, serve
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy
@@ -47,8 +46,6 @@ from mediasweep.rules.outcome import Backoff, Outcome
 from mediasweep.settings import Settings, StartError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
@@ -73,7 +70,7 @@ async def run(settings: Settings) -> int:
     stopping = asyncio.Event()
     hard_stop = asyncio.Event()
     async with AsyncExitStack() as stack:
-        sock = _bind(*settings.bind())
+        sock = bind(*settings.bind())
         stack.callback(sock.close)
         stack.enter_context(_signals(stopping, hard_stop, report.emit))
         await _wait_for_database(settings, report.emit, stopping)
@@ -83,7 +80,7 @@ async def run(settings: Settings) -> int:
             credentials, threads=settings.concurrency, timeout=settings.seconds("http_timeout")
         )
         stack.callback(account.close)
-        await _check_account(account, report.emit)
+        await _check_account(account, report.emit, stopping)
         daemon = _Daemon(settings, pool, account, report, stopping, hard_stop)
         await daemon.run(sock)
         return daemon.sweep.in_flight
@@ -138,7 +135,7 @@ class _Daemon:
         try:
             async with asyncio.TaskGroup() as group:
                 others = [
-                    group.create_task(_serve(app, sock), name="http"),
+                    group.create_task(serve(app, sock), name="http"),
                     group.create_task(self.wake.run(), name="wake"),
                     group.create_task(self.heartbeat.run(), name="heartbeat"),
                     group.create_task(self.upkeep.run(), name="upkeep"),
@@ -229,8 +226,15 @@ async def _wait_for_database(settings: Settings, emit: Emit, stopping: asyncio.E
             raise StartError("stopped before the database answered", 0)
 
 
-async def _check_account(account: Account, emit: Emit) -> None:
-    answer = await account.ping()
+async def _check_account(account: Account, emit: Emit, stopping: asyncio.Event) -> None:
+    ping = asyncio.ensure_future(account.ping())
+    stop = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({ping, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not ping.done():
+        ping.cancel()
+        raise StartError("stopped before Cloudinary answered", 0)
+    answer = ping.result()
     if answer.outcome is Outcome.DELETED:  # which is how a good answer is called here
         return
     if answer.outcome in {Outcome.AUTH_REFUSED, Outcome.REJECTED}:
@@ -240,23 +244,6 @@ async def _check_account(account: Account, emit: Emit) -> None:
             4,
         )
     emit(AccountUnchecked(answer.detail or answer.outcome))
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # named as TCP, or asyncio would not switch Nagle's algorithm off
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(128)
-    except OSError as error:
-        sock.close()
-        raise StartError(
-            f"cannot listen on {host}:{port}: {error.strerror}; set another MEDIASWEEP_HTTP_BIND",
-            2,
-        ) from None
-    return sock
 
 
 @contextmanager
@@ -277,24 +264,3 @@ def _signals(stopping: asyncio.Event, hard_stop: asyncio.Event, emit: Emit) -> I
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which would otherwise take the signals for itself."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve(app: FastAPI, sock: socket.socket) -> None:
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = _Server(config)
-    try:
-        await server.serve(sockets=[sock])
-    except asyncio.CancelledError:
-        server.should_exit = True
-        raise
-    raise RuntimeError("the HTTP server ended by itself")

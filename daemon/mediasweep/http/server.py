@@ -1,0 +1,57 @@
+"""The HTTP server: its socket, bound before anything else starts, and uvicorn on it.
+
+A port that is taken is found out at once. The server ends only when it is cancelled; ending
+by itself is an error, which takes the daemon down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from mediasweep.settings import StartError
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises StartError if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # named as TCP, or asyncio would not switch Nagle's algorithm off
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise StartError(
+            f"cannot listen on {host}:{port}: {error.strerror}; set another MEDIASWEEP_HTTP_BIND",
+            2,
+        ) from None
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which would otherwise take the signals for itself."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: FastAPI, sock: socket.socket) -> None:
+    """Serve until cancelled."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = _Server(config)
+    try:
+        await server.serve(sockets=[sock])
+    except asyncio.CancelledError:
+        server.should_exit = True
+        raise
+    raise RuntimeError("the HTTP server ended by itself")
