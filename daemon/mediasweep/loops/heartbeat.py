@@ -31,7 +31,7 @@ PATIENCE = timedelta(seconds=3)
 
 @dataclass(slots=True)
 class Heartbeat:
-    """The beat of one daemon; `heard_s` and `beat_s` are boot-clock times of the last good ones."""
+    """The beat of one daemon; `beat_s` is the boot-clock time of the last good one."""
 
     daemon: UUID
     version: str
@@ -40,7 +40,6 @@ class Heartbeat:
     sweep: Sweep
     account: Account
     beat_s: float | None = None
-    heard_s: float | None = None
     _proven: bool = field(default=False)
 
     async def run(self) -> None:
@@ -78,6 +77,5 @@ class Heartbeat:
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 await echo
-            self.heard_s = boot_s()
         except TimeoutError:
             self.wake.give_up("a canary sent over another connection was not heard")
