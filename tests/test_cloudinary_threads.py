@@ -1,8 +1,9 @@
-"""The account's threads: a server that never finishes takes none of them for good."""
+"""The account's own state: its threads, and what it remembers of a search."""
 
 from __future__ import annotations
 
 import threading
+from asyncio import to_thread
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import cloudinary.uploader
 import pytest
 
 from mediasweep.cloudinary import Account, Credentials
+from mediasweep.emulator.client import Cloud
 from mediasweep.rules.asset import Asset
 from mediasweep.rules.outcome import Outcome
 
@@ -45,6 +47,20 @@ async def test_an_answer_that_never_ends_is_unclear_and_takes_no_thread_along(
     # the connection that hung was replaced; the new one is refused at this address
     account.credentials = Credentials("demo", "key", "s", "http://127.0.0.1:1")
     assert (await account.destroy(KNOWN, lambda: None)).outcome is Outcome.UNREACHABLE
+    account.close()
+
+
+@pytest.mark.parametrize(("kept_s", "outcome"), [(30, Outcome.ABSENT), (-1, Outcome.DELETED)])
+async def test_what_was_ruled_out_is_forgotten_after_a_while(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, kept_s: int, outcome: Outcome
+) -> None:
+    """A search that was broken off goes on where it was; later, a file may have come there."""
+    monkeypatch.setattr("mediasweep.cloudinary.RULED_OUT_S", kept_s)
+    account = Account(Credentials(**cloud.options()), threads=1, timeout=timedelta(seconds=5))
+    leave = iter([None, "no"])
+    await account.destroy(Asset("p0", None, "upload"), lambda: next(leave))
+    await to_thread(cloud.fill, "p", 1)
+    assert (await account.destroy(Asset("p0", None, "upload"), lambda: None)).outcome is outcome
     account.close()
 
 

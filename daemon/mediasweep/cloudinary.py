@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 OK = 200
 NOT_FOUND = 404  # also how an account answers that does not delete by asset id
 RULED_OUT_MOST = 1000
+RULED_OUT_S = 30.0  # later, a file may have been uploaded there
 
 # What each exception of the SDK means as a status. The SDK raises its base class, without a status,
 # for everything that happened below HTTP, and for answers it could not parse.
@@ -87,7 +89,7 @@ class Account:
         self._threads = threads
         self._timeout_s = timeout.total_seconds()
         self._seen = threading.local()
-        self._ruled_out: dict[Asset, set[Road]] = {}
+        self._ruled_out: dict[Asset, tuple[float, set[Road]]] = {}
         self._renew()
 
     def _renew(self) -> None:
@@ -114,7 +116,9 @@ class Account:
         Unknown types are tried one after the other until one call finds the asset. Where that had
         to be broken off, the next try goes on with the types that are left.
         """
-        ruled_out = self._ruled_out.pop(asset, set())
+        since_s, ruled_out = self._ruled_out.pop(asset, (0.0, set()))
+        if time.monotonic() - since_s > RULED_OUT_S:
+            ruled_out = set()
         answer, calls = Answer(Outcome.ABSENT), 0
         for road in roads(asset, asset_id_proven=self.asset_id_proven):
             if road in ruled_out:
@@ -126,7 +130,7 @@ class Account:
                 break
             ruled_out.add(road)
         if answer.outcome is Outcome.UNSENT and calls and len(self._ruled_out) < RULED_OUT_MOST:
-            self._ruled_out[asset] = ruled_out
+            self._ruled_out[asset] = (time.monotonic(), ruled_out)
         return replace(answer, calls=calls)
 
     async def ping(self) -> Answer:

@@ -77,3 +77,43 @@ async def test_a_registry_row_that_is_gone_comes_back(database: str, db: Db, clo
         await db.execute("DELETE FROM mediasweep.daemon")
         await until(db, "SELECT count(*) = 1 FROM mediasweep.daemon")
         assert daemon.count("listener_down") == 0
+
+
+SLOW_GUARD = """
+CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])
+RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep({seconds}); END'
+"""
+
+
+async def test_a_slow_guard_delays_a_deletion_and_does_not_lose_it(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """A guard that takes longer than its answer may wait is asked once, and its rows are sent."""
+    await to_thread(cloud.fill, "a", 3)
+    await db.execute(INSERT_ASSETS, "a", 3)
+    await db.execute(SLOW_GUARD.format(seconds=3))
+    env = environment(
+        database,
+        cloud.url,
+        MEDIASWEEP_HTTP_TIMEOUT="5",
+        MEDIASWEEP_LEASE="20",
+        MEDIASWEEP_STOP_TIMEOUT="10",
+    )
+    async with running(env):
+        await db.execute("DELETE FROM media_assets")
+        assert await finished(db, within_s=20) == {"completed": 3}
+    assert await db.fetchval("SELECT max(claim_no) FROM mediasweep.cloudinary_cleanup_queue") == 1
+
+
+async def test_a_guard_that_takes_too_long_is_told_and_sends_nothing(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """The server ends it before the daemon would give up, so that the rows wait, unclaimed."""
+    await to_thread(cloud.fill, "a", 3)
+    await db.execute(INSERT_ASSETS, "a", 3)
+    await db.execute(SLOW_GUARD.format(seconds=60))
+    async with running(environment(database, cloud.url)) as daemon:
+        await db.execute("DELETE FROM media_assets")
+        assert "statement timeout" in (await daemon.seen("guard_failed"))["error"]
+        assert await db.fetchval(STATUS, "pending") == 3
+    assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0

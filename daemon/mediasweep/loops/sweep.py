@@ -1,11 +1,11 @@
 """The path: claim → delete → record. A NOTIFY and the sweep take the same one.
 
 Three coroutines and two queues between them. `claim` takes rows only while there is room for them;
-`delete` sends, a few at a time, each only if its lease still has time; `record` writes whatever
-came back meanwhile in one commit. No transaction is open during HTTP. What a crash leaves behind
-has a lease that ends, and the next claim takes it over. When Postgres fails, claiming waits and
-results are kept until they can be recorded; when Cloudinary fails, that is an answer, and a gate
-may close.
+`delete` sends, a few at a time, each only while its lease has time and its guard is fresh; `record`
+writes whatever came back meanwhile in one commit. No transaction is open during HTTP. What a crash
+leaves behind has a lease that ends, and the next claim takes it over. When Postgres fails, claiming
+waits and results are kept until they can be recorded; when Cloudinary fails, that is an answer, and
+a gate may close.
 """
 
 from __future__ import annotations
@@ -143,12 +143,15 @@ class Sweep:
             self._horizon = claim.horizon
             if claim.jobs and not self._closings:
                 self._shut = None
+        # the lease is counted from before the claim, the guard's answer from after it: else one
+        # that takes long would be too old the moment that it comes
+        claimed_s = self.clock_s()
         send_before_s = started_s + (self.policy.lease - self.policy.reserve).total_seconds()
         for job in claim.jobs:
             self._open += 1
-            self._inbox.put_nowait(Ticket(job, started_s, send_before_s, claim.probing))
-        self._say(claim, self.clock_s() - started_s, woken_by)
-        self.tally.swept_s = self.clock_s()
+            self._inbox.put_nowait(Ticket(job, claimed_s, send_before_s, claim.probing))
+        self._say(claim, claimed_s - started_s, woken_by)
+        self.tally.swept_s = claimed_s
         return claim
 
     async def _rest(self, armed: str, claim: Claim, patience: Patience) -> str:

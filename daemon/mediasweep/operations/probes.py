@@ -1,8 +1,8 @@
 """Is this daemon alive, and is it able to work? Each "no" comes with its reason.
 
-Liveness asks only this process: that its event loop turns. Readiness asks what work needs: the
-database, the schema, a proven listener or the fallback polling, a beat that arrives. A closed gate
-is told but does not make a replica unready: it is obeying.
+Liveness asks only this process: that its event loop turns. Readiness asks what work needs: that
+the database answered last, that a beat reached it, that the queue was looked at. An unproven
+listener is told but makes no replica unready: it polls. Metrics and `status` tell closed gates.
 """
 
 from __future__ import annotations
