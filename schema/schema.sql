@@ -79,32 +79,45 @@ BEGIN
     (((age('3'::xid)::bigint + 3) & 4294967295)::text)::xid, pg_snapshot_xmax(snapshot)::text::bigint));
   oldest := mediasweep.oldest();
   IF coalesce(least(oldest.writer, oldest.reader) >= (new ->> 'b')::bigint, true) THEN
-    RETURN jsonb_build_object('server', server, 'free', new, 'clear', new);   -- nobody is there: the common case
+    RETURN (horizon || jsonb_build_object('free', new, 'clear', new)) - '{wall,glass}'::text[];   -- nobody is there: the common case
   END IF;
   horizon := mediasweep.pass(horizon, 'wall', 'free', new, oldest.writer, NULL);
   RETURN mediasweep.pass(horizon, 'glass', 'clear', new, oldest.reader, '5 s');
 END $$;
 
-CREATE FUNCTION mediasweep.allowance(batch integer, force boolean, OUT allowed integer, OUT probing boolean) RETURNS record
+CREATE FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  closed   integer;
-  waiting  integer;
+  gates   record;
+  forced  integer;
+  locked  integer;
 BEGIN
-  SELECT count(*) FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()),
-         count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL)
-    INTO closed, waiting
-    FROM mediasweep.gate g
-   WHERE g.source_id IS NULL AND NOT (force AND g.name = 'pause');
-  allowed := CASE WHEN closed > 0 THEN 0 WHEN waiting > 0 THEN 1 ELSE batch END;
-  probing := closed = 0 AND waiting > 0;
+  SELECT count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name <> 'pause') AS closed,
+         count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name = 'pause') AS paused,
+         count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL) AS waiting,
+         string_agg(g.name || ': ' || g.reason, '; ' ORDER BY g.closed_at)
+           FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()) AS said
+    INTO gates
+    FROM mediasweep.gate g WHERE g.source_id IS NULL;
+  SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END
+    INTO forced, news FROM mediasweep.scheduler s;
+  forcing := gates.paused > 0 AND gates.closed = 0 AND forced > 0;
+  IF forcing THEN   -- what is left of it is shared by all daemons: one claim at a time
+    SELECT s.forced INTO forced FROM mediasweep.scheduler s FOR UPDATE;
+    batch := least(batch, forced);
+  ELSIF gates.closed + gates.paused > 0 THEN
+    news := news || jsonb_build_object('closed', gates.said);
+    batch := 0;
+  END IF;
+  probing := batch > 0 AND gates.waiting > 0;
+  allowed := CASE WHEN probing THEN 1 ELSE batch END;
   IF probing THEN
     -- one prober in the fleet: who does not get all these locks at once leaves it to the one who has them
     PERFORM FROM mediasweep.gate g
       WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL FOR UPDATE SKIP LOCKED;
-    GET DIAGNOSTICS closed = ROW_COUNT;
-    allowed := (closed = waiting)::integer;
+    GET DIAGNOSTICS locked = ROW_COUNT;
+    allowed := (locked = gates.waiting)::integer;
   END IF;
 END $$;
 
@@ -183,6 +196,54 @@ END $$;
 CREATE FUNCTION mediasweep.be_durable() RETURNS void
     LANGUAGE sql
     AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
+
+CREATE TABLE mediasweep.cloudinary_cleanup_queue (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    cloudinary_public_id text NOT NULL,
+    resource_type text,
+    original_filename text,
+    file_size bigint,
+    folder text,
+    deletion_reason text DEFAULT 'manual'::text NOT NULL,
+    trigger_source text DEFAULT 'database'::text NOT NULL,
+    triggered_by uuid,
+    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    processed_at timestamp with time zone,
+    processing_attempts integer DEFAULT 0 NOT NULL,
+    max_attempts integer,
+    status text DEFAULT 'pending'::text NOT NULL,
+    cloudinary_response jsonb,
+    error_message text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    source_id integer DEFAULT 0 NOT NULL,
+    delivery_type text,
+    asset_id text,
+    version bigint,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    lease_until timestamp with time zone,
+    claim_no integer DEFAULT 0 NOT NULL,
+    handovers integer DEFAULT 0 NOT NULL,
+    in_doubt boolean DEFAULT false NOT NULL,
+    actor text DEFAULT SESSION_USER NOT NULL,
+    app text DEFAULT COALESCE(current_setting('application_name'::text, true), ''::text) NOT NULL,
+    xact xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT attempts_are_not_negative CHECK ((processing_attempts >= 0)),
+    CONSTRAINT finished_has_processed_at CHECK (((processed_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'skipped'::text])))),
+    CONSTRAINT leased_is_processing CHECK (((lease_until IS NULL) OR (status = 'processing'::text))),
+    CONSTRAINT processing_was_claimed CHECK (((status <> 'processing'::text) OR (claim_no > 0))),
+    CONSTRAINT public_id_is_not_empty CHECK ((cloudinary_public_id <> ''::text)),
+    CONSTRAINT resource_type_is_known CHECK ((resource_type = ANY (ARRAY['image'::text, 'video'::text, 'raw'::text]))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'skipped'::text]))),
+    CONSTRAINT trigger_source_is_known CHECK ((trigger_source = ANY (ARRAY['database'::text, 'trigger'::text, 'api'::text, 'manual'::text, 'upload'::text, 'reconcile'::text, 'fallback'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+CREATE FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+END $$;
 
 CREATE FUNCTION mediasweep.build() RETURNS void
     LANGUAGE plpgsql
@@ -296,30 +357,44 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) RETURNS record
+CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
+  grace       interval := terms ->> 'grace';
   allowed     integer;
+  forcing     boolean;
   candidates  mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM mediasweep.be_durable();
   END IF;
-  jobs := '{}'; skipped := 0; failed := 0; probing := false; held := false;
-  horizon := mediasweep.advance(horizon);
-  SELECT a.allowed, a.probing INTO allowed, probing FROM mediasweep.allowance(batch, force) a;
+  jobs := '{}'; skipped := 0; failed := 0; held := false;
+  memory := mediasweep.advance(memory);
+  IF NOT memory ? 'home' THEN
+    PERFORM mediasweep.recognise(terms ->> 'cloud');   -- closes a gate where this is not the place that it was
+    memory := memory || '{"home": true}';
+  END IF;
+  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news FROM mediasweep.allowance(batch) a;
   IF allowed = 0 THEN
-    SELECT CASE WHEN probing THEN interval '1 s' ELSE min(g.until) - clock_timestamp() END INTO next_in
-      FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp();
+    next_in := mediasweep.next_opening(probing);
     RETURN;
   END IF;
   -- lock
-  candidates := mediasweep.lock_due(allowed, horizon, grace);
+  LOOP
+    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace) l;
+    EXIT WHEN cardinality(candidates) = 0;
+    SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
+    EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped
+    news := news - 'braked_now';
+  END LOOP;
   IF cardinality(candidates) = 0 THEN
     SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
+    IF forcing THEN
+      PERFORM mediasweep.spend_forced(NULL);
+    END IF;
     RETURN;
   END IF;
   -- guard
@@ -333,10 +408,24 @@ BEGIN
   END;
   -- mark
   SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
-    FROM mediasweep.mark(daemon, candidates, uses, lease, max_attempts) m;
+    FROM mediasweep.mark(daemon, candidates, uses, (terms ->> 'lease')::interval,
+                         coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer)) m;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
+  IF forcing THEN
+    PERFORM mediasweep.spend_forced(cardinality(candidates));
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  SELECT c.memory, c.jobs, c.skipped, c.failed, c.guard_error, c.probing, c.held, c.next_in
+    INTO horizon, jobs, skipped, failed, guard_error, probing, held, next_in
+    FROM mediasweep.claim(daemon, batch, jsonb_build_object('lease', lease, 'grace', grace, 'max_attempts', max_attempts),
+                          horizon) c;
 END $$;
 
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
@@ -442,68 +531,60 @@ CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
               ELSE 'true' END
 $$;
 
-CREATE TABLE mediasweep.cloudinary_cleanup_queue (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    cloudinary_public_id text NOT NULL,
-    resource_type text,
-    original_filename text,
-    file_size bigint,
-    folder text,
-    deletion_reason text DEFAULT 'manual'::text NOT NULL,
-    trigger_source text DEFAULT 'database'::text NOT NULL,
-    triggered_by uuid,
-    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    processed_at timestamp with time zone,
-    processing_attempts integer DEFAULT 0 NOT NULL,
-    max_attempts integer,
-    status text DEFAULT 'pending'::text NOT NULL,
-    cloudinary_response jsonb,
-    error_message text,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    source_id integer DEFAULT 0 NOT NULL,
-    delivery_type text,
-    asset_id text,
-    version bigint,
-    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    lease_until timestamp with time zone,
-    claim_no integer DEFAULT 0 NOT NULL,
-    handovers integer DEFAULT 0 NOT NULL,
-    in_doubt boolean DEFAULT false NOT NULL,
-    actor text DEFAULT SESSION_USER NOT NULL,
-    app text DEFAULT COALESCE(current_setting('application_name'::text, true), ''::text) NOT NULL,
-    xact xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT attempts_are_not_negative CHECK ((processing_attempts >= 0)),
-    CONSTRAINT finished_has_processed_at CHECK (((processed_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'skipped'::text])))),
-    CONSTRAINT leased_is_processing CHECK (((lease_until IS NULL) OR (status = 'processing'::text))),
-    CONSTRAINT processing_was_claimed CHECK (((status <> 'processing'::text) OR (claim_no > 0))),
-    CONSTRAINT public_id_is_not_empty CHECK ((cloudinary_public_id <> ''::text)),
-    CONSTRAINT resource_type_is_known CHECK ((resource_type = ANY (ARRAY['image'::text, 'video'::text, 'raw'::text]))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'skipped'::text]))),
-    CONSTRAINT trigger_source_is_known CHECK ((trigger_source = ANY (ARRAY['database'::text, 'trigger'::text, 'api'::text, 'manual'::text, 'upload'::text, 'reconcile'::text, 'fallback'::text])))
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
-
-CREATE FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
+CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  free      pg_snapshot := horizon -> 'free' ->> 's';
-  clear     pg_snapshot := horizon -> 'clear' ->> 's';
-  ripe_at   timestamptz := least((horizon -> 'free' ->> 'at')::timestamptz, (horizon -> 'clear' ->> 'at')::timestamptz);
-  now_      timestamptz := clock_timestamp();
-  sources   integer[] := mediasweep.open_sources();
+  ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
+  oldest   mediasweep.cloudinary_cleanup_queue[];
 BEGIN
-  IF free IS NULL OR clear IS NULL THEN
-    RETURN '{}';
+  candidates := '{}';
+  IF ripe_at IS NULL THEN
+    RETURN;
   END IF;
+  IF (memory ->> 'backlog')::boolean AND allowed > 1 THEN
+    candidates := mediasweep.lock_from(allowed / 2, memory, grace, ripe_at, (memory ->> 'looked_at')::timestamptz);
+  END IF;
+  memory := memory || jsonb_build_object('looked_at', ripe_at);
+  IF coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
+    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
+  END IF;
+  LOOP
+    oldest := mediasweep.lock_from(allowed, memory, grace, ripe_at, NULL);
+    IF cardinality(candidates) > 0 THEN
+      oldest := ARRAY(SELECT o FROM unnest(oldest) o
+                       WHERE o.id <> ALL (ARRAY(SELECT c.id FROM unnest(candidates) c))
+                       LIMIT allowed - cardinality(candidates));
+    END IF;
+    EXIT WHEN cardinality(oldest) > 0 OR NOT memory ? 'cursor';
+    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
+  END LOOP;
+  memory := mediasweep.move_cursor(memory, oldest);
+  candidates := candidates || oldest;
+  memory := memory || jsonb_build_object('backlog', cardinality(candidates) = allowed);
+END $$;
+
+CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, grace interval, ripe_at timestamp with time zone, since timestamp with time zone) RETURNS mediasweep.cloudinary_cleanup_queue[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  free     pg_snapshot := memory -> 'free' ->> 's';
+  clear    pg_snapshot := memory -> 'clear' ->> 's';
+  now_     timestamptz := clock_timestamp();
+  sources  integer[] := mediasweep.open_sources();
+BEGIN
   RETURN ARRAY(
     SELECT due.q
       FROM unnest(sources) AS source (id)
      CROSS JOIN LATERAL (
+       SELECT coalesce(since, (memory -> 'cursor' -> source.id::text ->> 'due_at')::timestamptz, '-infinity') AS due_at,
+              coalesce(CASE WHEN since IS NULL THEN (memory -> 'cursor' -> source.id::text ->> 'id')::uuid END,
+                       '00000000-0000-0000-0000-000000000000') AS id) done
+     CROSS JOIN LATERAL (
        SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
         WHERE q.source_id = source.id
           AND q.processed_at IS NULL
+          AND (q.due_at, q.id) > (done.due_at, done.id)
           AND q.due_at <= ripe_at
           AND q.due_at + CASE WHEN q.claim_no = 0 THEN grace ELSE interval '0' END <= ripe_at
           AND (q.lease_until IS NULL OR q.lease_until <= now_)
@@ -511,10 +592,10 @@ BEGIN
           AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
                OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
         ORDER BY q.due_at, q.id
-        LIMIT allowed
+        LIMIT most
           FOR UPDATE OF q SKIP LOCKED) due
-     ORDER BY due.due_at
-     LIMIT allowed);
+     ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at
+     LIMIT most);
 END $$;
 
 CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
@@ -523,7 +604,11 @@ CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cl
 BEGIN
   WITH seen AS (
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
-           CASE WHEN uses ? c.id::text THEN coalesce(uses ->> c.id::text, 'a row') END AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
+           CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row')
+                ELSE (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
+                       WHERE starts_with(c.cloudinary_public_id, p.prefix)) END AS kept,
+           CASE WHEN uses ? c.id::text THEN 'in_use' ELSE 'protected' END AS kept_as,
+           c.in_doubt OR c.status = 'processing' AS doubtful,
            c.processing_attempts, c.handovers, c.error_message,
            c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
       FROM unnest(candidates) c),
@@ -531,13 +616,14 @@ BEGIN
     SELECT s.id, s.takeover, s.silent, v.*
       FROM seen s
      CROSS JOIN LATERAL (VALUES
-       (s.used_by IS NOT NULL AND NOT s.doubtful, 'skipped', 'in_use', 'in use by ' || s.used_by),
-       (s.used_by IS NOT NULL AND s.doubtful, 'failed', 'reused_in_doubt', 'reused in doubt: in use by ' || s.used_by),
-       (s.used_by IS NULL AND s.spent, 'failed', 'attempts_spent',
+       (s.kept IS NOT NULL AND NOT s.doubtful, 'skipped', s.kept_as, s.kept),
+       (s.kept IS NOT NULL AND s.doubtful, 'failed', CASE s.kept_as WHEN 'in_use' THEN 'reused_in_doubt' ELSE 'protected_in_doubt' END,
+        CASE s.kept_as WHEN 'in_use' THEN 'reused in doubt: ' ELSE 'in doubt: ' END || s.kept),
+       (s.kept IS NULL AND s.spent, 'failed', 'attempts_spent',
         format('gave up after %s attempts; last: %s', s.processing_attempts, s.error_message)),
-       (s.used_by IS NULL AND NOT s.spent AND s.silent AND s.handovers >= 20, 'failed', 'poison',
+       (s.kept IS NULL AND NOT s.spent AND s.silent AND s.handovers >= 20, 'failed', 'poison',
         format('taken over %s times without an outcome', s.handovers)),
-       (s.used_by IS NULL AND NOT s.spent AND NOT (s.silent AND s.handovers >= 20), 'processing', NULL, NULL)
+       (s.kept IS NULL AND NOT s.spent AND NOT (s.silent AND s.handovers >= 20), 'processing', NULL, NULL)
      ) v (holds, status, outcome, detail)
      WHERE v.holds),
   marked AS (
@@ -572,6 +658,15 @@ BEGIN
     INTO jobs, skipped, failed
     FROM marked m;
 END $$;
+
+CREATE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || coalesce(jsonb_object_agg(
+           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id)), '{}'))
+    FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
+            FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last
+$$;
 
 CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
     LANGUAGE plpgsql
@@ -610,6 +705,13 @@ BEGIN
     INTO at, held
     FROM near;
 END $$;
+
+CREATE FUNCTION mediasweep.next_opening(probing boolean) RETURNS interval
+    LANGUAGE sql
+    AS $$
+  SELECT CASE WHEN probing THEN interval '1 s' ELSE min(g.until) - clock_timestamp() END
+    FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp()
+$$;
 
 CREATE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) RETURNS record
     LANGUAGE plpgsql
@@ -650,20 +752,10 @@ CREATE FUNCTION mediasweep.open_sources() RETURNS integer[]
     AS $$
 BEGIN
   RETURN ARRAY(
-    WITH RECURSIVE source AS (
-      (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
-        WHERE q.processed_at IS NULL ORDER BY q.source_id LIMIT 1)
-      UNION ALL
-      SELECT (SELECT q.source_id FROM mediasweep.cloudinary_cleanup_queue q
-               WHERE q.processed_at IS NULL AND q.source_id > source.source_id ORDER BY q.source_id LIMIT 1)
-        FROM source WHERE source.source_id IS NOT NULL)
-    SELECT source.source_id FROM source
-     WHERE source.source_id IS NOT NULL
-       AND NOT EXISTS (SELECT FROM mediasweep.gate g
-                        WHERE g.source_id = source.source_id AND (g.until IS NULL OR g.until > clock_timestamp()))
-       -- a table that was detached is not asked by the guard any more, so nothing of it may be sent
-       AND NOT EXISTS (SELECT FROM mediasweep.attached a
-                        WHERE a.id = source.source_id AND a.detached_at IS NOT NULL));
+    -- a table that was detached is not asked by the guard any more, so nothing of it may be sent
+    SELECT source.id FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) source
+     WHERE NOT EXISTS (SELECT FROM mediasweep.gate g
+                        WHERE g.source_id = source.id AND (g.until IS NULL OR g.until > clock_timestamp())));
 END $$;
 
 CREATE FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) RETURNS jsonb
@@ -695,7 +787,7 @@ $$;
 CREATE FUNCTION mediasweep.put_probe_off() RETURNS void
     LANGUAGE sql
     AS $$
-  UPDATE mediasweep.gate g SET until = clock_timestamp() + g.probe
+  UPDATE mediasweep.gate g SET until = clock_timestamp() + g.probe, tested_at = clock_timestamp()
    WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL
 $$;
 
@@ -709,6 +801,12 @@ CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text
     SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), %s, clock_timestamp() + %L::interval
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $_$;
+
+CREATE FUNCTION mediasweep.recognise(cloud text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+END $$;
 
 CREATE FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) RETURNS record
     LANGUAGE plpgsql
@@ -882,6 +980,10 @@ CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
                WHERE i.indrelid = relation AND i.indisprimary),
              '''ctid='' || r.ctid::text'))
 $$;
+
+CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
+    LANGUAGE sql
+    AS $$ UPDATE mediasweep.scheduler s SET forced = coalesce(greatest(0, s.forced - spent), 0) WHERE s.forced > 0 $$;
 
 CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1140,6 +1242,27 @@ CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $_$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
 
+CREATE TABLE mediasweep.acknowledgement (
+    id bigint NOT NULL,
+    source_id integer NOT NULL,
+    snapshot pg_snapshot,
+    xact xid8,
+    digest text,
+    queue_rows bigint,
+    acknowledged_by text NOT NULL,
+    acknowledged_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT one_of_snapshot_and_xact CHECK (((snapshot IS NULL) <> (xact IS NULL)))
+);
+
+ALTER TABLE mediasweep.acknowledgement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mediasweep.acknowledgement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE mediasweep.attached ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mediasweep.attached_id_seq
     START WITH 1
@@ -1195,6 +1318,7 @@ CREATE TABLE mediasweep.gate (
     until timestamp with time zone,
     probe interval,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tested_at timestamp with time zone,
     CONSTRAINT gate_is_known CHECK ((name = ANY (ARRAY['pause'::text, 'breaker'::text, 'auth'::text, 'rate_limit'::text, 'brake'::text, 'environment'::text, 'failover'::text]))),
     CONSTRAINT probing_has_until CHECK (((probe IS NULL) OR (until IS NOT NULL)))
 );
@@ -1252,6 +1376,34 @@ CREATE TABLE mediasweep.migration (
 
 COMMENT ON TABLE mediasweep.migration IS 'What `mediasweep migrate` has applied: migrations never change, function files are re-applied when their sha256 does.';
 
+CREATE TABLE mediasweep.protected (
+    prefix text NOT NULL,
+    protected_by text DEFAULT SESSION_USER NOT NULL,
+    protected_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT prefix_is_not_empty CHECK ((prefix <> ''::text))
+);
+
+CREATE TABLE mediasweep.scheduler (
+    one boolean DEFAULT true NOT NULL,
+    interval_minutes double precision,
+    batch_size integer,
+    max_retries integer,
+    health_check_interval double precision,
+    concurrency integer,
+    configured_by text,
+    configured_at timestamp with time zone,
+    forced integer DEFAULT 0 NOT NULL,
+    throttled_to integer,
+    throttled_at timestamp with time zone,
+    CONSTRAINT batch_is_possible CHECK (((batch_size >= 1) AND (batch_size <= 100))),
+    CONSTRAINT concurrency_is_possible CHECK (((concurrency >= 1) AND (concurrency <= 20))),
+    CONSTRAINT forced_is_not_negative CHECK ((forced >= 0)),
+    CONSTRAINT health_check_is_positive CHECK (((health_check_interval > (0)::double precision) AND (health_check_interval <= (2592000)::double precision))),
+    CONSTRAINT interval_is_positive CHECK (((interval_minutes > (0)::double precision) AND (interval_minutes <= (43200)::double precision))),
+    CONSTRAINT retries_are_possible CHECK (((max_retries >= 1) AND (max_retries <= 100))),
+    CONSTRAINT scheduler_one_check CHECK (one)
+);
+
 CREATE TABLE public.media_assets (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     cloudinary_public_id character varying(500) NOT NULL,
@@ -1296,6 +1448,9 @@ CREATE TABLE public.media_assets (
     CONSTRAINT media_assets_width_check CHECK ((width > 0))
 );
 
+ALTER TABLE ONLY mediasweep.acknowledgement
+    ADD CONSTRAINT acknowledgement_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY mediasweep.attached
     ADD CONSTRAINT attached_pkey PRIMARY KEY (id);
 
@@ -1317,6 +1472,12 @@ ALTER TABLE ONLY mediasweep.journal
 ALTER TABLE ONLY mediasweep.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY mediasweep.protected
+    ADD CONSTRAINT protected_pkey PRIMARY KEY (prefix);
+
+ALTER TABLE ONLY mediasweep.scheduler
+    ADD CONSTRAINT scheduler_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY public.media_assets
     ADD CONSTRAINT media_assets_pkey PRIMARY KEY (id);
 
@@ -1327,6 +1488,10 @@ COMMENT ON INDEX mediasweep.attached_once IS 'attach: a table is attached once a
 CREATE INDEX cloudinary_cleanup_queue_claim ON mediasweep.cloudinary_cleanup_queue USING btree (source_id, due_at, id) WHERE (processed_at IS NULL);
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_claim IS 'claim: the due rows of one source, oldest first';
+
+CREATE INDEX cloudinary_cleanup_queue_finished ON mediasweep.cloudinary_cleanup_queue USING btree (source_id, queued_at) WHERE (processed_at IS NOT NULL);
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished IS 'brake: how much of a source was queued within its window; prune: the oldest finished rows of a source';
 
 CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
@@ -1352,7 +1517,7 @@ REVOKE ALL ON FUNCTION mediasweep.acting_user() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.advance(horizon jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, force boolean, OUT allowed integer, OUT probing boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.arm() FROM PUBLIC;
 
@@ -1362,6 +1527,8 @@ REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM 
 
 REVOKE ALL ON FUNCTION mediasweep.be_durable() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
@@ -1369,6 +1536,8 @@ REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, o
 REVOKE ALL ON FUNCTION mediasweep.capture_source(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.check_columns(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) FROM PUBLIC;
 
@@ -1390,11 +1559,17 @@ REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, horizon jsonb, grace interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, grace interval, ripe_at timestamp with time zone, since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.next_opening(probing boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) FROM PUBLIC;
 
@@ -1409,6 +1584,8 @@ REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_clean
 REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.recognise(cloud text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) FROM PUBLIC;
 
@@ -1425,6 +1602,8 @@ REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
 

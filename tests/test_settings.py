@@ -34,6 +34,9 @@ PLAIN: list[tuple[str, str, object, str, object]] = [
     ("MEDIASWEEP_LEASE", "lease", 60, "30", 30),
     ("MEDIASWEEP_STOP_TIMEOUT", "stop_timeout", 25, "20", 20),
     ("MEDIASWEEP_GRACE", "grace", 0, "3600", 3600),
+    ("MEDIASWEEP_BRAKE_FLOOR", "brake_floor", 1000, "5000", 5000),
+    ("MEDIASWEEP_BRAKE_SHARE", "brake_share", 0.05, "0.5", 0.5),
+    ("MEDIASWEEP_BRAKE_WINDOW", "brake_window", 10, "60", 60),
     ("MEDIASWEEP_RETRY_BASE", "retry_base", 15, "1", 1),
     ("MEDIASWEEP_HTTP_BIND", "http_bind", "127.0.0.1:8080", "[::1]:0", "[::1]:0"),
     ("MEDIASWEEP_LOG_FORMAT", "log_format", "json", "console", "console"),
@@ -47,12 +50,11 @@ SECRET_FIELDS = {
 }
 DURATION = ("nan", "inf", "1e300", "-1", "0", "5 min")
 REFUSED = {
-    "MEDIASWEEP_INTERVAL_MINUTES": DURATION,
-    "MEDIASWEEP_HEALTH_CHECK_INTERVAL": DURATION,
-    "MEDIASWEEP_HTTP_TIMEOUT": DURATION,
-    "MEDIASWEEP_LEASE": DURATION,
-    "MEDIASWEEP_STOP_TIMEOUT": DURATION,
-    "MEDIASWEEP_RETRY_BASE": DURATION,
+    **{f"MEDIASWEEP_{name}": DURATION for name in ("INTERVAL_MINUTES", "HEALTH_CHECK_INTERVAL")},
+    **{f"MEDIASWEEP_{name}": DURATION for name in ("HTTP_TIMEOUT", "LEASE", "STOP_TIMEOUT")},
+    **{f"MEDIASWEEP_{name}": DURATION for name in ("RETRY_BASE", "BRAKE_WINDOW")},
+    "MEDIASWEEP_BRAKE_FLOOR": ("0", "1.5", ""),
+    "MEDIASWEEP_BRAKE_SHARE": ("nan", "-0.1", "1.1", "5 %"),
     "MEDIASWEEP_GRACE": ("nan", "inf", "-1", "2592001", "1 day"),
     "MEDIASWEEP_BATCH_SIZE": ("0", "101", "1.5"),
     "MEDIASWEEP_MAX_RETRIES": ("0", "101"),

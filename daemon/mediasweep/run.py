@@ -107,7 +107,7 @@ class _Daemon:
         self.account = account
         self.fleet = Fleet(pool)
         self.pool = pool
-        queue = Queue(pool, self.id, terms(settings))
+        queue = Queue(pool, self.id, terms(settings, account.credentials.cloud_name))
         self.wake = Wake(settings.direct_dsn(), pool, self.emit, patience=PATIENCE)
         self.sweep = Sweep(
             queue=queue,
@@ -188,9 +188,17 @@ class _Daemon:
             self.metrics.state(state["counts"], state["due"], state["closed"])
 
 
-def terms(settings: Settings) -> Terms:
+def terms(settings: Settings, cloud: str) -> Terms:
     """Return what a claim is made under."""
-    return Terms(settings.seconds("lease"), settings.seconds("grace"), settings.max_retries)
+    return Terms(
+        lease=settings.seconds("lease"),
+        grace=settings.seconds("grace"),
+        max_attempts=settings.max_retries,
+        cloud=cloud,
+        brake_floor=settings.brake_floor,
+        brake_share=settings.brake_share,
+        brake_window=timedelta(minutes=settings.brake_window),
+    )
 
 
 def sweep_policy(settings: Settings) -> SweepPolicy:

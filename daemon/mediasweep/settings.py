@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -24,6 +23,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mediasweep.rules.address import checked_dsn, credentials, read_cloudinary_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 PREFIX = "MEDIASWEEP_"
 SECRETS = ("DATABASE_URL", "MEDIASWEEP_LISTEN_URL", "CLOUDINARY_URL", "CLOUDINARY_API_SECRET")
 SUPABASE = ("NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
@@ -123,6 +128,13 @@ class Settings(BaseSettings):
         le=30 * 86400,
         description="Seconds that every row rests before it is claimed first.",
     )
+    brake_floor: int = Field(
+        1000, ge=1, description="Rows of one source within the window that never stop it."
+    )
+    brake_share: float = Field(
+        0.05, ge=0, le=1, description="The share of a table's rows that does not stop it either."
+    )
+    brake_window: Positive = Field(10, description="Minutes that the brake looks at.")
     retry_base: Positive = Field(
         15,
         description="Seconds of the first wait after an unknown outcome; each next is four times "
@@ -161,7 +173,7 @@ class Settings(BaseSettings):
     def dsn(self) -> str:
         """Return the database's address, or raise SettingsError."""
         if self.database_url:
-            return _checked_dsn("DATABASE_URL", self.database_url.get_secret_value())
+            return _read(checked_dsn, "DATABASE_URL", self.database_url.get_secret_value())
         hint = ""
         if any(os.environ.get(name) for name in SUPABASE):
             hint = (
@@ -175,7 +187,7 @@ class Settings(BaseSettings):
     def direct_dsn(self) -> str:
         """Return the address for LISTEN and migrations."""
         if self.listen_url:
-            return _checked_dsn("MEDIASWEEP_LISTEN_URL", self.listen_url.get_secret_value())
+            return _read(checked_dsn, "MEDIASWEEP_LISTEN_URL", self.listen_url.get_secret_value())
         return self.dsn()
 
     def credentials(self) -> dict[str, str | None]:
@@ -183,10 +195,10 @@ class Settings(BaseSettings):
         if self.cloud_name and self.api_key and self.api_secret:
             secret = self.api_secret.get_secret_value()
             url = self.cloudinary_url.get_secret_value() if self.cloudinary_url else ""
-            prefix = _read_cloudinary_url(url)["upload_prefix"] if url else None
-            return _credentials(self.cloud_name, self.api_key, secret, prefix)
+            prefix = _read(read_cloudinary_url, url)["upload_prefix"] if url else None
+            return credentials(self.cloud_name, self.api_key, secret, prefix)
         if self.cloudinary_url:
-            return _read_cloudinary_url(self.cloudinary_url.get_secret_value())
+            return _read(read_cloudinary_url, self.cloudinary_url.get_secret_value())
         raise SettingsError(
             "Cloudinary is not set: give CLOUDINARY_URL=cloudinary://key:secret@cloud, or all of "
             "CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET."
@@ -258,37 +270,8 @@ def _sentence(problem: Any) -> str:  # noqa: ANN401  pydantic's own shape
     return f"{name}: {message}" if name else message
 
 
-def _credentials(cloud: str, key: str, secret: str, prefix: str | None) -> dict[str, str | None]:
-    return {"cloud_name": cloud, "api_key": key, "api_secret": secret, "upload_prefix": prefix}
-
-
-def _read_cloudinary_url(url: str) -> dict[str, str | None]:
+def _read(reader: Callable[..., T], *given: str) -> T:
     try:
-        parts = urlsplit(url.removeprefix("CLOUDINARY_URL="))  # as the console has it to copy
-        login, _, cloud = parts.netloc.rpartition("@")
-        key, _, secret = login.partition(":")
-        good = parts.scheme == "cloudinary" and all((key, secret, cloud)) and "<" not in url
-        prefix = parse_qs(parts.query).get("upload_prefix", [None])[0]
-    except ValueError:  # its message may hold the secret
-        good = False
-    if not good:
-        raise SettingsError("CLOUDINARY_URL must be cloudinary://key:secret@cloud")
-    return _credentials(cloud, key, secret, prefix)
-
-
-def _checked_dsn(name: str, dsn: str) -> str:
-    """Return an address as it is; raises SettingsError, without a word of it, if it is none."""
-    try:
-        parts = urlsplit(dsn)
-        good = parts.scheme in {"postgresql", "postgres"} and (parts.port or 1) > 0
-        good = good and "@" not in parts.path and not parts.fragment
-    except ValueError:  # its message may hold the password
-        good = False
-    if not good:
-        raise SettingsError(
-            f"{name} must be postgresql://user:password@host:port/database; "
-            "write @ : / # in the password as %40 %3A %2F %23"
-        )
-    if "pgbouncer" in parse_qs(parts.query, keep_blank_values=True):
-        raise SettingsError(f"{name}: remove pgbouncer=…, which PostgreSQL does not know")
-    return dsn
+        return reader(*given)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None

@@ -6,7 +6,8 @@
 -- capture's write and its commit is younger than the capture, and unseen all the same.
 -- Readers (REPEATABLE READ, or one long statement) may turn into such writers, but do not count for longer than 5 seconds
 -- after S, so that a report or a dump holds a row for 5 to 10 seconds at the most.
--- The state lives in the daemon, as an opaque jsonb, and counts only on the server process that made it.
+-- The state lives in the daemon, in the opaque memory that a claim hands to the next, and counts only on the server
+-- process that made it.
 
 CREATE OR REPLACE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -81,7 +82,7 @@ BEGIN
     (((age('3'::xid)::bigint + 3) & 4294967295)::text)::xid, pg_snapshot_xmax(snapshot)::text::bigint));
   oldest := mediasweep.oldest();
   IF coalesce(least(oldest.writer, oldest.reader) >= (new ->> 'b')::bigint, true) THEN
-    RETURN jsonb_build_object('server', server, 'free', new, 'clear', new);   -- nobody is there: the common case
+    RETURN (horizon || jsonb_build_object('free', new, 'clear', new)) - '{wall,glass}'::text[];   -- nobody is there: the common case
   END IF;
   horizon := mediasweep.pass(horizon, 'wall', 'free', new, oldest.writer, NULL);
   RETURN mediasweep.pass(horizon, 'glass', 'clear', new, oldest.reader, '5 s');

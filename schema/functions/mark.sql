@@ -30,7 +30,11 @@ AS $$
 BEGIN
   WITH seen AS (
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
-           CASE WHEN uses ? c.id::text THEN coalesce(uses ->> c.id::text, 'a row') END AS used_by, c.in_doubt OR c.status = 'processing' AS doubtful,
+           CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row')
+                ELSE (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
+                       WHERE starts_with(c.cloudinary_public_id, p.prefix)) END AS kept,
+           CASE WHEN uses ? c.id::text THEN 'in_use' ELSE 'protected' END AS kept_as,
+           c.in_doubt OR c.status = 'processing' AS doubtful,
            c.processing_attempts, c.handovers, c.error_message,
            c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
       FROM unnest(candidates) c),
@@ -38,13 +42,14 @@ BEGIN
     SELECT s.id, s.takeover, s.silent, v.*
       FROM seen s
      CROSS JOIN LATERAL (VALUES
-       (s.used_by IS NOT NULL AND NOT s.doubtful, 'skipped', 'in_use', 'in use by ' || s.used_by),
-       (s.used_by IS NOT NULL AND s.doubtful, 'failed', 'reused_in_doubt', 'reused in doubt: in use by ' || s.used_by),
-       (s.used_by IS NULL AND s.spent, 'failed', 'attempts_spent',
+       (s.kept IS NOT NULL AND NOT s.doubtful, 'skipped', s.kept_as, s.kept),
+       (s.kept IS NOT NULL AND s.doubtful, 'failed', CASE s.kept_as WHEN 'in_use' THEN 'reused_in_doubt' ELSE 'protected_in_doubt' END,
+        CASE s.kept_as WHEN 'in_use' THEN 'reused in doubt: ' ELSE 'in doubt: ' END || s.kept),
+       (s.kept IS NULL AND s.spent, 'failed', 'attempts_spent',
         format('gave up after %s attempts; last: %s', s.processing_attempts, s.error_message)),
-       (s.used_by IS NULL AND NOT s.spent AND s.silent AND s.handovers >= 20, 'failed', 'poison',
+       (s.kept IS NULL AND NOT s.spent AND s.silent AND s.handovers >= 20, 'failed', 'poison',
         format('taken over %s times without an outcome', s.handovers)),
-       (s.used_by IS NULL AND NOT s.spent AND NOT (s.silent AND s.handovers >= 20), 'processing', NULL, NULL)
+       (s.kept IS NULL AND NOT s.spent AND NOT (s.silent AND s.handovers >= 20), 'processing', NULL, NULL)
      ) v (holds, status, outcome, detail)
      WHERE v.holds),
   marked AS (

@@ -20,7 +20,7 @@ DAEMON = uuid.UUID("00000000-0000-4000-8000-000000000001")
 NOTHING = timedelta(0)
 MINUTE = timedelta(minutes=1)
 
-CLAIM = "SELECT * FROM mediasweep.claim($1, $2, $3, $4, $5, $6, $7)"
+CLAIM = "SELECT * FROM mediasweep.claim($1, $2, $3::jsonb, $4::jsonb)"
 RECORD = "SELECT recorded, lost FROM mediasweep.record($1, $2)"
 ENQUEUE = """
 INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -53,7 +53,7 @@ SELECT mediasweep.attach('public.articles', '{"public_id": "cover"}')
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim brought; `horizon` goes into the next one."""
+    """What one claim brought; `memory` goes into the next one."""
 
     jobs: list[asyncpg.Record]
     skipped: int
@@ -62,7 +62,8 @@ class Claim:
     held: bool
     guard_error: str | None
     next_in: timedelta | None
-    horizon: str
+    memory: str
+    news: str
 
     @property
     def assets(self) -> list[str]:
@@ -94,11 +95,13 @@ async def claim(
     lease: timedelta = MINUTE,
     grace: timedelta = NOTHING,
     max_attempts: int = 3,
-    force: bool = False,
-    horizon: str | None = None,
+    memory: str | None = None,
+    **terms: object,
 ) -> Claim:
-    """Claim in one call, as a daemon does."""
-    row = await db.fetchrow(CLAIM, DAEMON, batch, lease, grace, max_attempts, force, horizon)
+    """Claim in one call, as a daemon does; `terms` are those of the brake and the environment."""
+    times = {"lease": f"{lease.total_seconds()} s", "grace": f"{grace.total_seconds()} s"}
+    given = json.dumps(times | {"max_attempts": max_attempts} | terms)
+    row = await db.fetchrow(CLAIM, DAEMON, batch, given, memory)
     assert row is not None
     return Claim(**dict(row))
 
@@ -190,10 +193,10 @@ async def without_horizon(db: Db) -> None:
     await db.execute(NOBODY_OLDER)
 
 
-def later(horizon: str, by: timedelta) -> str:
-    """Return a horizon as if it had been taken so much earlier."""
-    state = json.loads(horizon)
+def later(memory: str, by: timedelta) -> str:
+    """Return a memory as if its barriers had been taken so much earlier."""
+    state = json.loads(memory)
     for barrier in state.values():
-        if isinstance(barrier, dict):
+        if isinstance(barrier, dict) and "at" in barrier:
             barrier["at"] = (datetime.fromisoformat(barrier["at"]) - by).isoformat()
     return json.dumps(state)

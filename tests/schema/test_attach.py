@@ -177,6 +177,6 @@ async def test_a_table_that_comes_back_goes_on_with_its_rows(db: Db) -> None:
     await db.execute("INSERT INTO public.t VALUES (1, 'a')")
     await db.execute("DELETE FROM public.t")
     await db.execute("SELECT mediasweep.detach('public.t')")
-    assert await db.fetchval("SELECT mediasweep.open_sources()") == []
+    assert number not in await db.fetchval("SELECT mediasweep.open_sources()")
     assert await db.fetchval(attach) == number
-    assert await db.fetchval("SELECT mediasweep.open_sources()") == [number]
+    assert (await claim(db)).assets == ["a"]

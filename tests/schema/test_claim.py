@@ -31,8 +31,8 @@ UNCLAIMED = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE stat
 async def _drain(db: Db) -> list[str]:
     got, horizon = [], None
     while await db.fetchval(UNCLAIMED):
-        claimed = await claim(db, batch=50, horizon=horizon)
-        horizon = claimed.horizon
+        claimed = await claim(db, batch=50, memory=horizon)
+        horizon = claimed.memory
         got += claimed.assets
     return got
 
@@ -62,7 +62,7 @@ async def test_a_claim_passes_by_what_others_hold(db: Db, connect: Connect) -> N
 
 async def test_the_oldest_rows_go_first(db: Db) -> None:
     """A batch takes the rows that have been due for longest, whichever source they are of."""
-    await enqueue(db, "a", "b", source=2)
+    await enqueue(db, "a", "b", source=0)
     await enqueue(db, "c", source=1)
     await db.execute(
         "UPDATE mediasweep.cloudinary_cleanup_queue"

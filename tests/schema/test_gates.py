@@ -12,6 +12,7 @@ from tests.conftest import Connect
 from tests.schema.queue import Claim, claim, enqueue, rows
 
 HOUR = timedelta(hours=1)
+FORCE = "UPDATE mediasweep.scheduler SET forced = $1"
 CLOSE = """
 INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, until, probe)
 VALUES ($1, $2, 'a reason', 'ann', clock_timestamp() + $3::interval, $4)
@@ -63,7 +64,8 @@ async def test_force_passes_a_pause(db: Db) -> None:
     """A forced sweep goes through a pause."""
     await enqueue(db, "a")
     await _close(db, "pause")
-    assert (await claim(db, force=True)).assets == ["a"]
+    await db.execute(FORCE, 10)
+    assert (await claim(db)).assets == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,8 @@ async def test_force_passes_nothing_else(db: Db, name: str) -> None:
     await enqueue(db, "a")
     await _close(db, "pause")
     await _close(db, name)
-    assert (await claim(db, force=True)).brought_nothing
+    await db.execute(FORCE, 10)
+    assert (await claim(db)).brought_nothing
 
 
 async def test_a_half_open_gate_lets_one_row_through(db: Db, connect: Connect) -> None:
@@ -93,7 +96,7 @@ async def _claim_until_clear(db: Db) -> Claim:
     """Claim until nothing is held back by the others' open transactions."""
     claimed = await claim(db)
     while claimed.held:
-        claimed = await claim(db, horizon=claimed.horizon)
+        claimed = await claim(db, memory=claimed.memory)
     return claimed
 
 
@@ -135,7 +138,7 @@ async def test_a_half_open_gate_behind_a_closed_one_lets_nothing_through(db: Db)
 async def test_a_gate_of_one_source_stops_only_that_source(db: Db) -> None:
     """A source's own gate holds its rows back and no other's."""
     await enqueue(db, "a", source=1)
-    await enqueue(db, "b", source=2)
+    await enqueue(db, "b", source=0)
     await _close(db, "brake", source=1)
     assert (await claim(db)).assets == ["b"]
     await db.execute("DELETE FROM mediasweep.gate")
@@ -146,4 +149,5 @@ async def test_force_does_not_pass_the_gate_of_a_source(db: Db) -> None:
     """A forced sweep leaves a source alone whose own gate is closed."""
     await enqueue(db, "a", source=1)
     await _close(db, "brake", source=1)
-    assert (await claim(db, force=True)).brought_nothing
+    await db.execute(FORCE, 10)
+    assert (await claim(db)).brought_nothing

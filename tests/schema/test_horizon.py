@@ -47,7 +47,7 @@ async def _is_waited_for(db: Db, *, rule: bool) -> str:
     claimed = await claim(db)
     assert (([], True) if rule else (["a"], False)) == (claimed.assets, claimed.held)
     assert claimed.skipped == 0
-    return claimed.horizon
+    return claimed.memory
 
 
 @ruled
@@ -59,7 +59,7 @@ async def test_an_older_writer_is_waited_for(db: Db, connect: Connect, *, rule: 
         await use(writer, "a")
         await db.execute(DELETE)
         horizon = await _is_waited_for(db, rule=rule)
-    assert int(rule) == (await claim(db, horizon=horizon)).skipped
+    assert int(rule) == (await claim(db, memory=horizon)).skipped
 
 
 @ruled
@@ -74,7 +74,7 @@ async def test_a_writer_younger_than_the_capture_is_waited_for(
             await deleter.execute(DELETE)
             await use(writer, "a")
         horizon = await _is_waited_for(db, rule=rule)
-    assert int(rule) == (await claim(db, horizon=horizon)).skipped
+    assert int(rule) == (await claim(db, memory=horizon)).skipped
 
 
 @ruled
@@ -90,7 +90,7 @@ async def test_a_writer_that_rolls_back_keeps_nothing(
     await db.execute(DELETE)
     horizon = await _is_waited_for(db, rule=rule)
     await transaction.rollback()
-    assert (["a"] if rule else []) == (await claim(db, horizon=horizon)).assets
+    assert (["a"] if rule else []) == (await claim(db, memory=horizon)).assets
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ async def test_a_prepared_transaction_is_waited_for(prepared: Db, *, rule: bool)
     await prepared.execute(DELETE)
     horizon = await _is_waited_for(prepared, rule=rule)
     await prepared.execute(f"COMMIT PREPARED '{rule}'")
-    assert int(rule) == (await claim(prepared, horizon=horizon)).skipped
+    assert int(rule) == (await claim(prepared, memory=horizon)).skipped
 
 
 @ruled
@@ -140,9 +140,9 @@ async def test_a_reader_is_waited_for_but_not_for_long(
             "UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = now() - interval '1 min'"
         )
         horizon = await _is_waited_for(db, rule=rule)
-        soon = await claim(db, horizon=later(horizon, timedelta(seconds=2)))
+        soon = await claim(db, memory=later(horizon, timedelta(seconds=2)))
         assert soon.brought_nothing
-        by_then = await claim(db, horizon=later(horizon, timedelta(seconds=11)))
+        by_then = await claim(db, memory=later(horizon, timedelta(seconds=11)))
         assert (["a"] if rule else []) == by_then.assets
 
 
@@ -155,8 +155,8 @@ async def test_a_reader_that_turns_writer_is_waited_for(db: Db, connect: Connect
         await db.execute(DELETE)
         horizon = await _is_waited_for(db, rule=True)
         await use(reader, "a")
-        assert (await claim(db, horizon=later(horizon, timedelta(seconds=11)))).brought_nothing
-    assert (await claim(db, horizon=horizon)).skipped == 1
+        assert (await claim(db, memory=later(horizon, timedelta(seconds=11)))).brought_nothing
+    assert (await claim(db, memory=horizon)).skipped == 1
 
 
 async def test_later_deletes_are_not_held_for_ever_by_one_writer(db: Db, connect: Connect) -> None:
@@ -167,14 +167,14 @@ async def test_later_deletes_are_not_held_for_ever_by_one_writer(db: Db, connect
     await first.start()
     await use(early, "x")
     await enqueue(db, "a")
-    horizon = (await claim(db)).horizon
+    horizon = (await claim(db)).memory
     async with late.transaction():
         await use(late, "y")
         await enqueue(db, "b")
         await first.rollback()
-        claimed = await claim(db, horizon=horizon)
+        claimed = await claim(db, memory=horizon)
         assert claimed.assets == ["a"]
-    assert (await claim(db, horizon=claimed.horizon)).assets == ["b"]
+    assert (await claim(db, memory=claimed.memory)).assets == ["b"]
 
 
 async def test_a_writer_of_another_database_is_not_waited_for(db: Db, server: Server) -> None:
@@ -212,23 +212,23 @@ async def test_a_horizon_of_another_server_process_does_not_count(
     writer = await connect()
     await _let_go(db, rule=True)
     await db.execute(DELETE)
-    passed = json.loads((await claim(db, batch=1, grace=timedelta(hours=1))).horizon)
+    passed = json.loads((await claim(db, batch=1, grace=timedelta(hours=1))).memory)
     await make_due(db)
     async with writer.transaction():
         await use(writer, "a")
         passed |= {} if same else {"server": "2001-01-01 00:00:00+00"}
         for barrier in ("free", "clear"):
             passed[barrier]["at"] = "2999-01-01T00:00:00+00:00"
-        claimed = await claim(db, horizon=json.dumps(passed))
+        claimed = await claim(db, memory=json.dumps(passed))
         assert (["a"] if same else []) == claimed.assets
-        assert (await claim(db, horizon=claimed.horizon)).brought_nothing
+        assert (await claim(db, memory=claimed.memory)).brought_nothing
 
 
 async def test_a_garbled_horizon_is_no_horizon(db: Db) -> None:
     """A daemon that starts with nothing, or with something odd, starts anew."""
     await enqueue(db, "a", "b")
-    assert len((await claim(db, batch=1, horizon="{}")).jobs) == 1
-    assert len((await claim(db, batch=1, horizon='{"server": null, "free": 1}')).jobs) == 1
+    assert len((await claim(db, batch=1, memory="{}")).jobs) == 1
+    assert len((await claim(db, batch=1, memory='{"server": null, "free": 1}')).jobs) == 1
 
 
 SLOW_SOURCES = """
@@ -246,7 +246,7 @@ async def test_a_row_that_arrives_during_the_claim_is_waited_for(db: Db, connect
     claimer, writer = await connect(), await connect()
     await db.execute(ARTICLES)
     await db.execute(SLOW_SOURCES)
-    horizon = (await claim(claimer)).horizon
+    horizon = (await claim(claimer)).memory
     async with writer.transaction():
         await use(writer, "a")
         await db.execute(
@@ -254,10 +254,10 @@ async def test_a_row_that_arrives_during_the_claim_is_waited_for(db: Db, connect
             """ VALUES (now() - interval '1 h', '{"public_id": "a"}', 'r')"""
         )
         await db.execute("SELECT pg_advisory_lock(7)")
-        claiming = asyncio.ensure_future(claim(claimer, horizon=horizon))
+        claiming = asyncio.ensure_future(claim(claimer, memory=horizon))
         await until_someone_waits(db)
         await db.execute("SELECT mediasweep.refill(1)")
         await db.execute("SELECT pg_advisory_unlock(7)")
         claimed = await claiming
     assert claimed.assets == []
-    assert (await claim(claimer, horizon=claimed.horizon)).skipped == 1
+    assert (await claim(claimer, memory=claimed.memory)).skipped == 1

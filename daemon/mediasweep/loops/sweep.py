@@ -73,7 +73,7 @@ class Sweep:
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _closings: int = 0
     _shut: str | None = None
-    _horizon: str | None = None
+    _memory: str | None = None
     _open: int = 0
     _failing_since_s: float | None = None
     _failure: str = ""
@@ -135,12 +135,12 @@ class Sweep:
         started_s = self.clock_s()
         async with self._gating:
             try:
-                claim = await self.queue.claim(batch, self._horizon)
+                claim = await self.queue.claim(batch, self._memory)
             except PASSING as error:
                 self._database_failed("claim", error)
                 return None
             self._database_answered()
-            self._horizon = claim.horizon
+            self._memory = claim.memory
             if claim.jobs and not self._closings:
                 self._shut = None
         # the lease is counted from before the claim, the guard's answer from after it: else one
@@ -276,7 +276,7 @@ class Sweep:
             )
 
     def _database_failed(self, doing: str, error: BaseException) -> None:
-        self._horizon = None
+        self._memory = None
         if self._failing_since_s is None:
             self._failing_since_s = self.clock_s()
         self.tally.database_ok = False

@@ -50,6 +50,13 @@ class File:
         """Return the digest that the ledger keeps."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def in_transaction(self) -> str:
+        """Return the text for a script that is one transaction, on a database without rows."""
+        if not self.text.startswith(NO_TRANSACTION):
+            return self.text
+        return self.text.removeprefix(f"{NO_TRANSACTION}\n").replace(" CONCURRENTLY ", " ")
+
 
 def schema_folder() -> Path:
     """Return the folder of the schema: inside an installed package, else beside a checkout."""
@@ -156,6 +163,8 @@ async def _patiently(
         try:
             await connection.execute(SQL["set_timeouts"])
             if sql.startswith(NO_TRANSACTION):
+                for index in await connection.fetch(SQL["half_built"]):
+                    await connection.execute(index["drop"])
                 await _run(connection, name, sql, digest)
             else:
                 async with connection.transaction():
@@ -186,6 +195,6 @@ def script(*, with_library: bool = False) -> Iterator[str]:
     yield "BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL check_function_bodies = off;\n"
     yield _extra("ledger.sql")
     for file in read_schema(with_library=with_library):
-        yield f"\n-- ==== {file.name}\n{file.text}"
+        yield f"\n-- ==== {file.name}\n{file.in_transaction}"
         yield SQL["note_literal"].format(name=file.name, sha256=file.sha256) + ";\n"
     yield f"\n{_extra('rebuild.sql')}COMMIT;\n"

@@ -14,6 +14,12 @@ SELECT set_config('lock_timeout', '3s', false), set_config('statement_timeout', 
        set_config('check_function_bodies', 'off', false),
        set_config('default_transaction_isolation', 'read committed', false)
 
+-- name: half_built
+-- What a CREATE INDEX CONCURRENTLY that was broken off has left behind.
+SELECT format('DROP INDEX CONCURRENTLY %s', i.indexrelid::regclass) AS drop
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE NOT i.indisvalid AND c.relnamespace = 'mediasweep'::regnamespace
+
 -- name: note
 -- $1 file, $2 sha256
 INSERT INTO mediasweep.migration (name, sha256) VALUES ($1, $2)

@@ -9,7 +9,7 @@ compare-and-set, so a call whose commit is in doubt is safe to repeat.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
@@ -34,7 +34,7 @@ RESPONSE_MOST = 65_536
 class Claim:
     """What one claim brought: jobs to send, and when to look again if there were none.
 
-    `horizon` is opaque and goes into the next claim of this daemon. `probing`: a gate lets one row
+    `memory` is opaque and goes into the next claim of this daemon. `probing`: a gate lets one row
     through as a test. `held`: rows are due but an open transaction may still bring their asset
     back.
     """
@@ -46,7 +46,8 @@ class Claim:
     held: bool
     next_in: timedelta | None
     guard_error: str | None
-    horizon: str
+    memory: str
+    news: News
 
     @property
     def brought_something(self) -> bool:
@@ -56,11 +57,36 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a claim is made under: how long it holds, how long new rows rest, how many tries."""
+    """What a claim is made under: how long it holds, how long new rows rest, how many tries.
+
+    `cloud` is the account that would be asked. The brake stops a source of which more than
+    `brake_floor` rows, and more than `brake_share` of its assets, are queued in `brake_window`.
+    """
 
     lease: timedelta
     grace: timedelta
     max_attempts: int
+    cloud: str
+    brake_floor: int
+    brake_share: float
+    brake_window: timedelta
+
+    def as_json(self) -> str:
+        """Return them as the database reads them."""
+        return json.dumps(asdict(self), default=lambda time: f"{time.total_seconds()} s")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a claim found out beside its rows.
+
+    `closed`: why nothing is being sent, if so. `braked`: the sources that it stopped. `config`:
+    what an operator has set for all daemons.
+    """
+
+    closed: str | None = None
+    braked: Sequence[Mapping[str, Any]] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +105,11 @@ class Queue:
         """Remember on whose behalf rows are claimed and recorded."""
         self._pool = pool
         self._daemon = daemon
-        self._terms = terms
+        self._terms = terms.as_json()
 
-    async def claim(self, batch: int, horizon: str | None, *, force: bool = False) -> Claim:
+    async def claim(self, batch: int, memory: str | None) -> Claim:
         """Claim up to `batch` rows; what it returns is committed and ours until the lease ends."""
-        terms = self._terms
-        row = await self._pool.line.fetchrow(
-            SQL["claim"],
-            self._daemon,
-            batch,
-            terms.lease,
-            terms.grace,
-            terms.max_attempts,
-            force,
-            horizon,
-        )
+        row = await self._pool.line.fetchrow(SQL["claim"], self._daemon, batch, self._terms, memory)
         if row is None:
             raise TypeError("claim() returned no row")
         return Claim(
@@ -104,7 +120,8 @@ class Queue:
             held=row["held"],
             next_in=row["next_in"],
             guard_error=row["guard_error"],
-            horizon=row["horizon"],
+            memory=row["memory"],
+            news=_news(row["news"]),
         )
 
     async def record(self, results: Sequence[Result]) -> tuple[set[UUID], set[UUID]]:
@@ -162,6 +179,13 @@ def _job(row: asyncpg.Record) -> Job:
         row["in_doubt"],
         row["waited"],
     )
+
+
+def _news(told: str) -> News:
+    if told == "{}":
+        return News()
+    known = {field.name for field in fields(News)}
+    return News(**{name: value for name, value in json.loads(told).items() if name in known})
 
 
 def _result(result: Result) -> tuple[object, ...]:

@@ -1,8 +1,8 @@
 -- The queue, as the daemon and its operators use it. The moves themselves are functions: schema/functions/.
 
 -- name: claim
--- $1 daemon, $2 batch, $3 lease, $4 grace, $5 max attempts, $6 force, $7 horizon
-SELECT * FROM mediasweep.claim($1, $2, $3, $4, $5, $6, $7)
+-- $1 daemon, $2 batch, $3 terms, $4 memory
+SELECT * FROM mediasweep.claim($1, $2, $3::jsonb, $4::jsonb)
 
 -- name: record
 -- $1 daemon, $2 results

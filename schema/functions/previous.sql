@@ -1,0 +1,27 @@
+-- What daemons of the release before call: during a rolling update they work beside ours, under the same rules.
+
+CREATE OR REPLACE FUNCTION mediasweep.claim(
+  daemon        uuid,
+  batch         integer,
+  lease         interval,
+  grace         interval,
+  max_attempts  integer,
+  force         boolean,
+  INOUT horizon jsonb,
+  OUT jobs         mediasweep.job[],
+  OUT skipped      integer,
+  OUT failed       integer,
+  OUT guard_error  text,
+  OUT probing      boolean,
+  OUT held         boolean,
+  OUT next_in      interval)
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  SELECT c.memory, c.jobs, c.skipped, c.failed, c.guard_error, c.probing, c.held, c.next_in
+    INTO horizon, jobs, skipped, failed, guard_error, probing, held, next_in
+    FROM mediasweep.claim(daemon, batch, jsonb_build_object('lease', lease, 'grace', grace, 'max_attempts', max_attempts),
+                          horizon) c;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;
