@@ -197,6 +197,27 @@ CREATE FUNCTION mediasweep.be_durable() RETURNS void
     LANGUAGE sql
     AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
 
+CREATE FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(7882817126551222119);   -- shares are given out one at a time
+  INSERT INTO mediasweep.daemon AS d
+    (id, listening, completed, failed, last_sweep, host, pid, version, concurrency, config)
+  VALUES (daemon, (said ->> 'listening')::boolean, (said ->> 'completed')::bigint, (said ->> 'failed')::bigint,
+          clock_timestamp() - (said ->> 'swept_s_ago')::float8 * interval '1 s', said ->> 'host', (said ->> 'pid')::integer,
+          said ->> 'version', 0, said -> 'config')
+  ON CONFLICT (id) DO UPDATE
+     SET beat_at = clock_timestamp(), listening = excluded.listening, completed = excluded.completed,
+         failed = excluded.failed, last_sweep = coalesce(excluded.last_sweep, d.last_sweep), config = excluded.config;
+  calls := 0; fair := 0;
+  IF (said -> 'config' ->> 'works')::boolean THEN
+    SELECT s.calls, s.fair INTO calls, fair
+      FROM mediasweep.share(daemon, (said ->> 'limit')::integer, (said ->> 'held')::integer) s;
+  END IF;
+  PERFORM pg_notify(said ->> 'channel', said ->> 'token');
+END $$;
+
 CREATE TABLE mediasweep.cloudinary_cleanup_queue (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     cloudinary_public_id text NOT NULL,
@@ -488,9 +509,37 @@ CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation t
       FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
 $_$;
 
+CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
+    LANGUAGE sql
+    AS $$
+  SELECT least(coalesce(s.concurrency, own_limit),
+               s.throttled_to + floor(extract(epoch FROM clock_timestamp() - s.throttled_at) / 30)::integer)
+    FROM mediasweep.scheduler s
+$$;
+
 CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
+
+CREATE TABLE mediasweep.daemon (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    listening boolean DEFAULT false NOT NULL,
+    concurrency integer NOT NULL,
+    completed bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    last_sweep timestamp with time zone,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL
+)
+WITH (fillfactor='50');
+
+CREATE FUNCTION mediasweep.is_alive(d mediasweep.daemon) RETURNS boolean
+    LANGUAGE sql
+    AS $$ SELECT d.beat_at > clock_timestamp() - interval '20 s' $$;
 
 CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -773,6 +822,46 @@ BEGIN
   RETURN horizon || jsonb_build_object(waited, wall);
 END $$;
 
+CREATE FUNCTION mediasweep.prune_journal(retention interval, most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  gone  integer;
+BEGIN
+  DELETE FROM mediasweep.journal j
+   WHERE j.id = ANY (ARRAY(
+     -- the oldest first, then their age: asked for the other way round, it would read the whole journal every time
+     SELECT old.id FROM (SELECT o.id, o.at FROM mediasweep.journal o ORDER BY o.id LIMIT most FOR UPDATE SKIP LOCKED) old
+      WHERE old.at < clock_timestamp() - retention));
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  RETURN gone;
+END $$;
+
+CREATE FUNCTION mediasweep.prune_queue(retention interval, most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  before  timestamptz := clock_timestamp() - retention;
+  gone    integer;
+BEGIN
+  DELETE FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE q.id = ANY (ARRAY(
+     SELECT due.id
+       FROM (SELECT a.id FROM mediasweep.attached a UNION ALL SELECT 0) source
+      CROSS JOIN LATERAL (
+        SELECT d.id FROM mediasweep.cloudinary_cleanup_queue d
+         WHERE d.source_id = source.id
+           AND d.queued_at < before
+           AND d.processed_at < before
+           AND d.status IN ('completed', 'skipped')
+         ORDER BY d.queued_at
+         LIMIT most
+           FOR UPDATE SKIP LOCKED) due
+      LIMIT most));
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  RETURN gone;
+END $$;
+
 CREATE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
     LANGUAGE sql
     AS $$
@@ -981,6 +1070,28 @@ CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
              '''ctid='' || r.ctid::text'))
 $$;
 
+CREATE FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  most    integer := mediasweep.fleet_limit(own_limit);
+  free    integer;
+  place   integer;
+  living  integer;
+BEGIN
+  SELECT most - coalesce(sum(d.concurrency) FILTER (WHERE d.id <> daemon), 0),
+         count(*) FILTER (WHERE (d.started_at, d.id) < (me.started_at, me.id)), count(*)
+    INTO free, place, living
+    FROM mediasweep.daemon d, (SELECT m.* FROM mediasweep.daemon m WHERE m.id = daemon) me
+   WHERE mediasweep.is_alive(d) AND coalesce((d.config ->> 'works')::boolean, true);
+  IF most > living THEN
+    most := most - 1;
+  END IF;
+  fair := most / living + (place < most % living)::integer;
+  calls := greatest(0, least(fair, free));
+  UPDATE mediasweep.daemon d SET concurrency = greatest(calls, held) WHERE d.id = daemon;
+END $$;
+
 CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
     LANGUAGE sql
     AS $$ UPDATE mediasweep.scheduler s SET forced = coalesce(greatest(0, s.forced - spent), 0) WHERE s.forced > 0 $$;
@@ -993,6 +1104,17 @@ CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS tex
     WHEN 'object' THEN CASE WHEN options -> name ? 'column' THEN format('r.%I::%s', options -> name ->> 'column', type)
                             ELSE format('%L::%s', options -> name ->> 'value', type) END
     ELSE format('NULL::%s', type) END
+$$;
+
+CREATE FUNCTION mediasweep.throttle(own_limit integer) RETURNS boolean
+    LANGUAGE sql
+    AS $$
+  WITH halved AS (
+    UPDATE mediasweep.scheduler s
+       SET throttled_to = greatest(1, mediasweep.fleet_limit(own_limit) / 2), throttled_at = clock_timestamp()
+     WHERE coalesce(s.throttled_at < clock_timestamp() - interval '5 s', true)
+    RETURNING s.one)
+  SELECT EXISTS (SELECT FROM halved)
 $$;
 
 CREATE FUNCTION mediasweep.trigger_cloudinary_cleanup() RETURNS trigger
@@ -1272,22 +1394,6 @@ ALTER TABLE mediasweep.attached ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
-CREATE TABLE mediasweep.daemon (
-    id uuid NOT NULL,
-    host text NOT NULL,
-    pid integer NOT NULL,
-    version text NOT NULL,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    beat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    listening boolean DEFAULT false NOT NULL,
-    concurrency integer NOT NULL,
-    completed bigint DEFAULT 0 NOT NULL,
-    failed bigint DEFAULT 0 NOT NULL,
-    last_sweep timestamp with time zone,
-    config jsonb DEFAULT '{}'::jsonb NOT NULL
-)
-WITH (fillfactor='50');
-
 CREATE TABLE mediasweep.fallback (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp(),
@@ -1527,6 +1633,8 @@ REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM 
 
 REVOKE ALL ON FUNCTION mediasweep.be_durable() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
@@ -1551,7 +1659,11 @@ REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
 
@@ -1579,6 +1691,10 @@ REVOKE ALL ON FUNCTION mediasweep.open_sources() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.prune_journal(retention interval, most integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.prune_queue(retention interval, most integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
@@ -1603,9 +1719,13 @@ REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.throttle(own_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import mediasweep.run
+import mediasweep.daemon
 from mediasweep.cli import main
 from mediasweep.cloudinary import Account
 from mediasweep.postgres.queue import Queue
@@ -30,8 +30,8 @@ POINTS = [f"{when}_{step}" for step in STEPS for when in ("before", "after")]
 def impatient() -> None:
     """Shorten the waits of gates and backoff."""
     short = timedelta(seconds=0.3)
-    mediasweep.run.GATE_FIRST = dict.fromkeys(mediasweep.run.GATE_FIRST, short)
-    mediasweep.run.GATE_LONGEST = timedelta(seconds=1)
+    mediasweep.daemon.GATE_FIRST = dict.fromkeys(mediasweep.daemon.GATE_FIRST, short)
+    mediasweep.daemon.GATE_LONGEST = timedelta(seconds=1)
 
 
 def die(point: str, times: int) -> None:

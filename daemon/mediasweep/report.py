@@ -212,9 +212,11 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             )
         case events.GuardFailed():
             return "error", "guard_failed", _fields(event)
+        case events.Configured() | events.ShareChanged():
+            return "info", _snake(event), _fields(event)
         case events.DatabaseBack():
             return "info", "database_back", {"after_s": round(event.after.total_seconds(), 3)}
-        case events.ListenerUp() | events.GateOpened():
+        case events.ListenerUp() | events.GateOpened() | events.Released() | events.Pruned():
             return "info", _snake(event), _fields(event)
         case _:
             return "warning", _snake(event), _fields(event)

@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="The share of a table's rows that does not stop it either."
     )
     brake_window: Positive = Field(10, description="Minutes that the brake looks at.")
+    retention: float = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Days for which finished rows and the journal are kept; what failed stays.",
+    )
     retry_base: Positive = Field(
         15,
         description="Seconds of the first wait after an unknown outcome; each next is four times "

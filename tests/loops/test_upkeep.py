@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from mediasweep.loops.config import Config
 from mediasweep.loops.upkeep import HealthPolicy, Upkeep
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import Connection as Db
@@ -36,8 +37,15 @@ async def chores(database: str) -> AsyncIterator[Chores]:
     queue = Queue(pool, uuid.uuid4(), Terms(MINUTE, timedelta(0), 3, "cloud", 1000, 0.05, MINUTE))
     events: list[Event] = []
     looks: list[bool] = []
+    config = Config(own_interval=MINUTE, own_batch=10, own_health_check=MINUTE)
     upkeep = Upkeep(
-        queue, Fleet(pool), HealthPolicy(), MINUTE, lambda: looks.append(True), events.append
+        queue=queue,
+        fleet=Fleet(pool),
+        policy=HealthPolicy(),
+        config=config,
+        retention=timedelta(days=30),
+        look=lambda: looks.append(True),
+        emit=events.append,
     )
     yield Chores(upkeep, events, looks)
     pool.terminate()

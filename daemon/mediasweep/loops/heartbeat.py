@@ -1,9 +1,9 @@
 """The beat: every few seconds one statement that says "alive", and proves the listener.
 
-It updates the registry and sends a canary from the working pool, which the listener, another
-connection, must hear. A beat that cannot be sent means the database is away; one that is not heard
-means the listener is deaf, and it is thrown away. Ends only with the daemon, and takes its row
-along.
+It updates the registry, brings back this daemon's share of the fleet's calls, and sends a canary
+from the working pool, which the listener, another connection, must hear. A beat that cannot be sent
+means the database is away; one that is not heard means the listener is deaf, and it is thrown away.
+Ends only with the daemon, and takes its row along.
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.fleet import Beat, Fleet
 from mediasweep.postgres.pool import PASSING
+from mediasweep.rules.events import ShareChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from mediasweep.cloudinary import Account
+    from mediasweep.loops.slots import Slots
+    from mediasweep.postgres.fleet import Share
     from mediasweep.postgres.wake import Wake
+    from mediasweep.rules.events import Emit
 
 PERIOD = timedelta(seconds=5)
+SOON = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)
 
 
@@ -39,30 +45,38 @@ class Heartbeat:
     wake: Wake
     sweep: Sweep
     account: Account
+    config: Mapping[str, Any]
+    emit: Emit
     beat_s: float | None = None
     _proven: bool = field(default=False)
 
     async def run(self) -> None:
         """Beat until cancelled."""
         while True:
-            await self.once()
-            await asyncio.sleep(PERIOD.total_seconds())
+            settled = await self.once()
+            await asyncio.sleep((PERIOD if settled else SOON).total_seconds())
 
-    async def once(self) -> None:
-        """Beat once, and wait for the echo while the listener says that it is up."""
+    async def once(self) -> bool:
+        """Beat once, and wait for the echo while the listener says that it is up.
+
+        Tells whether this daemon has its fair share of the calls, and so need not ask again soon.
+        """
         token = secrets.token_hex(8)
         echo = self.wake.expect(token) if self.wake.up else None
         swept_s = self.sweep.tally.swept_s
+        slots = self.sweep.slots
         beat = Beat(
             version=self.version,
-            concurrency=self.sweep.policy.concurrency,
+            limit=self.sweep.policy.concurrency,
+            held=max(slots.limit, slots.busy),
             listening=self.wake.up,
             completed=self.sweep.tally.completed,
             failed=self.sweep.tally.failed,
-            swept_ago=None if swept_s is None else timedelta(seconds=boot_s() - swept_s),
+            swept_s_ago=None if swept_s is None else boot_s() - swept_s,
+            config=self.config,
         )
         try:
-            await self.fleet.beat(
+            share = await self.fleet.beat(
                 self.daemon, beat, channel=self.wake.channel, token=token, patience=PATIENCE
             )
             if self.account.asset_id_proven and not self._proven:
@@ -70,12 +84,22 @@ class Heartbeat:
                 self._proven = True
         except PASSING as error:
             self.wake.give_up(f"no beat: {error or type(error).__name__}")
-            return
+            return True
         self.beat_s = boot_s()
+        settled = self._take(share, slots)
         if echo is None:
-            return
+            return settled
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 await echo
         except TimeoutError:
             self.wake.give_up("a canary sent over another connection was not heard")
+        return settled
+
+    def _take(self, share: Share, slots: Slots) -> bool:
+        before = slots.limit
+        slots.set(share.calls)
+        if share.calls != before:
+            self.emit(ShareChanged(share.calls))
+            return False  # what is given up is free for others only once a beat has said so
+        return share.calls == share.fair

@@ -1,24 +1,27 @@
 """The path: claim → delete → record. A NOTIFY and the sweep take the same one.
 
 Three coroutines and two queues between them. `claim` takes rows only while there is room for them;
-`delete` sends, a few at a time, each only while its lease has time and its guard is fresh; `record`
-writes whatever came back meanwhile in one commit. No transaction is open during HTTP. What a crash
-leaves behind has a lease that ends, and the next claim takes it over. When Postgres fails, claiming
-waits and results are kept until they can be recorded; when Cloudinary fails, that is an answer, and
-a gate may close.
+`delete` sends as many at a time as this daemon has slots, each only while its lease has time and
+its guard is fresh; `record` writes whatever came back meanwhile in one commit. No transaction is
+open during HTTP. What a crash leaves behind has a lease that ends, and the next claim takes it
+over. When Postgres fails, claiming waits and results are kept until they can be recorded; when
+Cloudinary fails, that is an answer, and a gate may close.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from mediasweep.loops.config import Config
+from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
+from mediasweep.loops.slots import Slots
 from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
 from mediasweep.postgres.pool import PASSING
 from mediasweep.postgres.queue import Claim, Queue, Result
@@ -26,12 +29,13 @@ from mediasweep.rules.batch import Pace
 from mediasweep.rules.events import (
     Answered,
     ClaimLost,
-    DatabaseBack,
-    DatabaseLost,
+    Configured,
     GateClosed,
     GateOpened,
     GuardFailed,
+    Held,
     Recorded,
+    Released,
     Swept,
 )
 from mediasweep.rules.job import Move
@@ -44,11 +48,9 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
     from mediasweep.rules.gate import GateKeeper
 
-T = TypeVar("T")
 FRESH_S = 2.0  # what a guard saw is acted on within this time, or asked again
 OPEN_MOST = 300
 RECORD_MOST = 500
-RETRY_S = 0.1
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Sweep:
     wake: Wake
     keeper: GateKeeper
     policy: SweepPolicy
+    config: Config
+    slots: Slots
     emit: Emit
     who: str
     stopping: asyncio.Event
@@ -75,26 +79,32 @@ class Sweep:
     _shut: str | None = None
     _memory: str | None = None
     _open: int = 0
-    _failing_since_s: float | None = None
-    _failure: str = ""
+    _said: str | None = None
     _pace: Pace = field(init=False)
+    _outage: Outage = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin at the pace of the policy."""
-        self._pace = Pace(self.policy.batch, self.policy.concurrency)
+        """Begin small, and hear when this daemon may do more."""
+        self._pace = Pace(self.config.batch)
+        self._outage = Outage(self.emit, self.clock_s)
+        self.slots.changed = self._room.set
 
     async def run(self) -> None:
         """Work until `stopping`; ends when everything that was claimed has been recorded."""
         async with asyncio.TaskGroup() as group:
-            others = [group.create_task(self._record(), name="record")]
-            others += [
-                group.create_task(self._delete(), name=f"delete {n}")
-                for n in range(self.policy.concurrency)
+            others = [
+                group.create_task(self._record(), name="record"),
+                group.create_task(self._hand_out(group), name="hand out"),
             ]
             await self._claim()
             await self._all_recorded()
             for task in others:
                 task.cancel()
+
+    @property
+    def database_ok(self) -> bool:
+        """Tell whether the database answered last."""
+        return self._outage.since_s is None
 
     @property
     def in_flight(self) -> int:
@@ -117,7 +127,7 @@ class Sweep:
                 woken_by = await pulse(asyncio.Event(), self.stopping, wait_s)
             elif claim.brought_something:
                 full = len(claim.jobs) == batch
-                self._pace.next_batch(full=full)
+                self._pace.next_batch(self.config.batch, self.slots.limit, full=full)
                 streak, woken_by = streak + 1, "backlog"
                 patience.reset()
                 await asyncio.sleep(0)  # what was claimed goes out first
@@ -137,11 +147,14 @@ class Sweep:
             try:
                 claim = await self.queue.claim(batch, self._memory)
             except PASSING as error:
-                self._database_failed("claim", error)
+                self._memory = None  # the next claim looks where it is
+                self._outage.failed("claim", error)
                 return None
-            self._database_answered()
+            self._outage.over()
             self._memory = claim.memory
-            if claim.jobs and not self._closings:
+            if claim.news.closed:
+                self._shut = claim.news.closed
+            elif claim.jobs and not self._closings:
                 self._shut = None
         # the lease is counted from before the claim, the guard's answer from after it: else one
         # that takes long would be too old the moment that it comes
@@ -156,7 +169,7 @@ class Sweep:
 
     async def _rest(self, armed: str, claim: Claim, patience: Patience) -> str:
         """Wait for a notification, for what falls due next, or for as long as the wait may be."""
-        interval = self.policy.interval
+        interval = self.config.interval
         wait_s = longest_wait(armed, interval, claim.next_in, patience, held=claim.held)
         return await pulse(self.wake.heard, self.stopping, wait_s)
 
@@ -166,28 +179,36 @@ class Sweep:
             await self._room.wait()
 
     def _has_room(self) -> bool:
-        waiting = min(self.policy.concurrency, max(1, self._pace.batch // 2))
+        waiting = min(self.slots.limit, max(1, self._pace.batch // 2))
         return self._inbox.qsize() < waiting and self._open < OPEN_MOST
 
     # -- delete -----------------------------------------------------------------------------------
 
-    async def _delete(self) -> None:
-        """Send one job after the other; what must not be sent goes back as unsent."""
+    async def _hand_out(self, group: asyncio.TaskGroup) -> None:
+        """Begin with one job after the other, as slots come free."""
         while True:
             ticket = await self._inbox.get()
             self._room.set()
-            started_s = self.clock_s()
-            stale = started_s - ticket.claimed_s > FRESH_S
-            reason = "its guard is too long ago" if stale else self._reason_not_to_send(ticket)
+            await self.slots.take()
+            group.create_task(self._delete(ticket), name="delete")
+
+    async def _delete(self, ticket: Ticket) -> None:
+        """Send one job, unless it must not be sent: then it goes back."""
+        started_s = self.clock_s()
+        stale = started_s - ticket.claimed_s > FRESH_S
+        reason = "its guard is too long ago" if stale else self._reason_not_to_send(ticket)
+        try:
             if reason:
                 answer = Answer(Outcome.UNSENT, f"not sent: {reason}")
             else:
                 may_not = partial(self._reason_not_to_send, ticket)
                 answer = await self.account.destroy(ticket.job.asset, may_not)
                 self._pace.answered(self.clock_s() - started_s)
-            self.emit(Answered(ticket.job, answer, self.clock_s() - started_s))
-            await self._until_it_works("gate", partial(self._judge, ticket, answer))
-            self._outbox.put_nowait((ticket, answer))
+        finally:
+            self.slots.give()
+        self.emit(Answered(ticket.job, answer, self.clock_s() - started_s))
+        await self._outage.until_it_works("gate", partial(self._judge, ticket, answer))
+        self._outbox.put_nowait((ticket, answer))
 
     def _reason_not_to_send(self, ticket: Ticket) -> str | None:
         """Return why a job must not be sent now; asked before every call, also the later ones."""
@@ -208,7 +229,7 @@ class Sweep:
             left = {ticket.job.id: (ticket, answer) for ticket, answer in batch}
             results = [self._result(ticket, answer) for ticket, answer in batch]
             call = partial(self.queue.record, results)
-            recorded, lost = await self._until_it_works("record", call)
+            recorded, lost = await self._outage.until_it_works("record", call)
             for id_ in recorded | lost:
                 self._finish(*left.pop(id_), lost=id_ in lost)
             for held in left.values():  # somebody holds the row; the others must not wait for it
@@ -223,22 +244,14 @@ class Sweep:
             try:
                 async with self._gating:
                     await self.gates.close(closing, self.who)
+                    throttled = closing.name == "rate_limit" and not ticket.probe
+                    if throttled and await self.gates.throttle(self.policy.concurrency):
+                        self.slots.set(max(1, self.slots.limit // 2))
             finally:
                 self._closings -= 1
             self.emit(GateClosed(closing))
         elif ticket.probe and answer.outcome is not Outcome.UNSENT:
             self.emit(GateOpened(await self.gates.open_tested(self.who)))
-
-    async def _until_it_works(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                done = await call()
-            except PASSING as error:
-                self._database_failed(doing, error)
-                await asyncio.sleep(random.uniform(RETRY_S, 10 * RETRY_S))
-            else:
-                self._database_answered()
-                return done
 
     def _result(self, ticket: Ticket, answer: Answer) -> Result:
         job = ticket.job
@@ -267,6 +280,11 @@ class Sweep:
             await self._settled.wait()
 
     def _say(self, claim: Claim, seconds: float, woken_by: str) -> None:
+        if claim.news.closed != self._said:
+            self.emit(Held(claim.news.closed) if claim.news.closed else Released())
+            self._said = claim.news.closed
+        if self.config.obey(claim.news.config):
+            self.emit(Configured(dict(self.config.common)))
         if claim.guard_error:
             self.emit(GuardFailed(claim.guard_error))
         if claim.brought_something:
@@ -274,20 +292,3 @@ class Sweep:
             self.emit(
                 Swept(len(claim.jobs), claim.skipped, claim.failed, in_doubt, seconds, woken_by)
             )
-
-    def _database_failed(self, doing: str, error: BaseException) -> None:
-        self._memory = None
-        if self._failing_since_s is None:
-            self._failing_since_s = self.clock_s()
-        self.tally.database_ok = False
-        said = str(error) or type(error).__name__
-        if said != self._failure:  # once, not with every attempt
-            self.emit(DatabaseLost(doing, said))
-        self._failure = said
-
-    def _database_answered(self) -> None:
-        if self._failing_since_s is not None:
-            self.emit(DatabaseBack(timedelta(seconds=self.clock_s() - self._failing_since_s)))
-            self._failing_since_s = None
-        self._failure = ""
-        self.tally.database_ok = True

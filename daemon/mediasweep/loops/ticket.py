@@ -21,11 +21,13 @@ def boot_s() -> float:
 
 @dataclass(frozen=True, slots=True)
 class SweepPolicy:
-    """How a sweep works; `reserve` is the end of a lease in which nothing is sent."""
+    """How a sweep works.
 
-    batch: int
+    `concurrency` is the fleet's limit of calls at a time, of which this daemon gets a share;
+    `reserve` is the end of a lease in which nothing is sent.
+    """
+
     concurrency: int
-    interval: timedelta
     lease: timedelta
     reserve: timedelta
     backoff: Backoff
@@ -48,4 +50,3 @@ class Tally:
     completed: int = 0
     failed: int = 0
     swept_s: float | None = None
-    database_ok: bool = True

@@ -1,4 +1,5 @@
-"""Chores: queue again what fell back, forget daemons that are gone, look whether all is well.
+"""Chores: queue again what fell back, forget daemons that are gone, drop what is finished and old,
+look whether all is well.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.
@@ -11,17 +12,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import PASSING
-from mediasweep.rules.events import DatabaseLost, FallbackRefilled, QueueUnhealthy
+from mediasweep.rules.events import DatabaseLost, FallbackRefilled, Pruned, QueueUnhealthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
+    from mediasweep.loops.config import Config
     from mediasweep.postgres.fleet import Fleet
     from mediasweep.postgres.queue import Queue
     from mediasweep.rules.events import Emit
 
 REFILL_MOST = 1000
+PRUNE_MOST = 1000
+PRUNE_STEPS = 100  # a round; what is left waits for the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,13 @@ class HealthPolicy:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The chores of one daemon, every `interval`; `look` makes the sweep look at the queue."""
+    """The chores of one daemon, every health check; `look` makes the sweep look at the queue."""
 
     queue: Queue
     fleet: Fleet
     policy: HealthPolicy
-    interval: timedelta
+    config: Config
+    retention: timedelta
     look: Callable[[], None]
     emit: Emit
 
@@ -50,19 +55,31 @@ class Upkeep:
                 await self.once()
             except PASSING as error:
                 self.emit(DatabaseLost("upkeep", str(error) or type(error).__name__))
-            await asyncio.sleep(self.interval.total_seconds())
+            await asyncio.sleep(self.config.health_check.total_seconds())
 
     async def once(self) -> None:
         """Do each chore once."""
         while rows := await self.queue.refill(REFILL_MOST):
             self.emit(FallbackRefilled(rows))
         await self.fleet.forget_gone()
+        await self._prune()
         due = await self.fleet.due()
         if due["rows"]:
             self.look()  # a lease that ended in another daemon's hands announces itself to nobody
         found = problems(self.policy, due, await self.fleet.counts())
         if found:
             self.emit(QueueUnhealthy(found))
+
+    async def _prune(self) -> None:
+        """Drop what is old, in steps between which others get their turn."""
+        queue_rows = journal_rows = 0
+        for _ in range(PRUNE_STEPS):
+            gone = await self.queue.prune(self.retention, PRUNE_MOST)
+            queue_rows, journal_rows = queue_rows + gone[0], journal_rows + gone[1]
+            if max(gone) < PRUNE_MOST:
+                break
+        if queue_rows or journal_rows:
+            self.emit(Pruned(queue_rows, journal_rows))
 
 
 def problems(

@@ -46,14 +46,15 @@ class Probes:
         beat_s = self.heartbeat.beat_s
         checks = {
             "running": "stopping" if self.stopping.is_set() else "ok",
-            "database": "ok" if self.sweep.tally.database_ok else "the last call failed",
+            "database": "ok" if self.sweep.database_ok else "the last call failed",
             "beat": "ok"
             if beat_s is not None and boot_s() - beat_s < BEAT_OLDEST_S
             else "no beat reached the database lately",
         }
-        late_s = self.sweep.policy.interval.total_seconds() + LOOK_LATE_S
+        late_s = self.sweep.config.interval.total_seconds() + LOOK_LATE_S
         looked_s = self.sweep.tally.swept_s
-        if self.enabled and beat_s is not None and boot_s() - (looked_s or self.since_s) > late_s:
+        working = self.enabled and beat_s is not None and self.sweep.slots.limit > 0
+        if working and boot_s() - (looked_s or self.since_s) > late_s:
             checks["sweep"] = "no look at the queue lately"
         ready = all(said == "ok" for said in checks.values())
         checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"

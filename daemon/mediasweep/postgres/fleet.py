@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
@@ -21,14 +22,29 @@ SQL = statements(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a daemon says of itself with every beat; `swept_ago` is None before its first sweep."""
+    """What a daemon says of itself with every beat.
+
+    `limit` is what it was started with for the whole fleet, `held` how many calls it may have out
+    until it hears its share; `swept_s_ago` is None before its first sweep, `config` what else it
+    was started with.
+    """
 
     version: str
-    concurrency: int
+    limit: int
+    held: int
     listening: bool
     completed: int
     failed: int
-    swept_ago: timedelta | None
+    swept_s_ago: float | None
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many calls a daemon may have out, and how many once all others have taken theirs."""
+
+    calls: int
+    fair: int
 
 
 class Fleet:
@@ -40,23 +56,16 @@ class Fleet:
 
     async def beat(
         self, daemon: UUID, beat: Beat, *, channel: str, token: str, patience: timedelta
-    ) -> None:
-        """Beat, and send `token` to `channel` from here, so that the listener can be proven."""
-        await self._connection.execute(
-            SQL["beat"],
-            daemon,
-            beat.listening,
-            beat.completed,
-            beat.failed,
-            beat.swept_ago,
-            channel,
-            token,
-            socket.gethostname(),
-            os.getpid(),
-            beat.version,
-            beat.concurrency,
-            timeout=patience.total_seconds(),
+    ) -> Share:
+        """Beat, send `token` to `channel` so that the listener can be proven, get the share."""
+        here = {"host": socket.gethostname(), "pid": os.getpid()}
+        said = json.dumps(asdict(beat) | here | {"channel": channel, "token": token})
+        row = await self._connection.fetchrow(
+            SQL["beat"], daemon, said, timeout=patience.total_seconds()
         )
+        if row is None:
+            raise TypeError("beat() returned no row")
+        return Share(**row)
 
     async def leave(self, daemon: UUID) -> None:
         """Take this process out of the registry."""
@@ -68,7 +77,8 @@ class Fleet:
 
     async def daemons(self) -> list[Mapping[str, Any]]:
         """Return every registered daemon; `alive` is false for those that stopped beating."""
-        return [dict(row) for row in await self._connection.fetch(SQL["daemons"])]
+        rows = await self._connection.fetch(SQL["daemons"])
+        return [dict(row) | {"process": json.loads(row["process"])} for row in rows]
 
     async def counts(self) -> dict[str, int]:
         """Return the number of rows in each status that has any."""

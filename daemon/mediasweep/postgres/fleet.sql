@@ -1,19 +1,8 @@
 -- The registry of daemons, and the state of everything in one look.
 
 -- name: beat
--- One statement serves three needs: the registry's beat, the canary of the listener (a NOTIFY from another
--- connection that it must hear), and the heartbeat of the working pool.
--- The first beat writes the row, and so does one that finds it gone.
--- $1 id, $2 listening, $3 completed, $4 failed, $5 last sweep was so long ago or NULL, $6 canary channel, $7 token,
--- $8 host, $9 pid, $10 version, $11 concurrency
-WITH beat AS (
-  INSERT INTO mediasweep.daemon AS d (id, listening, completed, failed, last_sweep, host, pid, version, concurrency)
-  VALUES ($1, $2, $3, $4, clock_timestamp() - $5::interval, $8, $9, $10, $11)
-  ON CONFLICT (id) DO UPDATE
-     SET beat_at = clock_timestamp(), listening = excluded.listening, completed = excluded.completed,
-         failed = excluded.failed, last_sweep = coalesce(excluded.last_sweep, d.last_sweep)
-  RETURNING id)
-SELECT pg_notify($6, $7) FROM beat
+-- $1 id, $2 what it says of itself
+SELECT calls, fair FROM mediasweep.beat($1, $2::jsonb)
 
 -- name: leave
 -- $1 id
@@ -25,7 +14,7 @@ DELETE FROM mediasweep.daemon WHERE beat_at < clock_timestamp() - interval '1 da
 
 -- name: daemons
 SELECT d.id, d.host, d.pid, d.version, d.started_at, d.beat_at, d.listening, d.concurrency, d.completed, d.failed,
-       d.last_sweep, d.beat_at > clock_timestamp() - interval '20 s' AS alive
+       d.last_sweep, mediasweep.is_alive(d) AS alive, coalesce(d.config -> 'process', '{}') AS process
   FROM mediasweep.daemon d
  ORDER BY d.started_at
 

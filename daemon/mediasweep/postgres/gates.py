@@ -29,6 +29,10 @@ class Gates:
             SQL["close"], closing.name, closing.reason, who, closing.wait, closing.probe
         )
 
+    async def throttle(self, limit: int) -> bool:
+        """Halve the fleet's calls at a time; tells whether it was done just now."""
+        return bool(await self._connection.fetchval(SQL["throttle"], limit))
+
     async def pause(self, reason: str, who: str, duration: timedelta | None) -> None:
         """Close the pause, for a time or until it is opened."""
         await self._connection.execute(SQL["close"], "pause", reason, who, duration, None)

@@ -40,3 +40,7 @@ SELECT g.name, g.source_id, a.relation::text AS source, g.reason, g.closed_by, g
   LEFT JOIN mediasweep.attached a ON a.id = g.source_id
  WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL
  ORDER BY g.closed_at
+
+-- name: throttle
+-- $1 the fleet's limit as this daemon was started; tells whether it was halved
+SELECT mediasweep.throttle($1)

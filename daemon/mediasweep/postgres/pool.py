@@ -88,10 +88,15 @@ class Pool:
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             return await connection.fetch(sql, *args)
 
-    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+    async def fetchrow(
+        self,
+        sql: str,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109  as asyncpg has it
+    ) -> asyncpg.Record | None:
         """Return the first row."""
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            return await connection.fetchrow(sql, *args)
+            return await connection.fetchrow(sql, *args, timeout=timeout)
 
     async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401  whatever a column holds
         """Return the first value of the first row."""

@@ -139,6 +139,13 @@ class Queue:
         """Queue captures that fell back; returns how many."""
         return int(await self._pool.fetchval(SQL["refill"], most))
 
+    async def prune(self, retention: timedelta, most: int) -> tuple[int, int]:
+        """Drop up to `most` old finished rows and old journal rows; returns how many of each."""
+        row = await self._pool.fetchrow(SQL["prune"], retention, most)
+        if row is None:
+            raise TypeError("prune returned no row")
+        return row["queue_rows"], row["journal_rows"]
+
 
 class Ledger:
     """The queue as its operators see it: list, show, retry."""

@@ -12,6 +12,10 @@ SELECT recorded, lost FROM mediasweep.record($1, $2)
 -- $1 at most so many rows
 SELECT mediasweep.refill($1)
 
+-- name: prune
+-- $1 retention, $2 at most so many rows of each
+SELECT mediasweep.prune_queue($1, $2) AS queue_rows, mediasweep.prune_journal($1, $2) AS journal_rows
+
 -- name: retry
 -- $1 ids, $2 who
 SELECT mediasweep.retry($1, $2) AS id

@@ -17,22 +17,16 @@ WEIGHT = 0.2
 class Pace:
     """The pace of the account; `answer_s` is a moving average of the seconds an answer takes."""
 
-    floor: int
-    concurrency: int
+    batch: int
     answer_s: float = 0.05
-    batch: int = 0
-
-    def __post_init__(self) -> None:
-        """Begin with the floor."""
-        self.batch = self.floor
 
     def answered(self, seconds: float) -> None:
         """Take an answer into the average."""
         self.answer_s += WEIGHT * (seconds - self.answer_s)
 
-    def next_batch(self, *, full: bool) -> int:
+    def next_batch(self, floor: int, concurrency: int, *, full: bool) -> int:
         """Return the next batch: twice the last while they come back full, else the floor."""
-        soon = self.concurrency * max(1, int(AHEAD_S / max(self.answer_s, 0.001)))
-        wanted = self.batch * 2 if full else self.floor
+        soon = concurrency * max(1, int(AHEAD_S / max(self.answer_s, 0.001)))
+        wanted = self.batch * 2 if full else floor
         self.batch = max(1, min(MOST, soon, wanted))
         return self.batch

@@ -5,9 +5,10 @@ The list is the operator's manual: `docs/operating.md` names each event as it ap
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
@@ -108,6 +109,40 @@ class GateOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing is claimed while these gates are closed; said when it begins or changes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The gates that held everything are open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """An operator has set this for all daemons; what is not named is each one's own setting."""
+
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareChanged:
+    """This daemon may now have `calls` out at a time; 0: the others have them all."""
+
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """Finished rows and journal entries older than the retention are gone."""
+
+    queue_rows: int
+    journal_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerUp:
     """LISTEN is proven: a notification sent over another connection was heard."""
 
@@ -160,6 +195,11 @@ Event = (
     | GuardFailed
     | GateClosed
     | GateOpened
+    | Held
+    | Released
+    | Configured
+    | ShareChanged
+    | Pruned
     | ListenerUp
     | ListenerDown
     | DatabaseLost

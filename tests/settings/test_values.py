@@ -1,24 +1,13 @@
-"""The settings: their names and defaults, what is refused, and that no secret is ever shown."""
+"""The settings: their names and defaults, and what is refused."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from mediasweep.settings import SECRETS, Settings, SettingsError, load
+from mediasweep.settings import SECRETS, Settings, load
+from tests.settings.environ import PLANTED, Env, refused
 
-Env = pytest.MonkeyPatch
-PLANTED = "pl4nted"
-DSN = f"postgresql://user:{PLANTED}@db:5432/app"
-DIRECT = f"postgresql://user:{PLANTED}@direct:5432/app"
-URL = f"cloudinary://key:{PLANTED}@MyCloud"
-FOREIGN = ("MEDIASWEEP_", "CLOUDINARY_", "NEXT_PUBLIC_", "SUPABASE_", "DATABASE_", "CREDENTIALS_")
-THREE = {
-    "CLOUDINARY_CLOUD_NAME": "Three",
-    "CLOUDINARY_API_KEY": "three-key",
-    "CLOUDINARY_API_SECRET": PLANTED,
-}
 # name in the environment, name here, default, another value as it is written and as it is read
 PLAIN: list[tuple[str, str, object, str, object]] = [
     ("CLOUDINARY_CLOUD_NAME", "cloud_name", None, "Demo", "Demo"),
@@ -37,6 +26,7 @@ PLAIN: list[tuple[str, str, object, str, object]] = [
     ("MEDIASWEEP_BRAKE_FLOOR", "brake_floor", 1000, "5000", 5000),
     ("MEDIASWEEP_BRAKE_SHARE", "brake_share", 0.05, "0.5", 0.5),
     ("MEDIASWEEP_BRAKE_WINDOW", "brake_window", 10, "60", 60),
+    ("MEDIASWEEP_RETENTION", "retention", 30, "365", 365),
     ("MEDIASWEEP_RETRY_BASE", "retry_base", 15, "1", 1),
     ("MEDIASWEEP_HTTP_BIND", "http_bind", "127.0.0.1:8080", "[::1]:0", "[::1]:0"),
     ("MEDIASWEEP_LOG_FORMAT", "log_format", "json", "console", "console"),
@@ -55,6 +45,7 @@ REFUSED = {
     **{f"MEDIASWEEP_{name}": DURATION for name in ("RETRY_BASE", "BRAKE_WINDOW")},
     "MEDIASWEEP_BRAKE_FLOOR": ("0", "1.5", ""),
     "MEDIASWEEP_BRAKE_SHARE": ("nan", "-0.1", "1.1", "5 %"),
+    "MEDIASWEEP_RETENTION": ("nan", "0", "3651"),
     "MEDIASWEEP_GRACE": ("nan", "inf", "-1", "2592001", "1 day"),
     "MEDIASWEEP_BATCH_SIZE": ("0", "101", "1.5"),
     "MEDIASWEEP_MAX_RETRIES": ("0", "101"),
@@ -65,24 +56,6 @@ REFUSED = {
     "MEDIASWEEP_LOG_LEVEL": ("loud",),
     "MEDIASWEEP_HTTP_BIND": ("", "80", ":80", "a", "a:", "a:http", "a:-1", "a:65536", "a:8\u00b2"),
 }
-
-
-@pytest.fixture(autouse=True, name="env")
-def _environment(monkeypatch: Env) -> Env:
-    """Give an environment that says nothing about mediasweep."""
-    for name in os.environ:
-        if name.startswith(FOREIGN):
-            monkeypatch.delenv(name)
-    return monkeypatch
-
-
-def refused(env: Env, **environ: str) -> str:
-    """Return the sentence with which the environment is refused."""
-    for name, value in environ.items():
-        env.setenv(name, value)
-    with pytest.raises(SettingsError) as caught:
-        load()
-    return str(caught.value)
 
 
 def test_every_setting_is_in_these_tables() -> None:
@@ -206,95 +179,3 @@ def test_the_address_to_listen_on_is_split(env: Env, bind: str, expected: tuple[
     """Host and port are told apart, also where the host is an IPv6 address."""
     env.setenv("MEDIASWEEP_HTTP_BIND", bind)
     assert expected == load().bind()
-
-
-def test_listening_takes_the_direct_address(env: Env) -> None:
-    """The direct address is the one for LISTEN, or else the database's only one."""
-    env.setenv("DATABASE_URL", DSN)
-    assert (load().dsn(), load().direct_dsn()) == (DSN, DSN)
-    env.setenv("MEDIASWEEP_LISTEN_URL", DIRECT)
-    assert (load().dsn(), load().direct_dsn()) == (DSN, DIRECT)
-
-
-@pytest.mark.parametrize("environ", [{}, {"DATABASE_URL": ""}])
-def test_a_missing_database_is_explained(env: Env, environ: dict[str, str]) -> None:
-    """Without an address of the database, the sentence says which variable and which form."""
-    for name, value in environ.items():
-        env.setenv(name, value)
-    with pytest.raises(SettingsError, match=r"^DATABASE_URL is not set: .*/database\.$"):
-        load().direct_dsn()
-
-
-@pytest.mark.parametrize("name", ["NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"])
-def test_supabase_users_are_told_where_the_address_is(env: Env, name: str) -> None:
-    """Who gives what Supabase shows first is told where it shows the connection string."""
-    env.setenv(name, PLANTED)
-    with pytest.raises(SettingsError, match="A Supabase URL or service key is not enough") as told:
-        load().dsn()
-    assert PLANTED not in str(told.value)
-
-
-NEXT = {"NEXT_PUBLIC_CLOUDINARY_CLOUD_NAME": "Next"}
-TWO = {name: value for name, value in THREE.items() if name != "CLOUDINARY_CLOUD_NAME"}
-OTHER = {"CLOUDINARY_URL": "cloudinary://other:x@Other"}
-CREDENTIALS = [
-    ({"CLOUDINARY_URL": URL}, ("MyCloud", "key", None)),
-    ({"CLOUDINARY_URL": URL + "/a?upload_prefix=http://e:1&x=y"}, ("MyCloud", "key", "http://e:1")),
-    ({"CLOUDINARY_URL": URL + "?upload_prefix="}, ("MyCloud", "key", None)),
-    (NEXT | {"CLOUDINARY_URL": URL}, ("MyCloud", "key", None)),
-    (THREE, ("Three", "three-key", None)),
-    (THREE | OTHER, ("Three", "three-key", None)),
-    (THREE | NEXT, ("Three", "three-key", None)),
-    (TWO | NEXT, ("Next", "three-key", None)),
-]
-
-
-@pytest.mark.parametrize(("environ", "expected"), CREDENTIALS)
-def test_credentials_come_from_a_url_or_three_variables(
-    env: Env, environ: dict[str, str], expected: tuple[str, str, str | None]
-) -> None:
-    """Either form gives the same four values, with the cloud's name in the case it was given."""
-    for name, value in environ.items():
-        env.setenv(name, value)
-    cloud_name, api_key, prefix = expected
-    credentials = {"cloud_name": cloud_name, "api_key": api_key, "api_secret": PLANTED}
-    assert credentials | {"upload_prefix": prefix} == load().credentials()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"https://key:{PLANTED}@cloud",
-        f"cloudinary://{PLANTED}@cloud",
-        f"cloudinary://:{PLANTED}@cloud",
-        f"cloudinary://key:{PLANTED}@",
-        f"key:{PLANTED}@cloud",
-        f"cloudinary://<key>:{PLANTED}@cloud",
-        f"cloudinary://key:{PLANTED}@[cloud",
-        f"cloudinary://key:{PLANTED}@clo\uff0fud",
-    ],
-)
-def test_a_bad_cloudinary_url_is_refused(env: Env, url: str) -> None:
-    """A URL that cannot be read is refused with the right form, and without its secret."""
-    env.setenv("CLOUDINARY_URL", url)
-    with pytest.raises(SettingsError, match=r"^CLOUDINARY_URL must be cloudinary://") as told:
-        load().credentials()
-    assert PLANTED not in str(told.value)
-
-
-@pytest.mark.parametrize("left_out", THREE)
-def test_incomplete_credentials_are_explained(env: Env, left_out: str) -> None:
-    """Two of the three variables are not enough, and the sentence shows none of their values."""
-    for name in THREE.keys() - {left_out}:
-        env.setenv(name, THREE[name])
-    with pytest.raises(SettingsError, match="Cloudinary is not set: give CLOUDINARY_URL") as told:
-        load().credentials()
-    assert PLANTED not in str(told.value)
-
-
-def test_no_secret_is_ever_shown(env: Env) -> None:
-    """Neither the settings nor the sentence that refuses them show a secret."""
-    for name in SECRETS:
-        env.setenv(name, PLANTED)
-    assert PLANTED not in f"{load()!r} {load()} {load().model_dump()} {load().model_dump_json()}"
-    assert PLANTED not in refused(env, MEDIASWEEP_LEASE="0", MEDIASWEEP_HTTP_BIND="x")

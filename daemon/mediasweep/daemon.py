@@ -1,0 +1,201 @@
+"""The daemon: builds its parts, keeps its loops together, and stops in two stages.
+
+One TaskGroup holds every loop; a loop that dies takes the process down, visibly, because a restart
+is cleaner than a daemon that limps. Stopping, it claims no more and lets what was sent be recorded;
+at the end of the stop time it gives up, and the leases of what is left run out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from mediasweep import __version__
+from mediasweep.http.app import build
+from mediasweep.http.server import serve
+from mediasweep.loops.config import Config
+from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
+from mediasweep.loops.predecessor import identity, is_gone
+from mediasweep.loops.slots import Slots
+from mediasweep.loops.sweep import Sweep
+from mediasweep.loops.ticket import SweepPolicy
+from mediasweep.loops.upkeep import HealthPolicy, Upkeep
+from mediasweep.operations.fleet import pause_if_alone
+from mediasweep.operations.probes import Probes
+from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.pool import PASSING, Pool
+from mediasweep.postgres.queue import Queue, Terms
+from mediasweep.postgres.wake import Wake
+from mediasweep.rules.events import DaemonStarted, DaemonStopped
+from mediasweep.rules.gate import GateKeeper, GatePolicy
+from mediasweep.rules.outcome import Backoff
+
+if TYPE_CHECKING:
+    from mediasweep.cloudinary import Account
+    from mediasweep.report import Report
+    from mediasweep.settings import Settings
+
+GATE_FIRST = {
+    "auth": timedelta(seconds=15),
+    "rate_limit": timedelta(seconds=2),
+    "breaker": timedelta(seconds=5),
+}
+GATE_LONGEST, BACKOFF_CAP = timedelta(seconds=60), timedelta(minutes=15)
+
+
+class Daemon:
+    """The parts of one daemon, put together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        account: Account,
+        report: Report,
+        stopping: asyncio.Event,
+        hard_stop: asyncio.Event,
+    ) -> None:
+        self.id = uuid4()
+        self.process = identity()
+        self.settings = settings
+        self.emit = report.emit
+        self.stopping = stopping
+        self.hard_stop = hard_stop
+        self.metrics = report.metrics
+        self.account = account
+        self.fleet = Fleet(pool)
+        self.config = Config(
+            own_interval=timedelta(minutes=settings.interval_minutes),
+            own_batch=settings.batch_size,
+            own_health_check=settings.seconds("health_check_interval"),
+        )
+        self.pool = pool
+        queue = Queue(pool, self.id, terms(settings, account.credentials.cloud_name))
+        self.wake = Wake(settings.direct_dsn(), pool, self.emit, patience=PATIENCE)
+        self.sweep = Sweep(
+            queue=queue,
+            account=account,
+            gates=Gates(pool),
+            wake=self.wake,
+            keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
+            policy=sweep_policy(settings),
+            config=self.config,
+            slots=Slots(),
+            emit=self.emit,
+            who=f"daemon {self.id}",
+            stopping=stopping,
+        )
+        self.heartbeat = Heartbeat(
+            daemon=self.id,
+            version=__version__,
+            fleet=self.fleet,
+            wake=self.wake,
+            sweep=self.sweep,
+            account=account,
+            config={"works": settings.enabled, "grace_s": settings.grace, "process": self.process},
+            emit=self.emit,
+        )
+        self.upkeep = Upkeep(
+            queue=queue,
+            fleet=self.fleet,
+            policy=HealthPolicy(),
+            config=self.config,
+            retention=timedelta(days=settings.retention),
+            look=self.wake.heard.set,
+            emit=self.emit,
+        )
+        self.probes = Probes(
+            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=settings.enabled
+        )
+
+    async def run(self, sock: socket.socket) -> None:
+        """Work, and answer HTTP on this socket, until told to stop."""
+        await self._enter()
+        app = build(self.probes, self.metrics.registry, self._refresh, __version__)
+        host, port = sock.getsockname()[:2]
+        try:
+            async with asyncio.TaskGroup() as group:
+                others = [
+                    group.create_task(serve(app, sock), name="http"),
+                    group.create_task(self.wake.run(), name="wake"),
+                    group.create_task(self.heartbeat.run(), name="heartbeat"),
+                    group.create_task(self.upkeep.run(), name="upkeep"),
+                ]
+                self.emit(self._started(f"{host}:{port}"))
+                await self._work()
+                for task in others:
+                    task.cancel()
+        finally:
+            with contextlib.suppress(*PASSING):
+                await asyncio.wait_for(self.fleet.leave(self.id), PATIENCE.total_seconds())
+            self.emit(DaemonStopped(self.sweep.in_flight))
+
+    def _started(self, http: str) -> DaemonStarted:
+        cloud = self.account.credentials.cloud_name
+        return DaemonStarted(str(self.id), __version__, cloud, http, self.settings.enabled)
+
+    async def _enter(self) -> None:
+        installed = await self.fleet.install(self.account.credentials.cloud_name)
+        here = installed["cloud_name"] == self.account.credentials.cloud_name
+        self.account.asset_id_proven = here and installed["asset_id_proven_at"] is not None
+        for other in await self.fleet.daemons():
+            if is_gone(other["process"], self.process):
+                await self.fleet.leave(other["id"])  # it was killed: its share is free at once
+        if not self.settings.auto_start:
+            await pause_if_alone(self.pool, who=self.sweep.who)
+        await self.heartbeat.once()
+
+    async def _work(self) -> None:
+        """Sweep until told to stop, and then for as long as stopping may take."""
+        if not self.settings.enabled:
+            await self.stopping.wait()
+            return
+        work = asyncio.create_task(self.sweep.run(), name="sweep")
+        stop = asyncio.create_task(self._until_time_is_up(), name="stop")
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        else:
+            work.result()
+
+    async def _until_time_is_up(self) -> None:
+        await self.stopping.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.hard_stop.wait(), self.settings.stop_timeout)
+
+    async def _refresh(self) -> None:
+        state = await self.probes.state()
+        if state is not None:
+            self.metrics.state(state["counts"], state["due"], state["closed"])
+
+
+def terms(settings: Settings, cloud: str) -> Terms:
+    """Return what a claim is made under."""
+    return Terms(
+        lease=settings.seconds("lease"),
+        grace=settings.seconds("grace"),
+        max_attempts=settings.max_retries,
+        cloud=cloud,
+        brake_floor=settings.brake_floor,
+        brake_share=settings.brake_share,
+        brake_window=timedelta(minutes=settings.brake_window),
+    )
+
+
+def sweep_policy(settings: Settings) -> SweepPolicy:
+    """Return how a sweep works; the reserve of a lease is the longest that a call may take."""
+    reserve = 2 * settings.seconds("http_timeout")
+    return SweepPolicy(
+        concurrency=settings.concurrency,
+        lease=settings.seconds("lease"),
+        reserve=reserve,
+        backoff=Backoff(settings.seconds("retry_base"), BACKOFF_CAP, settle=reserve),
+    )

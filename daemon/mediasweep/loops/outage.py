@@ -1,0 +1,58 @@
+"""An outage of the database: said once when it begins and once when it ends, and waited out."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from mediasweep.loops.ticket import boot_s
+from mediasweep.postgres.pool import PASSING
+from mediasweep.rules.events import DatabaseBack, DatabaseLost
+
+if TYPE_CHECKING:
+    from mediasweep.rules.events import Emit
+
+T = TypeVar("T")
+RETRY_S = 0.1
+
+
+@dataclass(slots=True)
+class Outage:
+    """What one loop knows of the database's health; `since_s` is None while all is well."""
+
+    emit: Emit
+    clock_s: Callable[[], float] = boot_s
+    since_s: float | None = None
+    _said: str = ""
+
+    def failed(self, doing: str, error: BaseException) -> None:
+        """Take note of a call that failed."""
+        if self.since_s is None:
+            self.since_s = self.clock_s()
+        said = str(error) or type(error).__name__
+        if said != self._said:  # once, not with every attempt
+            self.emit(DatabaseLost(doing, said))
+        self._said = said
+
+    def over(self) -> None:
+        """Take note of a call that worked."""
+        if self.since_s is not None:
+            self.emit(DatabaseBack(timedelta(seconds=self.clock_s() - self.since_s)))
+            self.since_s = None
+        self._said = ""
+
+    async def until_it_works(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a call that may be repeated until the database has taken it."""
+        while True:
+            try:
+                done = await call()
+            except PASSING as error:
+                self.failed(doing, error)
+                await asyncio.sleep(random.uniform(RETRY_S, 10 * RETRY_S))
+            else:
+                self.over()
+                return done
