@@ -175,7 +175,7 @@ def test_every_command_that_is_named_exists(name: str) -> None:
     known = {command for command, _ in commands(root)} | {"mediasweep queue"}
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
     text = (ROOT / name).read_text(encoding="utf-8")
-    for called in re.findall(r"(?m)(?:`|^ *)(mediasweep(?: [a-z]+)+)", _code(text)):
+    for called in re.findall(r"(?m)(?:`|^ *)(mediasweep(?: [a-z][a-z-]*)+)", _code(text)):
         assert any(called == one or called.startswith(f"{one} ") for one in known), called
     for target in re.findall(r"(?m)(?:`|^ *)make ([a-z-]+)", _code(text)):
         assert target in targets, target

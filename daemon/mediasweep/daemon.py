@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import socket
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from mediasweep import __version__
 from mediasweep.http.app import build
 from mediasweep.http.server import serve
 from mediasweep.loops.config import Config
+from mediasweep.loops.gating import Gating
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.predecessor import identity, is_gone
 from mediasweep.loops.slots import Slots
@@ -77,17 +78,24 @@ class Daemon:
         self.pool = pool
         queue = Queue(pool, self.id, terms(settings, account.credentials.cloud_name))
         self.wake = Wake(settings.direct_dsn(), pool, self.emit, patience=PATIENCE)
+        self.who = f"daemon {self.id}"
+        slots = Slots()
         self.sweep = Sweep(
             queue=queue,
             account=account,
-            gates=Gates(pool),
+            gating=Gating(
+                gates=Gates(pool),
+                keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
+                slots=slots,
+                fleet_limit=settings.concurrency,
+                who=self.who,
+                emit=self.emit,
+            ),
             wake=self.wake,
-            keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
             policy=sweep_policy(settings),
             config=self.config,
-            slots=Slots(),
+            slots=slots,
             emit=self.emit,
-            who=f"daemon {self.id}",
             stopping=stopping,
         )
         self.heartbeat = Heartbeat(
@@ -97,7 +105,7 @@ class Daemon:
             wake=self.wake,
             sweep=self.sweep,
             account=account,
-            config={"works": settings.enabled, "grace_s": settings.grace, "process": self.process},
+            config=self._published(),
             emit=self.emit,
         )
         self.upkeep = Upkeep(
@@ -144,10 +152,10 @@ class Daemon:
         here = installed["cloud_name"] == self.account.credentials.cloud_name
         self.account.asset_id_proven = here and installed["asset_id_proven_at"] is not None
         for other in await self.fleet.daemons():
-            if is_gone(other["process"], self.process):
+            if is_gone(other["config"].get("process", {}), self.process):
                 await self.fleet.leave(other["id"])  # it was killed: its share is free at once
         if not self.settings.auto_start:
-            await pause_if_alone(self.pool, who=self.sweep.who)
+            await pause_if_alone(self.pool, who=self.who)
         await self.heartbeat.once()
 
     async def _work(self) -> None:
@@ -170,6 +178,17 @@ class Daemon:
         await self.stopping.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.hard_stop.wait(), self.settings.stop_timeout)
+
+    def _published(self) -> dict[str, Any]:
+        """Return what the registry is told of how this daemon was started."""
+        own = ("interval_minutes", "batch_size", "max_retries", "health_check_interval")
+        return {
+            "works": self.settings.enabled,
+            "grace_s": self.settings.grace,
+            "concurrency": self.settings.concurrency,
+            "process": self.process,
+            **{name: getattr(self.settings, name) for name in own},
+        }
 
     async def _refresh(self) -> None:
         state = await self.probes.state()

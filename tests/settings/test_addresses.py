@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediasweep.settings import SettingsError, load
+from mediasweep.settings import SECRETS, SettingsError, load
 from tests.settings.environ import DSN, PLANTED, THREE, Env, refused
 
 DIRECT = f"postgresql://user:{PLANTED}@direct:5432/app"

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from mediasweep.cli import daemon, fleet, queue, schema
+from mediasweep.cli import daemon, fleet, queue, scheduler, schema
 
 app = typer.Typer(
     name="mediasweep",
@@ -29,6 +29,7 @@ app.command("status")(fleet.status)
 app.command("pause")(fleet.pause)
 app.command("resume")(fleet.resume)
 app.add_typer(queue.app, name="queue")
+app.add_typer(scheduler.app, name="scheduler")
 
 
 def main() -> NoReturn:

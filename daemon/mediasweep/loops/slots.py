@@ -38,9 +38,11 @@ class Slots:
 
     def set(self, limit: int) -> None:
         """Set the limit, good from now on and for a while."""
+        before = self.limit
         self._limit, self._until_s = limit, self.clock_s() + GOOD_FOR_S
         self._free.set()
-        self.changed()
+        if limit != before:
+            self.changed()
 
     async def take(self) -> None:
         """Return when one more call may begin; it counts from now on."""

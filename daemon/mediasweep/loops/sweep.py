@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mediasweep.loops.config import Config
 from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
-from mediasweep.loops.slots import Slots
 from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
 from mediasweep.postgres.pool import PASSING
 from mediasweep.postgres.queue import Claim, Queue, Result
@@ -30,8 +30,6 @@ from mediasweep.rules.events import (
     Answered,
     ClaimLost,
     Configured,
-    GateClosed,
-    GateOpened,
     GuardFailed,
     Held,
     Recorded,
@@ -43,11 +41,12 @@ from mediasweep.rules.outcome import Answer, Outcome
 
 if TYPE_CHECKING:
     from mediasweep.cloudinary import Account
-    from mediasweep.postgres.gates import Gates
+    from mediasweep.loops.gating import Gating
+    from mediasweep.loops.slots import Slots
     from mediasweep.postgres.wake import Wake
     from mediasweep.rules.events import Emit
-    from mediasweep.rules.gate import GateKeeper
 
+LOOK_S = 1.0  # what an operator wants to be known is asked for so often, busy or not
 FRESH_S = 2.0  # what a guard saw is acted on within this time, or asked again
 OPEN_MOST = 300
 RECORD_MOST = 500
@@ -59,24 +58,19 @@ class Sweep:
 
     queue: Queue
     account: Account
-    gates: Gates
+    gating: Gating
     wake: Wake
-    keeper: GateKeeper
     policy: SweepPolicy
     config: Config
     slots: Slots
     emit: Emit
-    who: str
     stopping: asyncio.Event
     clock_s: Callable[[], float] = boot_s
     tally: Tally = field(default_factory=Tally)
     _inbox: asyncio.Queue[Ticket] = field(default_factory=asyncio.Queue)
     _outbox: asyncio.Queue[tuple[Ticket, Answer]] = field(default_factory=asyncio.Queue)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
-    _gating: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
-    _closings: int = 0
-    _shut: str | None = None
     _memory: str | None = None
     _open: int = 0
     _said: str | None = None
@@ -87,7 +81,7 @@ class Sweep:
         """Begin small, and hear when this daemon may do more."""
         self._pace = Pace(self.config.batch)
         self._outage = Outage(self.emit, self.clock_s)
-        self.slots.changed = self._room.set
+        self.slots.changed = self._look
 
     async def run(self) -> None:
         """Work until `stopping`; ends when everything that was claimed has been recorded."""
@@ -117,10 +111,10 @@ class Sweep:
         """Claim while there is something and room; sleep only after an armed, empty look."""
         woken_by, streak, patience = "start", 0, Patience()
         while not self.stopping.is_set():
-            await self._wait_for_room()
+            has_room = await self._wait_for_room()
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
             armed = self.wake.armed
-            batch = self._pace.batch
+            batch = self._pace.batch if has_room else 0  # then only for what there is to know
             claim = await self._take(batch, woken_by)
             if claim is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
@@ -133,6 +127,10 @@ class Sweep:
                 await asyncio.sleep(0)  # what was claimed goes out first
                 if full or streak > 1:  # one row now and then is not worth waking up for
                     await self.wake.disarm()
+            elif not has_room:
+                if not self.slots.limit:  # standing by; who works should not have to be notified
+                    await self.wake.disarm()
+                    woken_by = await self._rest("standing by", claim, patience)
             elif armed:
                 streak, woken_by = 0, await self._rest("armed", claim, patience)
             elif (refused := await self.wake.arm()) == "armed":
@@ -143,7 +141,7 @@ class Sweep:
 
     async def _take(self, batch: int, woken_by: str) -> Claim | None:
         started_s = self.clock_s()
-        async with self._gating:
+        async with self.gating.claiming:
             try:
                 claim = await self.queue.claim(batch, self._memory)
             except PASSING as error:
@@ -152,10 +150,7 @@ class Sweep:
                 return None
             self._outage.over()
             self._memory = claim.memory
-            if claim.news.closed:
-                self._shut = claim.news.closed
-            elif claim.jobs and not self._closings:
-                self._shut = None
+            self.gating.see(claim)
         # the lease is counted from before the claim, the guard's answer from after it: else one
         # that takes long would be too old the moment that it comes
         claimed_s = self.clock_s()
@@ -173,10 +168,18 @@ class Sweep:
         wait_s = longest_wait(armed, interval, claim.next_in, patience, held=claim.held)
         return await pulse(self.wake.heard, self.stopping, wait_s)
 
-    async def _wait_for_room(self) -> None:
-        while not self._has_room() and not self.stopping.is_set():
+    async def _wait_for_room(self) -> bool:
+        """Tell whether there is room, having waited for it, but not for long."""
+        if self.slots.limit and not self._has_room():
             self._room.clear()
-            await self._room.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), LOOK_S)
+        return self._has_room()
+
+    def _look(self) -> None:
+        """Wake up, from whichever wait."""
+        self._room.set()
+        self.wake.heard.set()
 
     def _has_room(self) -> bool:
         waiting = min(self.slots.limit, max(1, self._pace.batch // 2))
@@ -207,15 +210,17 @@ class Sweep:
         finally:
             self.slots.give()
         self.emit(Answered(ticket.job, answer, self.clock_s() - started_s))
-        await self._outage.until_it_works("gate", partial(self._judge, ticket, answer))
+        await self._outage.until_it_works(
+            "gate", partial(self.gating.judge, answer, probe=ticket.probe)
+        )
         self._outbox.put_nowait((ticket, answer))
 
     def _reason_not_to_send(self, ticket: Ticket) -> str | None:
         """Return why a job must not be sent now; asked before every call, also the later ones."""
         if self.stopping.is_set():
             return "the daemon is stopping"
-        if self._shut and not ticket.probe:
-            return self._shut
+        if self.gating.shut and not ticket.probe:
+            return self.gating.shut
         return None if self.clock_s() < ticket.send_before_s else "its lease has too little time"
 
     # -- record -----------------------------------------------------------------------------------
@@ -234,24 +239,6 @@ class Sweep:
                 self._finish(*left.pop(id_), lost=id_ in lost)
             for held in left.values():  # somebody holds the row; the others must not wait for it
                 asyncio.get_running_loop().call_later(RETRY_S, self._outbox.put_nowait, held)
-
-    async def _judge(self, ticket: Ticket, answer: Answer) -> None:
-        """Let the gatekeeper see an answer, and close or open what it says."""
-        closing = self.keeper.see(answer, probe=ticket.probe, now=datetime.now(UTC))
-        if closing is not None:
-            self._shut = f"{closing.name} gate closed: {closing.reason}"
-            self._closings += 1
-            try:
-                async with self._gating:
-                    await self.gates.close(closing, self.who)
-                    throttled = closing.name == "rate_limit" and not ticket.probe
-                    if throttled and await self.gates.throttle(self.policy.concurrency):
-                        self.slots.set(max(1, self.slots.limit // 2))
-            finally:
-                self._closings -= 1
-            self.emit(GateClosed(closing))
-        elif ticket.probe and answer.outcome is not Outcome.UNSENT:
-            self.emit(GateOpened(await self.gates.open_tested(self.who)))
 
     def _result(self, ticket: Ticket, answer: Answer) -> Result:
         job = ticket.job

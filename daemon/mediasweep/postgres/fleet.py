@@ -78,7 +78,7 @@ class Fleet:
     async def daemons(self) -> list[Mapping[str, Any]]:
         """Return every registered daemon; `alive` is false for those that stopped beating."""
         rows = await self._connection.fetch(SQL["daemons"])
-        return [dict(row) | {"process": json.loads(row["process"])} for row in rows]
+        return [dict(row) | {"config": json.loads(row["config"])} for row in rows]
 
     async def counts(self) -> dict[str, int]:
         """Return the number of rows in each status that has any."""

@@ -14,7 +14,8 @@ DELETE FROM mediasweep.daemon WHERE beat_at < clock_timestamp() - interval '1 da
 
 -- name: daemons
 SELECT d.id, d.host, d.pid, d.version, d.started_at, d.beat_at, d.listening, d.concurrency, d.completed, d.failed,
-       d.last_sweep, mediasweep.is_alive(d) AS alive, coalesce(d.config -> 'process', '{}') AS process
+       d.last_sweep, mediasweep.is_alive(d) AS alive, coalesce((d.config ->> 'works')::boolean, true) AS works,
+       d.config
   FROM mediasweep.daemon d
  ORDER BY d.started_at
 

@@ -1,0 +1,69 @@
+"""The gates as one daemon sees them: what its answers close and open, and what is shut just now.
+
+A gate closed by an answer is shut here at once, before the database knows, so that nothing more is
+sent meanwhile. It is told to the database between claims, never during one: a claim that looked at
+the gates before must not be taken for one that found them open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mediasweep.rules.events import GateClosed, GateOpened
+from mediasweep.rules.outcome import Answer, Outcome
+
+if TYPE_CHECKING:
+    from mediasweep.loops.slots import Slots
+    from mediasweep.postgres.gates import Gates
+    from mediasweep.postgres.queue import Claim
+    from mediasweep.rules.events import Emit
+    from mediasweep.rules.gate import Closing, GateKeeper
+
+
+@dataclass(slots=True)
+class Gating:
+    """`shut` says why nothing is sent; `claiming` is held by whoever claims or closes.
+
+    `fleet_limit` is what the whole fleet may have out at a time, as this daemon was started.
+    """
+
+    gates: Gates
+    keeper: GateKeeper
+    slots: Slots
+    fleet_limit: int
+    who: str
+    emit: Emit
+    shut: str | None = None
+    claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _closings: int = 0
+
+    def see(self, claim: Claim) -> None:
+        """Learn from a claim: what it says is closed, is; what brought jobs is open."""
+        if claim.news.closed:
+            self.shut = claim.news.closed
+        elif claim.jobs and not self._closings:
+            self.shut = None
+
+    async def judge(self, answer: Answer, *, probe: bool) -> None:
+        """Close or open what an answer closes or opens; safe to repeat until it has worked."""
+        closing = self.keeper.see(answer, probe=probe, now=datetime.now(UTC))
+        if closing is not None:
+            self.shut = f"{closing.name} gate closed: {closing.reason}"
+            self._closings += 1
+            try:
+                async with self.claiming:
+                    await self._close(closing, probe=probe)
+            finally:
+                self._closings -= 1
+            self.emit(GateClosed(closing))
+        elif probe and answer.outcome is not Outcome.UNSENT:
+            self.emit(GateOpened(await self.gates.open_tested(self.who)))
+
+    async def _close(self, closing: Closing, *, probe: bool) -> None:
+        await self.gates.close(closing, self.who)
+        too_many = closing.name == "rate_limit" and not probe
+        if too_many and await self.gates.throttle(self.fleet_limit):
+            self.slots.set(max(1, self.slots.limit // 2))

@@ -1,0 +1,132 @@
+"""The scheduler's actions: they reach every daemon, soon, and what cannot be set is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import to_thread
+from contextlib import AsyncExitStack
+
+import pytest
+
+from mediasweep.emulator.client import Cloud
+from mediasweep.operations import scheduler
+from mediasweep.postgres.pool import Connection as Db
+from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running, until
+
+WITHIN_S = 2.0
+COMPLETED = (
+    "SELECT count(*) = $1 FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'"
+)
+
+
+async def _delete(db: Db, cloud: Cloud, name: str, rows: int) -> None:
+    await to_thread(cloud.fill, name, rows)
+    await db.execute(INSERT_ASSETS, name, rows)
+    await db.execute("DELETE FROM media_assets")
+
+
+async def _all_say(daemons: list[Daemon], event: str, after: list[int]) -> float:
+    """Return within how many seconds each daemon has logged an event."""
+    started_s = time.monotonic()
+    waits = (d.seen(event, after=n) for d, n in zip(daemons, after, strict=True))
+    await asyncio.gather(*waits)
+    return time.monotonic() - started_s
+
+
+async def test_stop_configure_and_start_reach_every_daemon_within_two_seconds(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """Each of three daemons says within two seconds that it was stopped, configured, started."""
+    env = environment(database, cloud.url)
+    async with AsyncExitStack() as stack:
+        daemons = [await stack.enter_async_context(running(env)) for _ in range(3)]
+        for operation, event in (
+            (scheduler.stop(db, who="ann"), "held"),
+            (scheduler.configure(db, {"interval_minutes": 7.5}, who="ann"), "configured"),
+            (scheduler.start(db, who="ann"), "released"),
+        ):
+            logged = [len(daemon.log) for daemon in daemons]
+            await operation
+            assert await _all_say(daemons, event, logged) < WITHIN_S
+        assert (await scheduler.status(db))["config"]["interval_minutes"] == 7.5
+
+
+async def test_nothing_is_sent_while_stopped_but_a_forced_sweep(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """While stopped, exactly as many rows go as a forced sweep allows; a start lets go the rest."""
+    async with running(environment(database, cloud.url)) as daemon:
+        await scheduler.stop(db, who="ann")
+        await daemon.seen("held")
+        await _delete(db, cloud, "a", 30)
+        assert await scheduler.force_cleanup(db, who="ann", limit=12) == 12
+        await until(db, COMPLETED, 12)
+        await until(db, "SELECT forced = 0 FROM mediasweep.scheduler")
+        assert (await to_thread(cloud.state))["calls"]["destroy"] == 12
+        assert (await scheduler.status(db))["is_running"] is False
+        await scheduler.start(db, who="ann")
+        assert await finished(db) == {"completed": 30}
+
+
+async def test_a_forced_sweep_ends_with_what_was_due(database: str, db: Db, cloud: Cloud) -> None:
+    """A forced sweep of an empty queue lets nothing through that comes later."""
+    async with running(environment(database, cloud.url)) as daemon:
+        await scheduler.stop(db, who="ann")
+        await daemon.seen("held")
+        assert await scheduler.force_cleanup(db, who="ann") == 0
+        await _delete(db, cloud, "a", 3)
+        await scheduler.configure(db, {"batch_size": 3}, who="ann")
+        await daemon.seen("configured")
+        assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0
+
+
+async def test_restart_tests_closed_gates_now(db: Db) -> None:
+    """A restart ends a stop and brings forward what tests itself, but opens no brake."""
+    await scheduler.stop(db, who="ann")
+    await db.execute(
+        "INSERT INTO mediasweep.gate (name, reason, closed_by, until, probe) VALUES"
+        " ('auth', 'r', 'd', now() + interval '1 h', '1 h'), ('brake', 'r', 'd', NULL, NULL)"
+    )
+    assert await scheduler.restart(db, who="ann") == ["pause", "auth"]
+    left = await db.fetch("SELECT name, until <= now() AS now FROM mediasweep.gate ORDER BY name")
+    assert [tuple(row) for row in left] == [("auth", True), ("brake", None)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"interval": 5},
+        {"interval_minutes": 0},
+        {"interval_minutes": "5"},
+        {"batch_size": 101},
+        {"batch_size": 1.5},
+        {"max_retries": True},
+        {"concurrency": 21},
+        {"enabled": 1},
+        {"auto_start": True},
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_set_is_refused_whole(db: Db, given: dict[str, object]) -> None:
+    """A wrong value is named, and nothing that came with it is set."""
+    with pytest.raises(ValueError, match=next(iter(given))):
+        await scheduler.configure(db, {"max_retries": 9} | given, who="ann")
+    assert await db.fetchval("SELECT configured_at FROM mediasweep.scheduler") is None
+
+
+async def test_the_status_has_the_keys_of_the_origin(database: str, db: Db, cloud: Cloud) -> None:
+    """Status tells what was done, how well, and under which configuration."""
+    async with running(environment(database, cloud.url)):
+        await _delete(db, cloud, "a", 5)
+        assert await finished(db) == {"completed": 5}
+        await until(db, "SELECT sum(completed) = 5 FROM mediasweep.daemon")
+        told = await scheduler.status(db)
+    assert told["is_running"]
+    assert (told["total_processed"], told["total_failed"], told["success_rate"]) == (5, 0, 100.0)
+    assert told["queue_size"] == 0
+    assert told["queue_stats"] == {"completed": 5}
+    assert told["config"]["batch_size"] == 10
+    assert told["config"]["enabled"]
+    assert told["next_run"] > told["last_run"]
+    assert told["uptime_minutes"] > 0
