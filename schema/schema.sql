@@ -405,7 +405,7 @@ BEGIN
   END IF;
   -- lock
   LOOP
-    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace) l;
+    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace, terms ? 'once') l;
     EXIT WHEN cardinality(candidates) = 0;
     SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
     EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped
@@ -580,7 +580,7 @@ CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
               ELSE 'true' END
 $$;
 
-CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
+CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, once boolean, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -591,11 +591,11 @@ BEGIN
   IF ripe_at IS NULL THEN
     RETURN;
   END IF;
-  IF (memory ->> 'backlog')::boolean AND allowed > 1 THEN
+  IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
     candidates := mediasweep.lock_from(allowed / 2, memory, grace, ripe_at, (memory ->> 'looked_at')::timestamptz);
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
-  IF coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
+  IF NOT once AND coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
   END IF;
   LOOP
@@ -605,7 +605,7 @@ BEGIN
                        WHERE o.id <> ALL (ARRAY(SELECT c.id FROM unnest(candidates) c))
                        LIMIT allowed - cardinality(candidates));
     END IF;
-    EXIT WHEN cardinality(oldest) > 0 OR NOT memory ? 'cursor';
+    EXIT WHEN cardinality(oldest) > 0 OR once OR NOT memory ? 'cursor';
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
   END LOOP;
   memory := mediasweep.move_cursor(memory, oldest);
@@ -1671,7 +1671,7 @@ REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, once boolean, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, grace interval, ripe_at timestamp with time zone, since timestamp with time zone) FROM PUBLIC;
 

@@ -21,6 +21,7 @@ from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.predecessor import identity, is_gone
+from mediasweep.loops.rehearsal import Rehearsal
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy
@@ -63,6 +64,7 @@ class Daemon:
     ) -> None:
         self.id = uuid4()
         self.process = identity()
+        self.works = settings.enabled and not settings.dry_run
         self.settings = settings
         self.emit = report.emit
         self.stopping = stopping
@@ -98,6 +100,7 @@ class Daemon:
             emit=self.emit,
             stopping=stopping,
         )
+        self.rehearsal = Rehearsal(queue, self.wake, self.config, self.emit, stopping)
         self.heartbeat = Heartbeat(
             daemon=self.id,
             version=__version__,
@@ -118,7 +121,7 @@ class Daemon:
             emit=self.emit,
         )
         self.probes = Probes(
-            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=settings.enabled
+            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=self.works
         )
 
     async def run(self, sock: socket.socket) -> None:
@@ -145,7 +148,7 @@ class Daemon:
 
     def _started(self, http: str) -> DaemonStarted:
         cloud = self.account.credentials.cloud_name
-        return DaemonStarted(str(self.id), __version__, cloud, http, self.settings.enabled)
+        return DaemonStarted(str(self.id), __version__, cloud, http, self.works)
 
     async def _enter(self) -> None:
         installed = await self.fleet.install(self.account.credentials.cloud_name)
@@ -163,7 +166,8 @@ class Daemon:
         if not self.settings.enabled:
             await self.stopping.wait()
             return
-        work = asyncio.create_task(self.sweep.run(), name="sweep")
+        path = self.rehearsal.run() if self.settings.dry_run else self.sweep.run()
+        work = asyncio.create_task(path, name="sweep")
         stop = asyncio.create_task(self._until_time_is_up(), name="stop")
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -183,7 +187,7 @@ class Daemon:
         """Return what the registry is told of how this daemon was started."""
         own = ("interval_minutes", "batch_size", "max_retries", "health_check_interval")
         return {
-            "works": self.settings.enabled,
+            "works": self.works,
             "grace_s": self.settings.grace,
             "concurrency": self.settings.concurrency,
             "process": self.process,

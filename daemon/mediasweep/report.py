@@ -212,7 +212,9 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             )
         case events.GuardFailed():
             return "error", "guard_failed", _fields(event)
-        case events.Configured() | events.ShareChanged():
+        case events.WouldDelete(job=job):
+            return "info", "would_delete", _asset(job)
+        case events.Configured() | events.ShareChanged() | events.Rehearsed():
             return "info", _snake(event), _fields(event)
         case events.DatabaseBack():
             return "info", "database_back", {"after_s": round(event.after.total_seconds(), 3)}

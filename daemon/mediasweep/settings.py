@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         description="Whether work begins with the first daemon; false: it pauses the fleet until "
         "`mediasweep resume`.",
     )
+    dry_run: bool = Field(
+        default=False,
+        description="Do everything but send, and log what would be deleted.",
+    )
     interval_minutes: Positive = Field(
         5, description="Minutes between sweeps while notifications are proven to arrive."
     )

@@ -2,7 +2,8 @@
 -- Three statements in READ COMMITTED: the guard's snapshot is younger than the locks, the mark is younger than the guard.
 -- A crash before the commit leaves the rows as they were; after it, their lease runs out and the next claim takes over.
 --
--- `terms` is what the daemon was set to: lease, grace, max_attempts, cloud, brake_floor, brake_share, brake_window.
+-- `terms` is what the daemon was set to: lease, grace, max_attempts, cloud, brake_floor, brake_share, brake_window; and
+-- `once`, for a dry run, whose claims are rolled back: each row is taken once, and what fell due again is not looked for.
 -- `memory` is what its last claim found out (horizon, cursor, what the brake let pass); opaque, and of one server process.
 -- `news` is what the daemon should know: closed (why nothing is sent), braked (what this claim stopped), config.
 
@@ -45,7 +46,7 @@ BEGIN
   END IF;
   -- lock
   LOOP
-    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace) l;
+    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace, terms ? 'once') l;
     EXIT WHEN cardinality(candidates) = 0;
     SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
     EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped

@@ -68,7 +68,7 @@ $$;
 -- The rows to claim now. While a backlog is worked off, half of each claim goes to what fell due since the last one:
 -- what one person deletes does not wait behind what another one deleted by the thousand.
 CREATE OR REPLACE FUNCTION mediasweep.lock_due(
-  allowed integer, INOUT memory jsonb, grace interval, OUT candidates mediasweep.cloudinary_cleanup_queue[])
+  allowed integer, INOUT memory jsonb, grace interval, once boolean, OUT candidates mediasweep.cloudinary_cleanup_queue[])
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -79,11 +79,11 @@ BEGIN
   IF ripe_at IS NULL THEN
     RETURN;
   END IF;
-  IF (memory ->> 'backlog')::boolean AND allowed > 1 THEN
+  IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
     candidates := mediasweep.lock_from(allowed / 2, memory, grace, ripe_at, (memory ->> 'looked_at')::timestamptz);
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
-  IF coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
+  IF NOT once AND coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
   END IF;
   LOOP
@@ -93,7 +93,7 @@ BEGIN
                        WHERE o.id <> ALL (ARRAY(SELECT c.id FROM unnest(candidates) c))
                        LIMIT allowed - cardinality(candidates));
     END IF;
-    EXIT WHEN cardinality(oldest) > 0 OR NOT memory ? 'cursor';
+    EXIT WHEN cardinality(oldest) > 0 OR once OR NOT memory ? 'cursor';
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
   END LOOP;
   memory := mediasweep.move_cursor(memory, oldest);

@@ -121,12 +121,23 @@ class Line:
         self._patience_s = patience_s
         self._connection: Connection | None = None
 
-    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
-        """Return the first row; a connection that failed is not used again."""
+    async def fetchrow(
+        self, sql: str, *args: object, undone: bool = False
+    ) -> asyncpg.Record | None:
+        """Return the first row; a connection that failed is not used again.
+
+        `undone`: what the statement did is rolled back.
+        """
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await self._open()
-            return await self._connection.fetchrow(sql, *args, timeout=self._patience_s)
+            if not undone:
+                return await self._connection.fetchrow(sql, *args, timeout=self._patience_s)
+            transaction = self._connection.transaction()
+            await transaction.start()
+            row = await self._connection.fetchrow(sql, *args, timeout=self._patience_s)
+            await transaction.rollback()
+            return row
         except DatabaseError as error:  # it was good enough to start with
             raise ConnectionError(str(error)) from error
         except TimeoutError:  # close, not terminate: the cancel request has to go out

@@ -110,19 +110,19 @@ class Queue:
     async def claim(self, batch: int, memory: str | None) -> Claim:
         """Claim up to `batch` rows; what it returns is committed and ours until the lease ends."""
         row = await self._pool.line.fetchrow(SQL["claim"], self._daemon, batch, self._terms, memory)
-        if row is None:
-            raise TypeError("claim() returned no row")
-        return Claim(
-            jobs=[_job(job) for job in row["jobs"]],
-            skipped=row["skipped"],
-            failed=row["failed"],
-            probing=row["probing"],
-            held=row["held"],
-            next_in=row["next_in"],
-            guard_error=row["guard_error"],
-            memory=row["memory"],
-            news=_news(row["news"]),
+        return _claim(row)
+
+    async def rehearse(self, batch: int, memory: str | None) -> Claim:
+        """Make a claim and take it back; the next one goes on after its rows."""
+        terms = json.dumps(json.loads(self._terms) | {"once": True})
+        row = await self._pool.line.fetchrow(
+            SQL["claim"], self._daemon, batch, terms, memory, undone=True
         )
+        return _claim(row)
+
+    async def bytes_of(self, jobs: Sequence[Job]) -> int:
+        """Return how many bytes these jobs' assets have, as far as that was captured."""
+        return int(await self._pool.fetchval(SQL["bytes_of"], [job.id for job in jobs]))
 
     async def record(self, results: Sequence[Result]) -> tuple[set[UUID], set[UUID]]:
         """Record answers; returns the ids that moved and those whose claim was lost.
@@ -173,6 +173,22 @@ class Ledger:
     async def retry(self, ids: Sequence[UUID], who: str) -> list[UUID]:
         """Put failed and skipped rows back to pending; returns those that were."""
         return [row["id"] for row in await self._connection.fetch(SQL["retry"], ids, who)]
+
+
+def _claim(row: asyncpg.Record | None) -> Claim:
+    if row is None:
+        raise TypeError("claim() returned no row")
+    return Claim(
+        jobs=[_job(job) for job in row["jobs"]],
+        skipped=row["skipped"],
+        failed=row["failed"],
+        probing=row["probing"],
+        held=row["held"],
+        next_in=row["next_in"],
+        guard_error=row["guard_error"],
+        memory=row["memory"],
+        news=_news(row["news"]),
+    )
 
 
 def _job(row: asyncpg.Record) -> Job:

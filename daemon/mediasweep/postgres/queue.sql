@@ -4,6 +4,10 @@
 -- $1 daemon, $2 batch, $3 terms, $4 memory
 SELECT * FROM mediasweep.claim($1, $2, $3::jsonb, $4::jsonb)
 
+-- name: bytes_of
+-- $1 ids
+SELECT coalesce(sum(q.file_size), 0)::bigint FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = ANY ($1)
+
 -- name: record
 -- $1 daemon, $2 results
 SELECT recorded, lost FROM mediasweep.record($1, $2)

@@ -143,6 +143,22 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True)
+class WouldDelete:
+    """A dry run would ask Cloudinary to delete this asset now."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a dry run would have done since it last said so: `size` in bytes, where known."""
+
+    would_delete: int
+    would_keep: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerUp:
     """LISTEN is proven: a notification sent over another connection was heard."""
 
@@ -200,6 +216,8 @@ Event = (
     | Configured
     | ShareChanged
     | Pruned
+    | WouldDelete
+    | Rehearsed
     | ListenerUp
     | ListenerDown
     | DatabaseLost
