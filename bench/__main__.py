@@ -14,8 +14,12 @@ import sys
 
 from bench.drain import drain
 from bench.latency import latency
+from bench.memory import memory
+from bench.snapshot import snapshot
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
+
+MEASURES = ("latency", "drain", "snapshot", "memory")
 
 
 def main() -> None:
@@ -23,11 +27,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--samples", type=int, default=300, help="of the latency, each kind")
     parser.add_argument("--rows", type=int, default=5000, help="of the drain")
+    parser.add_argument("--backlog", type=int, default=1_000_000, help="rows behind, for memory")
+    parser.add_argument("--snapshot", type=int, default=200_000, help="rows, under a snapshot")
+    parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
     with Cluster() as cluster, Emulator() as emulator:
-        asyncio.run(latency(cluster, emulator.cloud(), given.samples))
-        asyncio.run(drain(cluster, emulator.cloud(), given.rows))
+        measures = {
+            "latency": lambda: latency(cluster, emulator.cloud(), given.samples),
+            "drain": lambda: drain(cluster, emulator.cloud(), given.rows),
+            "snapshot": lambda: snapshot(cluster, given.snapshot),
+            "memory": lambda: memory(cluster, emulator.cloud(), given.backlog),
+        }
+        for name in given.only:
+            asyncio.run(measures[name]())
 
 
 if __name__ == "__main__":

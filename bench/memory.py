@@ -1,0 +1,47 @@
+"""How much memory a daemon takes, with a small backlog and with a large one behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import asyncpg
+
+from bench.figures import database, environment
+from bench.snapshot import QUEUE_ROWS
+from mediasweep.demo.cluster import Cluster
+from mediasweep.emulator.client import Cloud
+
+SMALL = 1_000
+LOOK_FOR_S = 15
+DONE = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NOT NULL"
+
+
+async def memory(cluster: Cluster, cloud: Cloud, backlog: int) -> None:
+    """Measure and print the largest resident size while each backlog is worked off."""
+    sizes = {}
+    for rows in (SMALL, backlog):
+        dsn = await database(cluster)
+        db = await asyncpg.connect(dsn)
+        await db.execute(QUEUE_ROWS, rows)
+        env = environment(dsn, cloud.url) | {"MEDIASWEEP_BRAKE_FLOOR": "100000000"}
+        daemon = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mediasweep", "run", env=env
+        )
+        sizes[rows] = 0.0
+        for _ in range(LOOK_FOR_S * 10):
+            await asyncio.sleep(0.1)
+            sizes[rows] = max(sizes[rows], _resident_mib(daemon.pid))
+        done = await db.fetchval(DONE)
+        daemon.terminate()
+        await daemon.wait()
+        await db.close()
+        print(f"Resident memory, {rows} rows behind, {done} done: {sizes[rows]:.1f} MiB")
+    print(f"  large / small {sizes[backlog] / sizes[SMALL]:.2f}")
+
+
+def _resident_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(kib) / 1024
