@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -69,10 +69,12 @@ async def answer(
     request: Request,
     act: Act,
     *,
-    about: str = "",
+    about: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Do what was asked and answer, unless a fault for this public id (`about`) is in the way."""
+    """Do what was asked and answer, unless a fault for one of these public ids (`about`) is in the
+    way.
+    """
     fault = cloud.faults.meet(call.action, about)
     if fault is None:
         return _closed(cloud, call, _done(act, call, headers))
@@ -96,7 +98,8 @@ def _done(act: Act, call: Call, headers: Mapping[str, str] | None) -> Response:
     try:
         return reply(act(), 200, headers, call.request_id)
     except ApiError as told:
-        return error(told, call.request_id)
+        wrong = ApiError(told.status, told.message, {**(headers or {}), **told.headers})
+        return error(wrong, call.request_id)
 
 
 def _closed(cloud: Cloud, call: Call, response: Response, status: int | None = None) -> Response:

@@ -1,14 +1,11 @@
-"""What a cloud answers: upload, destroy, ping and delivery.
+"""What a cloud answers over the Upload API, upload and destroy, and by its delivery URLs.
 
-Facts: Cloudinary documentation, "Upload API reference", "Admin API reference". A call is logged the
-moment it comes in; what it may not do is an error answer in Cloudinary's words.
+Facts: Cloudinary documentation, "Upload API reference". A call is logged the moment it comes in;
+what it may not do is an error answer in Cloudinary's words.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import email.utils
 import time
 from typing import Any
 
@@ -49,13 +46,14 @@ async def upload(cloud: Cloud, request: Request, resource_type: str) -> Response
         told = {**asset.described(cloud.secret, base_url, cloud.name), "api_key": cloud.key}
         return told if new else {**told, "existing": True}
 
-    return await answer(cloud, call, request, act, about=call.public_id)
+    return await answer(cloud, call, request, act, about=(call.public_id,))
 
 
 async def destroy(cloud: Cloud, request: Request, resource_type: str) -> Response:
     """Answer POST /{resource_type}/destroy, and POST /asset/destroy by asset id."""
     call = received(cloud, request, "destroy")
-    with cloud.destroys.enter(cloud.switches.concurrency) as admitted:
+    began_ns = request.state.monotonic_ns
+    with cloud.destroys.enter(cloud.switches.concurrency, began_ns) as admitted:
         form = await read_form(request)
         call.resource_type, call.type = resource_type, form.params.get("type", "upload")
         call.public_id = form.params.get("public_id", "")
@@ -69,27 +67,7 @@ async def destroy(cloud: Cloud, request: Request, resource_type: str) -> Respons
             return _destroyed(cloud, call, _target(cloud, call))
 
         about = call.public_id or (named.public_id if named else "")
-        return await answer(cloud, call, request, act, about=about)
-
-
-async def ping(cloud: Cloud, request: Request) -> Response:
-    """Answer GET /ping, which is of the Admin API: Basic authentication, and a rate limit."""
-    call = received(cloud, request, "ping")
-
-    def act() -> dict[str, Any]:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        try:
-            given = base64.b64decode(token).decode() if scheme.lower() == "basic" else ""
-        except (binascii.Error, UnicodeDecodeError):
-            given = ""
-        if cloud.switches.revoked or given != f"{cloud.key}:{cloud.secret}":
-            raise ApiError(401, "Invalid credentials")
-        return {"status": "ok"}
-
-    reset = email.utils.formatdate((int(time.time()) // 3600 + 1) * 3600, usegmt=True)
-    limits = {"Limit": "500", "Remaining": "499", "Reset": reset}
-    headers = {f"X-FeatureRateLimit-{name}": value for name, value in limits.items()}
-    return await answer(cloud, call, request, act, headers=headers)
+        return await answer(cloud, call, request, act, about=(about,))
 
 
 def deliver(cloud: Cloud, resource_type: str, delivery_type: str, path: str) -> Response:

@@ -20,7 +20,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One stored asset. `version`: seconds since 1970; `width`, `height`: pixels, or zero."""
+    """One stored asset. `version`: seconds since 1970; `width`, `height`: pixels, or zero.
+
+    `backup`: when it is destroyed, a copy is kept.
+    """
 
     asset_id: str
     public_id: str
@@ -36,11 +39,17 @@ class Asset:
     display_name: str = ""
     tags: tuple[str, ...] = ()
     context: Mapping[str, str] = field(default_factory=dict)
+    backup: bool = False
 
     @property
     def key(self) -> Key:
         """Return what names it besides its asset id."""
         return (self.resource_type, self.delivery_type, self.public_id)
+
+    @property
+    def version_id(self) -> str:
+        """Return the id of this version."""
+        return hashlib.md5(f"{self.asset_id}{self.version}".encode()).hexdigest()  # noqa: S324  an id
 
     def described(self, secret: str, base_url: str, cloud: str) -> dict[str, Any]:
         """Return the answer to its upload (Cloudinary documentation, "Upload API reference")."""
@@ -53,7 +62,7 @@ class Asset:
             "asset_id": self.asset_id,
             "public_id": self.public_id,
             "version": self.version,
-            "version_id": hashlib.md5(f"{self.asset_id}{self.version}".encode()).hexdigest(),  # noqa: S324  an id
+            "version_id": self.version_id,
             "signature": of_asset(self.public_id, self.version, secret),
             **(size if not raw else {}),
             **({"format": self.format} if self.format and not raw else {}),
@@ -75,11 +84,17 @@ class Asset:
 
 @dataclass(slots=True)
 class Store:
-    """What one cloud holds; `deleted` counts deletions by public id."""
+    """What one cloud holds; `deleted` and `restored` count by public id.
+
+    `backups` are kept by asset id, and the newest under each key is in `backup_of` as well.
+    """
 
     assets: dict[Key, Asset] = field(default_factory=dict)
     by_asset_id: dict[str, Asset] = field(default_factory=dict)
     deleted: Counter[str] = field(default_factory=Counter)
+    restored: Counter[str] = field(default_factory=Counter)
+    backups: dict[str, Asset] = field(default_factory=dict)
+    backup_of: dict[Key, Asset] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.assets)
@@ -104,6 +119,13 @@ class Store:
         """Remove an asset that is stored."""
         self._forget(asset.key)
         self.deleted[asset.public_id] += 1
+        if asset.backup:
+            self.backups[asset.asset_id] = self.backup_of[asset.key] = asset
+
+    def restore(self, backup: Asset) -> None:
+        """Store an asset again of which a backup was kept; the backup stays."""
+        self.put(backup)
+        self.restored[backup.public_id] += 1
 
     def _forget(self, key: Key) -> None:
         old = self.assets.pop(key, None)

@@ -20,6 +20,7 @@ class Call:
     `received_ns`: nanoseconds since 1970; `monotonic_ns`: on the machine's monotonic clock; both
     are taken at the request's first byte. `status`: 0 until, or unless, it was answered. `result`:
     what Cloudinary found (`ok`, `not found`), whatever it answered. `acted`: something was changed.
+    `ids`: what a call for several assets names.
     """
 
     seq: int
@@ -35,6 +36,7 @@ class Call:
     result: str = ""
     acted: bool = False
     fault: str = ""
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -131,7 +131,9 @@ class Cloud:
         """Return counters.
 
         assets, seq (of the newest call), calls and answered by action, by_status ("destroy 200"),
-        deleted, deleted_twice (public ids), destroying (now) and destroying_most, switches.
+        deleted, deleted_twice (public ids), restored, restored_twice, backups, destroying (now) and
+        destroying_most, windows (calls that met each fault with windows, window by window),
+        switches.
         """
         told: dict[str, Any] = self.ask("GET", "")
         return told
@@ -160,9 +162,14 @@ class Cloud:
         """Return what is there, as (resource type, delivery type, public id)."""
         return {(rt, dt, public_id) for rt, dt, public_id in self.ask("GET", "/assets")}
 
-    def fill(self, prefix: str, count: int, resource_type: str = "image") -> None:
-        """Make many tiny assets, `prefix` and a number from 0 each."""
-        given = {"prefix": prefix, "count": count, "resource_type": resource_type}
+    def fill(
+        self, prefix: str, count: int, resource_type: str = "image", *, backup: bool = False
+    ) -> None:
+        """Make many tiny assets, `prefix` and a number from 0 each; `backup`: each is kept when it
+        is destroyed.
+        """
+        given: dict[str, object] = {"prefix": prefix, "count": count, "backup": backup}
+        given["resource_type"] = resource_type
         self.ask("POST", "/assets", given)
 
     def wait_assets(self, left: int, timeout_s: float = 30.0) -> None:

@@ -6,13 +6,13 @@ Everything happens on one event loop, so that no lock is needed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mediasweep.emulator.assets import Store
 from mediasweep.emulator.calls import CallLog
 from mediasweep.emulator.faults import Faults
+from mediasweep.emulator.limits import Quota, Turnstile
 
 
 @dataclass(slots=True)
@@ -25,7 +25,12 @@ class Switches:
     `public_id`. overwrite_keeps_asset_id: by a new upload to an old public id. stale_status: of a
     request older than an hour. not_found_status: 200 with a result, or 404 with an error.
     destroy_tells_folder: its answer has `asset_folder`. case_sensitive: public ids are.
-    sha256_only: signatures have to be.
+    sha256_only: signatures have to be. backup: what is uploaded from now on is kept when destroyed,
+    unless the upload says otherwise. placeholders: such an asset is still told of, with no bytes.
+    restore_there: what becomes of a restore where an asset is: nothing, and it is told as it is
+    ("asset"), "overwrite", or another text, which is the error. restore_tells_public_ids: the
+    answer to a restore by asset ids has public ids as its keys. admin_limit: calls to the Admin API
+    in `admin_window_s`, which is an hour.
     """
 
     revoked: bool = False
@@ -40,29 +45,12 @@ class Switches:
     destroy_tells_folder: bool = False
     case_sensitive: bool = True
     sha256_only: bool = False
-
-
-@dataclass(slots=True)
-class Turnstile:
-    """Counts who is inside. `most` is the peak of all who came, the refused included."""
-
-    inside: int = 0
-    admitted: int = 0
-    most: int = 0
-
-    @contextmanager
-    def enter(self, limit: int) -> Iterator[bool]:
-        """Stay inside for as long as the block lasts; gives whether one was admitted."""
-        # decided on arrival: who was let in is not thrown out because others came later
-        admitted = limit <= 0 or self.admitted < limit
-        self.inside += 1
-        self.admitted += admitted
-        self.most = max(self.most, self.inside)
-        try:
-            yield admitted
-        finally:
-            self.inside -= 1
-            self.admitted -= admitted
+    backup: bool = False
+    placeholders: bool = True
+    restore_there: str = "asset"
+    restore_tells_public_ids: bool = False
+    admin_limit: int = 500
+    admin_window_s: int = 3600
 
 
 @dataclass(slots=True)
@@ -77,6 +65,7 @@ class Cloud:
     store: Store = field(default_factory=Store)
     calls: CallLog = field(default_factory=CallLog)
     destroys: Turnstile = field(default_factory=Turnstile)
+    admin: Quota = field(default_factory=Quota)
     _waiting: dict[asyncio.Event, Callable[[], bool]] = field(default_factory=dict)
 
     def changed(self) -> None:

@@ -5,7 +5,8 @@
     PATCH   {switch: value …}, also "key" and "secret"
     /faults  PUT [fault …]: these and no others; POST [fault …]: after those there are
     /calls   GET ?after=SEQ&action=&limit=: the log, oldest first
-    /assets  GET [[resource type, type, public id] …]; POST {"prefix", "count", "resource_type"}
+    /assets  GET [[resource type, type, public id] …]
+             POST {"prefix", "count", "resource_type", "backup"}: make many
     /wait    GET ?assets=N (at most so many are left), ?calls=N (have come in) or ?answered=N (are
              over), &action=destroy&timeout=SECONDS; 200 as soon as it holds, 408 if it does not
 
@@ -52,7 +53,7 @@ async def forget(clouds: dict[str, Cloud], request: Request) -> Response:
 
 async def state(cloud: Cloud, _: Request) -> Response:
     """Tell the counters, and what is there."""
-    log, deleted = cloud.calls, cloud.store.deleted
+    log, deleted, restored = cloud.calls, cloud.store.deleted, cloud.store.restored
     return JSONResponse(
         {
             "assets": len(cloud.store),
@@ -62,6 +63,10 @@ async def state(cloud: Cloud, _: Request) -> Response:
             "by_status": dict(log.by_status),
             "deleted": deleted.total(),
             "deleted_twice": sorted(k for k, n in deleted.items() if n > 1),
+            "restored": restored.total(),
+            "restored_twice": sorted(k for k, n in restored.items() if n > 1),
+            "backups": len(cloud.store.backups),
+            "windows": [fault.met for fault in cloud.faults.rules if fault.windows],
             "destroying": cloud.destroys.inside,
             "destroying_most": cloud.destroys.most,
             "switches": asdict(cloud.switches),
@@ -108,12 +113,12 @@ async def assets(cloud: Cloud, _: Request) -> Response:
 
 async def fill(cloud: Cloud, request: Request) -> Response:
     """Make many tiny assets at once, `prefix` and a number each."""
-    given = {"resource_type": "image", **await _object(request)}
+    given = {"resource_type": "image", "backup": False, **await _object(request)}
     count = _field(given, "count", int)
     if not 0 <= count <= FILL_MOST:
         raise ValueError(f"count is at most {FILL_MOST}")
     prefix, kind = _field(given, "prefix", str), _field(given, "resource_type", str)
-    uploads.fill(cloud, prefix, count, kind)
+    uploads.fill(cloud, prefix, count, kind, backup=_field(given, "backup", bool))
     cloud.changed()
     return JSONResponse({"assets": len(cloud.store)})
 

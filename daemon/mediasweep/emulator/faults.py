@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, get_args, get_type_hints
 
 EFFECTS = ("status", "html", "garbage", "empty", "lie", "truncated", "reset", "hang", "none")
-ACTIONS = ("destroy", "upload", "ping", "*")
-COUNTED = ("matched", "since", "chance")  # kept by the fault itself, not given
+ACTIONS = ("destroy", "upload", "ping", "resource", "restore", "*")
+COUNTED = ("matched", "since", "chance", "begun", "met")  # kept by the fault itself, not given
 MESSAGES = {
     400: "Missing required parameter - public_id",
     401: "Invalid api_key",
@@ -25,6 +26,7 @@ MESSAGES = {
     504: "Gateway Timeout",
 }
 LONGEST_S = 3600.0
+WINDOWS_MOST = 10_000
 
 
 @dataclass(slots=True)
@@ -38,6 +40,11 @@ class Fault:
     `latency_s` comes before anything else. Bounds: the first `skip` matches pass, `times` matches
     after them, `seconds` since it was installed, `probability` by a generator of its own from
     `seed`. `until` stands in the message of a 420: `YYYY-MM-DD HH:MM:SS`, in UTC.
+
+    `windows`: a rate limit that is reached, with a reset every `window_s` whole seconds. For so
+    many windows calls are answered 420, with the next reset in the message; `met` counts them,
+    window by window. The first is longer by what the present second has left: resets are told in
+    whole seconds.
     """
 
     effect: str = "status"
@@ -55,21 +62,36 @@ class Fault:
     skip: int = 0
     probability: float = 1.0
     seed: int = 0
+    windows: int | None = None
+    window_s: int = 60
     matched: int = 0
     since: float = field(default_factory=time.monotonic)
     chance: random.Random = field(default_factory=random.Random)
+    begun: int = field(default_factory=lambda: int(time.time()) + 1)
+    met: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chance.seed(self.seed)
+        self.met = [0] * (self.windows or 0)
 
     def text(self, status: int) -> str:
         """Return the error message."""
-        message = self.message or MESSAGES.get(status, "Error")
-        return message.replace("{until}", self.until)
+        message, until = self.message or MESSAGES.get(status, "Error"), self.until
+        if self.windows:
+            reset = self.begun + (self._window() + 1) * self.window_s
+            until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(reset))
+        return message.replace("{until}", until)
 
-    def hits(self, action: str, public_id: str) -> bool:
+    def _window(self) -> int:
+        return max(0, int(time.time() - self.begun) // self.window_s)
+
+    def hits(self, action: str, public_ids: Sequence[str]) -> bool:
         """Tell whether this call meets the fault, and count it."""
-        if self.action not in {action, "*"} or not fnmatchcase(public_id, self.public_id):
+        fits = any(fnmatchcase(public_id, self.public_id) for public_id in public_ids or ("",))
+        if self.action not in {action, "*"} or not fits:
+            return False
+        window = self._window()
+        if self.windows is not None and window >= self.windows:
             return False
         if self.seconds is not None and time.monotonic() - self.since > self.seconds:
             return False
@@ -78,6 +100,8 @@ class Fault:
         if self.probability < 1 and self.chance.random() >= self.probability:
             return False
         self.matched += 1
+        if self.windows and self.matched > self.skip:
+            self.met[window] += 1
         return self.matched > self.skip
 
 
@@ -96,11 +120,15 @@ def read_fault(given: object) -> Fault:
         if not _fits(value, known[name]):
             raise ValueError(f"{name} cannot be {value!r}")
     late = "latency_s" in given and "status" not in given
-    fault = Fault(**{"effect": "none" if late else "status", **given})
+    limited = {"status": 420} if "windows" in given else {}
+    fault = Fault(**{"effect": "none" if late else "status", **limited, **given})
     if fault.effect not in EFFECTS or fault.action not in ACTIONS:
         raise ValueError(f"effect is one of {EFFECTS}, action one of {ACTIONS}")
     if not 0 <= fault.latency_s <= LONGEST_S:
         raise ValueError(f"latency_s is at most {LONGEST_S:.0f}")
+    windows = 1 if fault.windows is None else fault.windows
+    if not (1 <= fault.window_s <= LONGEST_S and 1 <= windows <= WINDOWS_MOST):
+        raise ValueError(f"window_s is 1 to {LONGEST_S:.0f}, windows are 1 to {WINDOWS_MOST}")
     return fault
 
 
@@ -121,6 +149,6 @@ class Faults:
 
     rules: list[Fault] = field(default_factory=list)
 
-    def meet(self, action: str, public_id: str) -> Fault | None:
+    def meet(self, action: str, public_ids: Sequence[str]) -> Fault | None:
         """Return the fault that this call meets."""
-        return next((fault for fault in self.rules if fault.hits(action, public_id)), None)
+        return next((fault for fault in self.rules if fault.hits(action, public_ids)), None)

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mediasweep.emulator import api, control
+from mediasweep.emulator import admin, api, control
 from mediasweep.emulator.answers import ApiError, error
 from mediasweep.emulator.cloud import Cloud
 
@@ -95,11 +95,16 @@ def build(clouds: dict[str, Cloud]) -> Starlette:
     It wants `Protocol`, which puts times and sockets into the state of each request.
     """
     own = "/_emulator/clouds/{cloud}"
+    resources = "/v1_1/{cloud}/resources"
+    kind = f"{resources}/{{kind}}/{{type}}"
     return Starlette(
         routes=[
             Route("/v1_1/{cloud}/{kind}/destroy", _api(clouds, _destroy), methods=["POST"]),
             Route("/v1_1/{cloud}/{kind}/upload", _api(clouds, _upload), methods=["POST"]),
-            Route("/v1_1/{cloud}/ping", _api(clouds, api.ping)),
+            Route("/v1_1/{cloud}/ping", _api(clouds, admin.ping)),
+            Route(f"{resources}/restore", _api(clouds, admin.restore), methods=["POST"]),
+            Route(f"{kind}/restore", _api(clouds, admin.restore), methods=["POST"]),
+            Route(f"{kind}/{{rest:path}}", _api(clouds, admin.resource)),
             Route("/v1_1/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             Route(own, _making(clouds, control.make), methods=["PUT"]),
             Route(own, _making(clouds, control.forget), methods=["DELETE"]),

@@ -76,10 +76,11 @@ def store(
     return asset, True
 
 
-def fill(cloud: Cloud, prefix: str, count: int, resource_type: str) -> None:
+def fill(cloud: Cloud, prefix: str, count: int, resource_type: str, *, backup: bool) -> None:
     """Store `count` tiny assets under the prefix and a number."""
+    kept = {"backup": "1"} if backup else {}
     for n in range(count):
-        params = {"public_id": f"{prefix}{n}"}
+        params = {"public_id": f"{prefix}{n}", **kept}
         store(cloud, params, resource_type, File(b"small", "small.png"))
 
 
@@ -111,6 +112,7 @@ def _asset(cloud: Cloud, params: Mapping[str, str], resource_type: str, file: Fi
         display_name=params.get("display_name") or name,
         tags=tuple(tag.strip() for tag in params.get("tags", "").split(",") if tag.strip()),
         context={k: v for k, equals, v in pairs if equals},
+        backup=_yes(params, "backup", default=cloud.switches.backup),
     )
 
 
