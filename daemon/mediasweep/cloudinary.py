@@ -30,7 +30,7 @@ from mediasweep.rules.asset import Asset, Road, roads
 from mediasweep.rules.outcome import Answer, Outcome, read_error, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
 OK = 200
@@ -80,7 +80,9 @@ class Credentials:
 
 
 class Account:
-    """Deletes assets of one cloud. `threads` calls run at a time; each may take `timeout`."""
+    """Deletes assets of one cloud, and brings them back. `threads` calls run at a time; each may
+    take `timeout`.
+    """
 
     def __init__(self, credentials: Credentials, *, threads: int, timeout: timedelta) -> None:
         """Size both pools to `threads`; the SDK's own pools are module globals and are replaced."""
@@ -136,6 +138,21 @@ class Account:
     async def ping(self) -> Answer:
         """Ask whether key and secret are good, without touching an asset."""
         call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
+        return await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
+
+    async def restore(self, ids: Sequence[str], types: tuple[str, str] | None) -> Answer:
+        """Bring assets back from their backup: public ids under (resource type, delivery type), or
+        asset ids where `types` is None.
+
+        DELETED is a good answer here, as that to a ping: its `response` maps ids to assets or
+        errors. Asking twice does no harm.
+        """
+        options = {**self.credentials.options(), "timeout": self._timeout()}
+        if types is None:
+            call = partial(cloudinary.api.restore_by_asset_ids, list(ids), **options)
+        else:
+            options |= {"resource_type": types[0], "type": types[1]}
+            call = partial(cloudinary.api.restore, list(ids), **options)
         return await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
 
     def close(self) -> None:
@@ -200,7 +217,10 @@ class Account:
 
 def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:
     told = body.get("error") if isinstance(body, dict) else None
-    request_id = _text(body.get("request_id")) if isinstance(body, dict) else None
+    # the Upload API's is a key of the answer, the Admin API's an attribute
+    request_id = _text(getattr(body, "request_id", None))
+    if isinstance(body, dict) and request_id is None:
+        request_id = _text(body.get("request_id"))
     if isinstance(told, dict):
         status = int(told.get("http_code") or 0)
         return read_error(

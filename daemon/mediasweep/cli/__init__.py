@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from mediasweep.cli import daemon, fleet, queue, scheduler, schema
+from mediasweep.cli import daemon, fleet, queue, restore, scheduler, schema
 
 app = typer.Typer(
     name="mediasweep",
@@ -28,6 +28,7 @@ app.command("sql")(schema.sql)
 app.command("status")(fleet.status)
 app.command("pause")(fleet.pause)
 app.command("resume")(fleet.resume)
+app.command("restore")(restore.restore)
 app.add_typer(queue.app, name="queue")
 app.add_typer(scheduler.app, name="scheduler")
 

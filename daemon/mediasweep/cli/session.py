@@ -1,18 +1,21 @@
-"""One connection for the length of a command, to a database whose schema fits."""
+"""What a command works with: a connection to a database whose schema fits, and an account."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import socket
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from mediasweep.cloudinary import Account
     from mediasweep.postgres.pool import Connection
 
 T = TypeVar("T")
+AS_LONG_AS = 6  # times the timeout of a deletion: a call may be about a hundred assets
 
 
 @asynccontextmanager
@@ -28,6 +31,25 @@ async def database() -> AsyncIterator[Connection]:
         yield connection
     finally:
         await connection.close(timeout=5)
+
+
+@contextmanager
+def account() -> Iterator[Account]:
+    """Give the account of the settings, for one call at a time."""
+    from mediasweep.settings import load
+
+    settings = load()
+    credentials = settings.credentials()
+    for name in [name for name in os.environ if name.startswith("CLOUDINARY_")]:
+        del os.environ[name]  # the SDK would read them too when it is imported, and differently
+    from mediasweep.cloudinary import Account, Credentials
+
+    timeout = AS_LONG_AS * settings.seconds("http_timeout")
+    opened = Account(Credentials(**credentials), threads=1, timeout=timeout)  # type: ignore[arg-type]  # checked there
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def do(work: Coroutine[object, object, T]) -> T:

@@ -92,6 +92,10 @@ class Fleet:
     async def install(self, cloud_name: str) -> Mapping[str, Any]:
         """Write down where this installation lives, if nobody has; returns what stands there."""
         await self._connection.execute(SQL["install"], cloud_name)
+        return await self.installation()
+
+    async def installation(self) -> Mapping[str, Any]:
+        """Return where this installation lives; empty as long as no daemon has run on it."""
         row = await self._connection.fetchrow(SQL["installation"])
         return dict(row) if row else {}
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
+from mediasweep.postgres.storable import storable, storable_json
 from mediasweep.rules.asset import Asset
 from mediasweep.rules.job import Job
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from mediasweep.rules.outcome import Answer
 
 SQL = statements(__file__)
-RESPONSE_MOST = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,31 +218,10 @@ def _result(result: Result) -> tuple[object, ...]:
         job.claim_no,
         answer.outcome.move,
         answer.outcome,
-        _storable(answer.detail),
-        None if answer.response is None else _storable_json(answer.response),
-        _storable(answer.request_id),
+        storable(answer.detail),
+        None if answer.response is None else storable_json(answer.response),
+        storable(answer.request_id),
         answer.resource_type,
         answer.delivery_type,
         result.due_in,
-    )
-
-
-def _storable(text: str | None) -> str | None:
-    """Return a text as PostgreSQL can hold it: without NUL and without halves of characters."""
-    if text is None:
-        return None
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _storable_json(response: Mapping[str, Any]) -> str:
-    """Return an answer as jsonb can hold it; what it cannot hold is kept as its representation."""
-    try:
-        text = json.dumps(response, default=str, ensure_ascii=False, allow_nan=False)
-        text.encode()
-        if len(text) > RESPONSE_MOST:
-            return json.dumps({"unreadable": text[:2000]})
-    except (ValueError, RecursionError):
-        return json.dumps({"unreadable": repr(response)[:2000].encode("ascii", "replace").decode()})
-    return (
-        text if "\\u0000" not in text else json.dumps({"unreadable": text.replace("\\u0000", "")})
     )

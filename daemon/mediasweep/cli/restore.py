@@ -1,0 +1,229 @@
+"""restore: bring back from Cloudinary's backup what should not have been deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from uuid import UUID
+
+import typer
+
+from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.session import account, database, do, who
+
+if TYPE_CHECKING:
+    from mediasweep.operations.restore import Plan, Progress, Report, Waiting
+    from mediasweep.rules.restore import Deletion, Wanted
+
+SUPPORT = ("public_id", "format", "resource_type", "type")  # as Cloudinary's support asks for them
+SHOWN = {"at": "deleted", "public_id": "public id", "resource_type": "resource type"}
+SHOWN |= {"type": "type", "bytes": "bytes", "source": "source", "reason": "reason"}
+SHOWN |= {"certain": "certain"}
+LOST = {"public_id": "public id", "format": "format", "resource_type": "resource type"}
+LOST |= {"type": "type", "why": "why it is not back"}
+
+
+Ids = Annotated[list[UUID] | None, typer.Argument(metavar="[ID]...", help="Rows of the queue.")]
+PublicIds = Annotated[
+    list[str] | None, typer.Option("--public-id", help="This asset; repeatable.", metavar="ID")
+]
+Prefix = Annotated[str | None, typer.Option(help="Public ids that begin like this.", metavar="ID")]
+Since = Annotated[
+    str | None, typer.Option(help="Deleted since: 30m, 1h, 2d, or a time.", metavar="WHEN")
+]
+Until = Annotated[str | None, typer.Option(help="Deleted before that moment.", metavar="WHEN")]
+Source = Annotated[str | None, typer.Option(help="Let go of by this table.", metavar="TABLE")]
+Reason = Annotated[str | None, typer.Option(help="For this reason, as row_deleted.")]
+Actor = Annotated[str | None, typer.Option(help="By this database role.", metavar="ROLE")]
+App = Annotated[str | None, typer.Option(help="By this application_name.", metavar="NAME")]
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Only the newest so many.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be restored.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Csv = Annotated[
+    Path | None,
+    typer.Option("--csv", help="Write what could not be restored, for Cloudinary's support."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def restore(
+    ids: Ids = None,
+    *,
+    public_ids: PublicIds = None,
+    prefix: Prefix = None,
+    since: Since = None,
+    until: Until = None,
+    source: Source = None,
+    reason: Reason = None,
+    actor: Actor = None,
+    app: App = None,
+    limit: Limit = 10_000,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    csv_file: Csv = None,
+    as_json: Json = False,
+) -> None:
+    """Bring deleted assets back from Cloudinary's backup: those that fit everything given."""
+    from mediasweep.rules.restore import Wanted
+    from mediasweep.settings import load
+
+    wanted = Wanted(ids or (), public_ids or (), prefix, source, reason, actor, app)
+    if wanted == Wanted() and since is None and until is None:
+        _misused("say what to restore: rows of the queue, --since 1h, or another filter")
+    if dry_run and csv_file:
+        _misused("--csv is about what could not be restored, which a dry run does not find out")
+    if not (dry_run or yes or sys.stdin.isatty()):
+        _misused("restore asks before it acts, and there is no terminal to ask on: add --yes")
+    cloud = None if dry_run else load().credentials()["cloud_name"]
+    found = do(_plan(wanted, since, until, limit))
+    _remark(found, limit)
+    code = 1 if found.unknown else 0
+    if dry_run:
+        _show(found, as_json=as_json)
+    elif not found.deletions or yes or _agreed(found, cloud):
+        code = max(code, _run(found, csv_file, as_json=as_json))
+    else:
+        typer.echo("nothing was done", err=True)
+        code = 1
+    raise typer.Exit(code)
+
+
+def _misused(what: str) -> NoReturn:
+    typer.echo(f"mediasweep: {what}", err=True)
+    raise typer.Exit(2)
+
+
+def _remark(found: Plan, limit: int) -> None:
+    for name in found.already:
+        typer.echo(f"{name} was restored already", err=True)
+    for name in found.unknown:
+        typer.echo(f"mediasweep: no finished deletion of {name} is known", err=True)
+    if found.more:
+        typer.echo(f"these are the newest {limit}: there may be more", err=True)
+
+
+async def _plan(wanted: Wanted, since: str | None, until: str | None, limit: int) -> Plan:
+    from mediasweep.operations.restore import plan
+    from mediasweep.rules.moment import MomentError
+
+    async with database() as connection:
+        try:
+            return await plan(connection, wanted, since=since, until=until, limit=limit)
+        except MomentError as error:
+            _misused(str(error))
+
+
+def _show(found: Plan, *, as_json: bool) -> None:
+    rows = [_row(one) for one in found.deletions]
+    if as_json:
+        print_json({"assets": len(rows), "bytes": found.bytes, "rows": rows})
+    elif rows:
+        print_table(rows, SHOWN)
+    typer.echo(f"would restore {_amount(found)}; nothing was sent", err=True)
+
+
+def _agreed(found: Plan, cloud: str | None) -> bool:
+    return typer.confirm(f"Restore {_amount(found)} in cloud {cloud}?", err=True)
+
+
+def _amount(found: Plan) -> str:
+    unsized = sum(one.bytes is None for one in found.deletions)
+    unknown = f", {unsized} of unknown size" if unsized else ""
+    return f"{len(found.deletions)} assets ({found.bytes} bytes{unknown})"
+
+
+def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
+    """Restore, print what became of it, and return the exit code."""
+    from mediasweep.operations.restore import Report
+
+    with _csv(csv_file) as write:
+        report = do(_restore(found.deletions)) if found.deletions else Report()
+        lost = [{**_row(verdict.deletion), "why": verdict.why} for verdict in report.failed]
+        write(lost)
+    back = [_row(verdict.deletion) for verdict in report.verdicts if verdict.why is None]
+    left = [_row(one) for one in report.left]
+    if as_json:
+        print_json({"restored": back, "failed": lost, "left": left, "stopped": report.stopped})
+    elif lost or left:
+        print_table(lost + [{**row, "why": f"left: {report.stopped}"} for row in left], LOST)
+    if found.deletions:
+        typer.echo(f"restored {len(back)} of {len(found.deletions)}", err=True)
+    else:
+        typer.echo("nothing to restore", err=True)
+    if lost:
+        typer.echo(f"{len(lost)} could not be restored", err=True)
+    if left:
+        typer.echo(f"mediasweep: {len(left)} are left: {report.stopped}; run it again", err=True)
+    return 4 if report.refused else 1 if lost or left else 0
+
+
+async def _restore(deletions: Sequence[Deletion]) -> Report:
+    from mediasweep.operations import restore as operation
+
+    stopping = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(database())
+        asked = stack.enter_context(account())
+        stack.enter_context(_signals(stopping))
+        return await operation.restore(
+            connection, asked, deletions, who=who(), say=_say, stopping=stopping
+        )
+
+
+def _say(news: Progress | Waiting) -> None:
+    from mediasweep.operations.restore import Waiting
+
+    if isinstance(news, Waiting):
+        typer.echo(f"waiting {news.duration.total_seconds():.0f} s: {news.why}", err=True)
+    else:
+        typer.echo(f"{news.done} of {news.of}, {news.failed} of them not restored", err=True)
+
+
+@contextmanager
+def _signals(stopping: asyncio.Event) -> Iterator[None]:
+    """Let the first signal stop the run after the call that is being made; the second ends it."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def stop() -> None:
+        stopping.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _csv(path: Path | None) -> Iterator[Any]:
+    """Give a function that writes rows to the file, which is opened before anything is sent."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        _misused(f"--csv: {error}")
+    with file:
+        writer = csv.DictWriter(file, SUPPORT, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        yield writer.writerows
+
+
+def _row(one: Deletion) -> dict[str, Any]:
+    """Return a deletion as it is printed; `type` is what Cloudinary calls the delivery type."""
+    row = asdict(one)
+    del row["entry"]
+    return row | {"type": row.pop("delivery_type")}

@@ -1,0 +1,35 @@
+"""What came from outside, as PostgreSQL can hold it.
+
+Nothing here fails: what cannot be held is kept as its representation.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RESPONSE_MOST = 65_536
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text without NUL and without halves of characters."""
+    if text is None:
+        return None
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def storable_json(response: Mapping[str, Any]) -> str:
+    """Return an answer as jsonb can hold it; what it cannot hold is kept as its representation."""
+    try:
+        text = json.dumps(response, default=str, ensure_ascii=False, allow_nan=False)
+        text.encode()
+        if len(text) > RESPONSE_MOST:
+            return json.dumps({"unreadable": text[:2000]})
+    except (ValueError, RecursionError):
+        return json.dumps({"unreadable": repr(response)[:2000].encode("ascii", "replace").decode()})
+    return (
+        text if "\\u0000" not in text else json.dumps({"unreadable": text.replace("\\u0000", "")})
+    )
