@@ -1603,6 +1603,10 @@ CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
 COMMENT ON INDEX mediasweep.journal_at IS 'restore and reports: a window of time';
 
+CREATE INDEX journal_public_id ON mediasweep.journal USING btree (public_id COLLATE "C") WHERE (event = ANY (ARRAY['completed'::text, 'unknown'::text, 'handed_over'::text, 'restored'::text]));
+
+COMMENT ON INDEX mediasweep.journal_public_id IS 'restore: the deletions of an asset or a prefix, and whether one was taken back since';
+
 CREATE INDEX journal_queue_id ON mediasweep.journal USING btree (queue_id);
 
 COMMENT ON INDEX mediasweep.journal_queue_id IS 'queue show: the timeline of one row';
