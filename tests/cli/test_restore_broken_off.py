@@ -84,7 +84,7 @@ async def test_a_limit_that_is_over_soon_is_waited_for(
 ) -> None:
     """At 420 with a reset in a few seconds it says so, waits, and does the rest."""
     await destroyed(db, cloud, "a", 300)
-    await to_thread(cloud.faults, {"action": "restore", "windows": 1, "window_s": 1, "skip": 1})
+    await to_thread(cloud.faults, {"action": "restore", "windows": 1, "window_s": 12, "skip": 1})
     done = await restore(env, "--since", "1h", "--yes")
     assert (done.code, "restored 300 of 300" in done.err) == (0, True)
     assert "waiting" in done.err
