@@ -517,6 +517,12 @@ CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
     FROM mediasweep.scheduler s
 $$;
 
+CREATE FUNCTION mediasweep.format_of(resource_type text, filename text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+  SELECT CASE WHEN resource_type IS DISTINCT FROM 'raw' THEN lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')) END
+$_$;
+
 CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
@@ -694,9 +700,10 @@ BEGIN
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
-       bytes, source_id, actor, app, daemon)
+       format, bytes, source_id, reason, triggered_by, actor, app, daemon)
     SELECT m.event, m.id, m.claim_no, m.status, m.outcome, m.detail, m.cloudinary_public_id, m.resource_type,
-           m.delivery_type, m.asset_id, m.version, m.file_size, m.source_id, m.actor, m.app, mark.daemon
+           m.delivery_type, m.asset_id, m.version, mediasweep.format_of(m.resource_type, m.original_filename), m.file_size, m.source_id,
+           m.deletion_reason, m.triggered_by, m.actor, m.app, mark.daemon
       FROM marked m)
   SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
                                 m.processing_attempts, m.max_attempts, m.in_doubt,
@@ -929,15 +936,16 @@ BEGIN
       FROM locked JOIN r ON r.id = locked.id
      WHERE q.id = locked.id AND q.claim_no = r.claim_no AND q.status = 'processing' AND q.lease_until IS NOT NULL
     RETURNING q.id, q.claim_no, q.status, q.cloudinary_public_id, q.asset_id, q.version, q.file_size, q.source_id,
-              q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
+              q.original_filename, q.deletion_reason, q.triggered_by, q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
               coalesce(r.resource_type, q.resource_type) AS resource_type,
               coalesce(r.delivery_type, q.delivery_type) AS delivery_type),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
-       bytes, source_id, actor, app, daemon, request_id, response)
+       format, bytes, source_id, reason, triggered_by, actor, app, daemon, request_id, response)
     SELECT m.move, m.id, m.claim_no, m.status, m.outcome, m.detail, m.cloudinary_public_id, m.resource_type,
-           m.delivery_type, m.asset_id, m.version, m.file_size, m.source_id, m.actor, m.app, record.daemon,
+           m.delivery_type, m.asset_id, m.version, mediasweep.format_of(m.resource_type, m.original_filename), m.file_size, m.source_id,
+           m.deletion_reason, m.triggered_by, m.actor, m.app, record.daemon,
            m.request_id, m.response
       FROM moved m)
   SELECT coalesce(array_agg(moved.id), '{}') INTO recorded FROM moved;
@@ -1462,7 +1470,9 @@ CREATE TABLE mediasweep.journal (
     app text,
     daemon uuid,
     request_id text,
-    response jsonb
+    response jsonb,
+    reason text,
+    triggered_by uuid
 );
 
 ALTER TABLE mediasweep.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1664,6 +1674,8 @@ REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.format_of(resource_type text, filename text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
 

@@ -6,6 +6,13 @@ CREATE OR REPLACE FUNCTION mediasweep.be_durable() RETURNS void
 LANGUAGE sql VOLATILE
 AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
 
+-- What Cloudinary calls the format of a file, as far as its name tells; a raw file has none, it is part of its id.
+CREATE OR REPLACE FUNCTION mediasweep.format_of(resource_type text, filename text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT CASE WHEN resource_type IS DISTINCT FROM 'raw' THEN lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')) END
+$$;
+
 -- The guard could not answer: the rows keep their state and wait.
 CREATE OR REPLACE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
 LANGUAGE sql VOLATILE
@@ -71,9 +78,10 @@ BEGIN
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
-       bytes, source_id, actor, app, daemon)
+       format, bytes, source_id, reason, triggered_by, actor, app, daemon)
     SELECT m.event, m.id, m.claim_no, m.status, m.outcome, m.detail, m.cloudinary_public_id, m.resource_type,
-           m.delivery_type, m.asset_id, m.version, m.file_size, m.source_id, m.actor, m.app, mark.daemon
+           m.delivery_type, m.asset_id, m.version, mediasweep.format_of(m.resource_type, m.original_filename), m.file_size, m.source_id,
+           m.deletion_reason, m.triggered_by, m.actor, m.app, mark.daemon
       FROM marked m)
   SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
                                 m.processing_attempts, m.max_attempts, m.in_doubt,

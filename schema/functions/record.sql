@@ -34,15 +34,16 @@ BEGIN
       FROM locked JOIN r ON r.id = locked.id
      WHERE q.id = locked.id AND q.claim_no = r.claim_no AND q.status = 'processing' AND q.lease_until IS NOT NULL
     RETURNING q.id, q.claim_no, q.status, q.cloudinary_public_id, q.asset_id, q.version, q.file_size, q.source_id,
-              q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
+              q.original_filename, q.deletion_reason, q.triggered_by, q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
               coalesce(r.resource_type, q.resource_type) AS resource_type,
               coalesce(r.delivery_type, q.delivery_type) AS delivery_type),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
-       bytes, source_id, actor, app, daemon, request_id, response)
+       format, bytes, source_id, reason, triggered_by, actor, app, daemon, request_id, response)
     SELECT m.move, m.id, m.claim_no, m.status, m.outcome, m.detail, m.cloudinary_public_id, m.resource_type,
-           m.delivery_type, m.asset_id, m.version, m.file_size, m.source_id, m.actor, m.app, record.daemon,
+           m.delivery_type, m.asset_id, m.version, mediasweep.format_of(m.resource_type, m.original_filename), m.file_size, m.source_id,
+           m.deletion_reason, m.triggered_by, m.actor, m.app, record.daemon,
            m.request_id, m.response
       FROM moved m)
   SELECT coalesce(array_agg(moved.id), '{}') INTO recorded FROM moved;

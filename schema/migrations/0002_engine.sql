@@ -44,6 +44,9 @@ CREATE TABLE mediasweep.acknowledgement (
   CONSTRAINT one_of_snapshot_and_xact CHECK ((snapshot IS NULL) <> (xact IS NULL))
 );
 
+-- Why: the queue row that knew it is pruned some day.
+ALTER TABLE mediasweep.journal ADD COLUMN reason text, ADD COLUMN triggered_by uuid;
+
 -- When one row was let through as a test: only what was tested is opened by it.
 ALTER TABLE mediasweep.gate ADD COLUMN tested_at timestamptz;
 

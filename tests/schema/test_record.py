@@ -17,6 +17,7 @@ from tests.schema.queue import (
     end_leases,
     enqueue,
     events,
+    insert_assets,
     record,
     result,
     row,
@@ -97,12 +98,28 @@ async def test_each_move_is_journalled_with_all_that_is_known(db: Db, move: str)
         "resource_type": "raw",
         "delivery_type": "private",
         "source_id": 0,
+        "reason": "manual",
         "actor": await db.fetchval("SELECT session_user"),
         "daemon": DAEMON,
         "request_id": "r1",
         "response": '{"result": "ok"}',
     }
     assert tuple(expected.values()) == (await events(db, *expected))[-1]
+
+
+async def test_the_format_is_told_by_the_name_of_the_file(db: Db) -> None:
+    """The journal knows the format of a picture; of a raw file the id says it."""
+    await insert_assets(db, "a")
+    await insert_assets(db, "b", resource_type="raw")
+    await db.execute("DELETE FROM media_assets")
+    claimed = await claim(db)
+    await record(db, *(result(job, "completed", "deleted") for job in claimed.jobs))
+    told = [("a", "png", 11, "row_deleted"), ("b", None, 11, "row_deleted")]
+    columns = ("public_id", "format", "bytes", "reason")
+    assert [told, told] == [
+        sorted(e[1:] for e in await events(db, "event", *columns) if e[0] == event)
+        for event in ("claimed", "completed")
+    ]
 
 
 async def test_move_and_journal_are_one_commit(db: Db) -> None:

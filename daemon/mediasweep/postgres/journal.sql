@@ -10,7 +10,7 @@ SELECT clock_timestamp()
 -- $9 until (each NULL: any), $10 those that were taken back since, or those that were not, $11 at most so many
 SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery_type, j.asset_id, j.format, j.bytes,
        j.event = 'completed' AS certain, coalesce(c.oid::regclass::text, q.trigger_source) AS source,
-       q.deletion_reason AS reason, j.actor, j.app, q.original_filename
+       coalesce(j.reason, q.deletion_reason) AS reason, j.actor, j.app, q.original_filename
   FROM mediasweep.journal j
   LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = j.queue_id
   LEFT JOIN mediasweep.attached a ON a.id = j.source_id
@@ -24,7 +24,7 @@ SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery
    AND ($3::text IS NULL OR starts_with(j.public_id COLLATE "C", $3))
    AND ($4::text IS NULL OR $4 IN (c.oid::regclass::text, c.relname, n.nspname || '.' || c.relname,
                                    CASE WHEN a.id IS NULL THEN q.trigger_source END))
-   AND ($5::text IS NULL OR q.deletion_reason = $5)
+   AND ($5::text IS NULL OR coalesce(j.reason, q.deletion_reason) = $5)
    AND ($6::text IS NULL OR j.actor = $6)
    AND ($7::text IS NULL OR j.app = $7)
    AND ($8::timestamptz IS NULL OR j.at >= $8)
@@ -44,10 +44,10 @@ SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery
 -- $1 their entries, $2 events, $3 details, $4 formats, $5 sizes, $6 asset ids, $7 answers, $8 request ids, $9 who
 INSERT INTO mediasweep.journal
   (event, queue_id, claim_no, status, detail, public_id, resource_type, delivery_type, asset_id, version, format,
-   bytes, source_id, actor, app, request_id, response)
+   bytes, source_id, reason, actor, app, request_id, response)
 SELECT said.event, j.queue_id, j.claim_no, coalesce(q.status, j.status), said.detail, j.public_id, j.resource_type,
        j.delivery_type, coalesce(said.asset_id, j.asset_id), j.version, coalesce(said.format, j.format),
-       coalesce(said.bytes, j.bytes), j.source_id, $9, current_setting('application_name'), said.request_id,
+       coalesce(said.bytes, j.bytes), j.source_id, j.reason, $9, current_setting('application_name'), said.request_id,
        said.response::jsonb
   FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[])
        AS said (entry, event, detail, format, bytes, asset_id, response, request_id)
