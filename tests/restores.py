@@ -19,17 +19,16 @@ WITHIN_S = 50.0
 COMPLETED = """
 WITH q AS (
   INSERT INTO mediasweep.cloudinary_cleanup_queue
-    (cloudinary_public_id, resource_type, delivery_type, asset_id, status, processed_at,
-     original_filename, deletion_reason, trigger_source)
-  SELECT n.name, $2, 'upload', a.id, 'completed', clock_timestamp(), n.name || '.JPEG', $3, 'manual'
+    (cloudinary_public_id, resource_type, delivery_type, asset_id, status, processed_at)
+  SELECT n.name, $2, 'upload', a.id, 'completed', clock_timestamp()
     FROM unnest($1::text[]) WITH ORDINALITY n (name, i)
-    LEFT JOIN unnest($4::text[]) WITH ORDINALITY a (id, i) USING (i)
+    LEFT JOIN unnest($3::text[]) WITH ORDINALITY a (id, i) USING (i)
   RETURNING *)
 INSERT INTO mediasweep.journal
-  (event, outcome, status, queue_id, public_id, resource_type, delivery_type, asset_id, bytes,
-   source_id, actor, app)
+  (event, outcome, status, queue_id, public_id, resource_type, delivery_type, asset_id, format,
+   bytes, source_id, actor, app)
 SELECT 'completed', 'deleted', 'completed', q.id, q.cloudinary_public_id, q.resource_type,
-       q.delivery_type, q.asset_id, 5, 0, q.actor, q.app
+       q.delivery_type, q.asset_id, 'jpg', 5, 0, q.actor, q.app
   FROM q ORDER BY q.cloudinary_public_id
 RETURNING queue_id
 """
@@ -84,11 +83,10 @@ async def journalled(
     names: Sequence[str],
     *,
     resource_type: str | None = "image",
-    reason: str = "manual",
     asset_ids: Sequence[str] = (),
 ) -> list[str]:
     """Journal completed deletions; returns the ids of their queue rows."""
-    rows = await db.fetch(COMPLETED, names, resource_type, reason, asset_ids)
+    rows = await db.fetch(COMPLETED, names, resource_type, asset_ids)
     return [str(row["queue_id"]) for row in rows]
 
 

@@ -10,7 +10,8 @@ AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
 CREATE OR REPLACE FUNCTION mediasweep.format_of(resource_type text, filename text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-  SELECT CASE WHEN resource_type IS DISTINCT FROM 'raw' THEN lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')) END
+  SELECT CASE WHEN resource_type IS DISTINCT FROM 'raw'
+              THEN replace(lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')), 'jpeg', 'jpg') END
 $$;
 
 -- The guard could not answer: the rows keep their state and wait.

@@ -19,7 +19,6 @@ from mediasweep.rules.restore import (
     Batch,
     Deletion,
     calls,
-    format_of,
     unique,
     wait,
 )
@@ -214,23 +213,3 @@ def test_no_call_is_repeated_without_end(outcome: Outcome) -> None:
     assert wait(answer, TRIES, NOW) is None
     again = {Outcome.UNCLEAR, Outcome.UNREACHABLE, Outcome.LOCKED, Outcome.THROTTLED}
     assert (wait(answer, 1, NOW) is not None) == (outcome in again)
-
-
-@pytest.mark.parametrize(
-    ("resource_type", "filename", "expected"),
-    [
-        ("image", "photo.PNG", "png"),
-        ("image", "a.b.JPEG", "jpg"),
-        ("video", "clip.mp4", "mp4"),
-        ("raw", "table.csv", None),
-        ("image", "photo", None),
-        ("image", "odd.tar.", None),
-        ("image", None, None),
-        (None, "photo.webp", "webp"),
-    ],
-)
-def test_the_format_is_what_the_file_was_called(
-    resource_type: str | None, filename: str | None, expected: str | None
-) -> None:
-    """An extension stands for the format, as Cloudinary spells it; a raw file has none."""
-    assert format_of(resource_type, filename) == expected

@@ -122,6 +122,18 @@ async def test_the_format_is_told_by_the_name_of_the_file(db: Db) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [("a.b.JPEG", "jpg"), ("clip.mp4", "mp4"), ("photo", None), ("odd.tar.", None), (None, None)],
+)
+async def test_a_format_is_spelt_as_cloudinary_does(
+    db: Db, filename: str | None, expected: str | None
+) -> None:
+    """An extension in lower case, the shorter of two; without one the format is not known."""
+    sql = "SELECT mediasweep.format_of(NULL, $1)"
+    assert await db.fetchval(sql, filename) == expected
+
+
 async def test_move_and_journal_are_one_commit(db: Db) -> None:
     """A record that is rolled back leaves neither the move nor its line in the journal."""
     job = await _claimed(db)

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
 from mediasweep.postgres.storable import storable, storable_json
-from mediasweep.rules.restore import Deletion, Verdict, Wanted, format_of
+from mediasweep.rules.restore import Deletion, Verdict, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    import asyncpg
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.moment import Window
@@ -57,7 +55,7 @@ class Journal:
             taken_back,
             limit,
         )
-        return [_deletion(row) for row in rows]
+        return [Deletion(**dict(row)) for row in rows]
 
     async def note_restores(self, verdicts: Sequence[Verdict], who: str) -> None:
         """Write down what became of deletions that were to be taken back, all in one commit."""
@@ -65,13 +63,6 @@ class Journal:
         if noted:
             columns = (list(column) for column in zip(*noted, strict=True))
             await self._connection.execute(SQL["note_restores"], *columns, who)
-
-
-def _deletion(row: asyncpg.Record) -> Deletion:
-    found = dict(row)
-    filename = found.pop("original_filename")
-    found["format"] = found["format"] or format_of(found["resource_type"], filename)
-    return Deletion(**found)
 
 
 def _noted(verdict: Verdict) -> tuple[object, ...]:

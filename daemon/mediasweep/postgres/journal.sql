@@ -10,7 +10,7 @@ SELECT clock_timestamp()
 -- $9 until (each NULL: any), $10 those that were taken back since, or those that were not, $11 at most so many
 SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery_type, j.asset_id, j.format, j.bytes,
        j.event = 'completed' AS certain, coalesce(c.oid::regclass::text, q.trigger_source) AS source,
-       coalesce(j.reason, q.deletion_reason) AS reason, j.actor, j.app, q.original_filename
+       j.reason, j.actor, j.app
   FROM mediasweep.journal j
   LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = j.queue_id
   LEFT JOIN mediasweep.attached a ON a.id = j.source_id
@@ -20,11 +20,11 @@ SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery
    AND (j.event <> 'completed' OR j.outcome = 'deleted')
    AND (q.id IS NULL OR q.processed_at IS NOT NULL)
    AND ($1::uuid[] IS NULL OR j.queue_id = ANY ($1))
-   AND ($2::text[] IS NULL OR j.public_id COLLATE "C" = ANY ($2))
-   AND ($3::text IS NULL OR starts_with(j.public_id COLLATE "C", $3))
+   AND ($2::text[] IS NULL OR j.public_id = ANY ($2))
+   AND ($3::text IS NULL OR starts_with(j.public_id, $3))
    AND ($4::text IS NULL OR $4 IN (c.oid::regclass::text, c.relname, n.nspname || '.' || c.relname,
                                    CASE WHEN a.id IS NULL THEN q.trigger_source END))
-   AND ($5::text IS NULL OR coalesce(j.reason, q.deletion_reason) = $5)
+   AND ($5::text IS NULL OR j.reason = $5)
    AND ($6::text IS NULL OR j.actor = $6)
    AND ($7::text IS NULL OR j.app = $7)
    AND ($8::timestamptz IS NULL OR j.at >= $8)

@@ -6,7 +6,6 @@ seen before is not a success. Facts: Cloudinary documentation, "Admin API refere
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 IDS_MOST = 100  # of one call
 NEAR = timedelta(minutes=5)
 TRIES = 3
-_EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,10})$")
 _UNREADABLE = "error"  # under this key the SDK sees an error of the whole call
 
 REASONS = {
@@ -197,12 +195,3 @@ def wait(answer: Answer, tries: int, now: datetime) -> timedelta | None:
     # a second more: the two clocks may differ, and resets are told in whole seconds
     left = max(until - now, timedelta(0)) + timedelta(seconds=1)
     return left if left <= NEAR else None
-
-
-def format_of(resource_type: str | None, filename: str | None) -> str | None:
-    """Return the format that a file's name suggests; a raw file has none, as its id has it."""
-    found = _EXTENSION.search(filename or "")
-    if found is None or resource_type == "raw":
-        return None
-    extension = found[1].lower()
-    return "jpg" if extension == "jpeg" else extension
