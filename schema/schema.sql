@@ -520,7 +520,8 @@ $$;
 CREATE FUNCTION mediasweep.format_of(resource_type text, filename text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $_$
-  SELECT CASE WHEN resource_type IS DISTINCT FROM 'raw' THEN lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')) END
+  SELECT CASE WHEN resource_type IS DISTINCT FROM 'raw'
+              THEN replace(lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')), 'jpeg', 'jpg') END
 $_$;
 
 CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
@@ -1613,13 +1614,13 @@ CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
 COMMENT ON INDEX mediasweep.journal_at IS 'restore and reports: a window of time';
 
-CREATE INDEX journal_public_id ON mediasweep.journal USING btree (public_id COLLATE "C") WHERE (event = ANY (ARRAY['completed'::text, 'unknown'::text, 'handed_over'::text, 'restored'::text]));
-
-COMMENT ON INDEX mediasweep.journal_public_id IS 'restore: the deletions of an asset or a prefix, and whether one was taken back since';
-
 CREATE INDEX journal_queue_id ON mediasweep.journal USING btree (queue_id);
 
 COMMENT ON INDEX mediasweep.journal_queue_id IS 'queue show: the timeline of one row';
+
+CREATE INDEX journal_restored ON mediasweep.journal USING btree (public_id COLLATE "C") WHERE (event = 'restored'::text);
+
+COMMENT ON INDEX mediasweep.journal_restored IS 'restore: whether a deletion was taken back since';
 
 CREATE UNIQUE INDEX media_assets_live_asset ON public.media_assets USING btree (cloudinary_public_id, resource_type, delivery_type) WHERE (deleted_at IS NULL);
 
