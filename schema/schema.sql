@@ -108,11 +108,12 @@ BEGIN
     batch := least(batch, forced);
   ELSIF gates.closed + gates.paused > 0 THEN
     news := news || jsonb_build_object('closed', gates.said);
-    batch := 0;
+    allowed := 0; probing := false;
+    RETURN;
   END IF;
-  probing := batch > 0 AND gates.waiting > 0;
-  allowed := CASE WHEN probing THEN 1 ELSE batch END;
-  IF probing THEN
+  probing := gates.waiting > 0;
+  allowed := batch;
+  IF probing AND batch > 0 THEN
     -- one prober in the fleet: who does not get all these locks at once leaves it to the one who has them
     PERFORM FROM mediasweep.gate g
       WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL FOR UPDATE SKIP LOCKED;

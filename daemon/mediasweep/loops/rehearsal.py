@@ -89,6 +89,6 @@ class Rehearsal:
         if claim.guard_error:
             self.emit(GuardFailed(claim.guard_error))
         self.config.obey(claim.news.config)
-        if claim.news.closed != self._said:
+        if claim.news.closed != self._said and not claim.probing:
             self.emit(Held(claim.news.closed) if claim.news.closed else Released())
             self._said = claim.news.closed

@@ -267,7 +267,7 @@ class Sweep:
             await self._settled.wait()
 
     def _say(self, claim: Claim, seconds: float, woken_by: str) -> None:
-        if claim.news.closed != self._said:
+        if claim.news.closed != self._said and not claim.probing:  # a test releases nobody yet
             self.emit(Held(claim.news.closed) if claim.news.closed else Released())
             self._said = claim.news.closed
         if self.config.obey(claim.news.config):
