@@ -3,6 +3,7 @@
 inline let_go() { /* the row goes and its queue row is born, in one commit */
   refs--; letting_go = 0;
   q[rows].status = PENDING; q[rows].grace = world(WITHIN_GRACE); q[rows].newer = newer;
+  printf("> the asset is let go of: row %d is queued\n", rows);
   rows++;
   unflushed = world(ASYNCHRONOUS);
   if :: refs == 0 -> was_used[0] = 0; was_used[1] = 0 :: else fi
@@ -42,6 +43,7 @@ inline end_transaction() {
 inline share(k) { if :: k < sees && unfinished(k) -> q[k].shared = 1 :: else fi }
 
 inline write() { /* the reference stands there, not committed yet */
+  printf("> a reference is written\n");
   reading = 0; waiting = 0; writing = 1;
   if :: world(TRIGGER) && !without(TRIGGER_LOCKS) -> share(0); share(1); share(2) :: else fi
 }
@@ -50,20 +52,23 @@ inline write() { /* the reference stands there, not committed yet */
 
 proctype User() {
   do
-  :: atomic { uses > 0 && !reading && !waiting && !writing && may_read_1 && may_read_2 -> uses--; reading = 1; sees = rows }
+  :: atomic { uses > 0 && !reading && !waiting && !writing && may_read_1 && may_read_2 ->
+      uses--; reading = 1; sees = rows; printf("> a transaction reads that it may use the asset\n") }
   :: atomic { reading && may_write_1 && may_write_2 && may_write_3 && may_write_4 ->
       if :: world(REPEATABLE) :: else -> sees = rows fi;
       if
       :: trigger_ends -> end_transaction()
-      :: !trigger_ends && trigger_stops && world(WAITS) -> reading = 0; waiting = 1
+      :: !trigger_ends && trigger_stops && world(WAITS) -> reading = 0; waiting = 1; printf("> the trigger waits\n")
       :: !trigger_ends && trigger_stops && !world(WAITS) -> end_transaction()
       :: !trigger_ends && !trigger_stops -> write()
       fi }
   :: atomic { waiting && !trigger_stops -> sees = rows; if :: trigger_ends -> end_transaction() :: else -> write() fi }
-  :: atomic { writing -> refs++; check_dangling(); end_transaction() }   /* commit */
-  :: atomic { reading || writing || (waiting && !without(TRIGGER_LIMIT)) -> end_transaction() }   /* rollback */
+  :: atomic { writing -> printf("> the reference is committed\n"); refs++; check_dangling(); end_transaction() }
+  :: atomic { reading || writing || (waiting && !without(TRIGGER_LIMIT)) ->
+      printf("> the transaction is rolled back\n"); end_transaction() }
   /* another file under the same public id, and then the row that names it (level 2) */
-  :: atomic { uploads > 0 && refs == 0 && may_upload -> uploads--; gone = 0; newer = 1; uploading = 1 }
-  :: atomic { uploading -> uploading = 0; refs++; check_dangling() }
+  :: atomic { uploads > 0 && refs == 0 && may_upload ->
+      uploads--; gone = 0; newer = 1; uploading = 1; printf("> another file is uploaded under the same id\n") }
+  :: atomic { uploading -> printf("> a row that names it is committed\n"); uploading = 0; refs++; check_dangling() }
   od
 }

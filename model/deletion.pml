@@ -14,32 +14,33 @@ c_decl {
 #define HORIZON 0          /* a row waits for the writers that were open when its barrier was taken */
 #define YOUNGER_WRITERS 1  /* … also for those that began between the capture and its commit */
 #define SIBLINGS 2         /* … and for the barrier of every other new row of the same asset */
-#define LOCK_FIRST 3       /* the guard looks after the row has been locked */
-#define GUARD_AGAIN 4      /* the guard looks at a hand-over, too */
-#define GUARD_ERRORS 5     /* a guard that fails has not said "free" */
-#define GUARD_LAST 6       /* a claim gives up only after its guard */
-#define COMMIT_FIRST 7     /* nothing is sent before the mark is committed */
-#define DURABLE 8          /* the mark's commit is flushed, and with it all that was committed before */
-#define LEASE 9            /* nobody takes over before the lease has passed */
-#define DEADLINE 10        /* nothing is sent once the lease is over by the worker's own clock */
-#define CLAIM_NO 11        /* a record counts only under the claim number that it was made for */
-#define HANDOVER 12        /* a claim whose lease has passed, or in doubt and due, is taken over */
-#define ONE_WAY 13         /* … and does not go back to pending for that */
-#define DOUBTS_TAKEN 14    /* … and is in doubt from then on */
-#define DOUBTS_UNKNOWN 15  /* an unknown outcome leaves the row processing, in doubt */
-#define DOUBTS_REFUSED 16  /* a refusal leaves a row that is in doubt where it is */
-#define OWNER_KEEPS 17     /* the owner never fails a row because it does not know */
-#define NO_SKIP 18         /* in use while in doubt: failed, not skipped */
-#define SETTLE 19          /* after the last attempt, a row waits until nothing that it sent can act any more */
-#define POISON_SETTLE 20   /* … and so it does after the last hand-over */
-#define RETRY_DOUBTS 21    /* an operator's retry keeps in_doubt */
-#define RETRY_NUMBER 22    /* … and the claim number */
-#define NO_CANCEL 23       /* what is in doubt cannot be cancelled */
-#define CANCEL_ALL 24      /* a cancel takes along the other pending rows of the same asset */
-#define TRIGGER_LOCKS 25   /* the reference trigger locks the queue rows that it reads, until its transaction ends */
-#define TRIGGER_DOUBTS 26  /* it stops at every row in doubt, not only at one that has failed */
-#define TRIGGER_GONE 27    /* it refuses where a row was completed */
-#define TRIGGER_LIMIT 28   /* where it waits, it does not wait for ever */
+#define SIBLINGS_SEEN 3    /* … which the guard looks for, because the lock is too early */
+#define LOCK_FIRST 4       /* the guard looks after the row has been locked */
+#define GUARD_AGAIN 5      /* the guard looks at a hand-over, too */
+#define GUARD_ERRORS 6     /* a guard that fails has not said "free" */
+#define GUARD_LAST 7       /* a claim gives up only after its guard */
+#define COMMIT_FIRST 8     /* nothing is sent before the mark is committed */
+#define DURABLE 9          /* the mark's commit is flushed, and with it all that was committed before */
+#define LEASE 10           /* nobody takes over before the lease has passed */
+#define DEADLINE 11        /* nothing is sent once the lease is over by the worker's own clock */
+#define CLAIM_NO 12        /* a record counts only under the claim number that it was made for */
+#define HANDOVER 13        /* a claim whose lease has passed, or in doubt and due, is taken over */
+#define ONE_WAY 14         /* … and does not go back to pending for that */
+#define DOUBTS_TAKEN 15    /* … and is in doubt from then on */
+#define DOUBTS_UNKNOWN 16  /* an unknown outcome leaves the row processing, in doubt */
+#define DOUBTS_REFUSED 17  /* a refusal leaves a row that is in doubt where it is */
+#define OWNER_KEEPS 18     /* the owner never fails a row because it does not know */
+#define NO_SKIP 19         /* in use while in doubt: failed, not skipped */
+#define SETTLE 20          /* after the last attempt, a row waits until nothing that it sent can act any more */
+#define POISON_SETTLE 21   /* … and so it does after the last hand-over */
+#define RETRY_DOUBTS 22    /* an operator's retry keeps in_doubt */
+#define RETRY_NUMBER 23    /* … and the claim number */
+#define NO_CANCEL 24       /* what is in doubt cannot be cancelled */
+#define CANCEL_ALL 25      /* a cancel takes along the other pending rows of the same asset */
+#define TRIGGER_LOCKS 26   /* the reference trigger locks the queue rows that it reads, until its transaction ends */
+#define TRIGGER_DOUBTS 27  /* it stops at every row in doubt, not only at one that has failed */
+#define TRIGGER_GONE 28    /* it refuses where a row was completed */
+#define TRIGGER_LIMIT 29   /* where it waits, it does not wait for ever */
 
 /* The properties. */
 #define DANGLING 0         /* there is a committed reference, and the asset is gone */

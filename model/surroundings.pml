@@ -7,7 +7,8 @@ inline take_barrier(k) {
   if
   :: held_up && !(without(YOUNGER_WRITERS) && !older) -> q[k].barrier = HELD_UP
   :: else -> q[k].barrier = PASSED
-  fi
+  fi;
+  printf("> the barrier of row %d is taken: held up %d\n", k, q[k].barrier == HELD_UP)
 }
 
 #define owns(w, k) (on[w] == k && under[w] == q[k].claim_no)
@@ -17,7 +18,7 @@ inline take_barrier(k) {
 #define may_pass(k) (k < rows && q[k].leased && !q[k].over && !in_call(k) && (orphaned(k) || expiries > 0))
 
 inline pass_lease(k) { /* by the database's clock and, no later, by the owner's */
-  q[k].over = 1;
+  q[k].over = 1; printf("> the lease of row %d passes\n", k);
   if :: orphaned(k) :: else -> expiries-- fi;
   if :: owns(0, k) -> too_late[0] = 1 :: else fi;
   if :: owns(1, k) -> too_late[1] = 1 :: else fi;
@@ -27,7 +28,7 @@ inline pass_lease(k) { /* by the database's clock and, no later, by the owner's 
 #define grace_may_end(k) (k < rows && q[k].grace && !reading && !writing)
 
 inline crash_postgres() { /* what was not flushed is undone: the row is there again, its queue row is not */
-  unflushed = 0; rows = 0; refs++; check_dangling();
+  printf("> Postgres crashes\n"); unflushed = 0; rows = 0; refs++; check_dangling();
   q[0].status = 0; q[0].claim_no = 0; q[0].attempts = 0; q[0].barrier = NOT_TAKEN; q[0].leased = 0; q[0].over = 0
 }
 
@@ -59,7 +60,7 @@ proctype Remote() { /* a request that was given up acts after all, or never */
 #define retriable(k) (retries > 0 && k < rows && (q[k].status == FAILED || q[k].status == SKIPPED))
 
 inline retry(k) {
-  retries--;
+  retries--; printf("> an operator retries row %d\n", k);
   move(k, PENDING);
   q[k].attempts = 0; q[k].handovers = 0; q[k].settle = 0; q[k].barrier = NOT_TAKEN;
   if :: without(RETRY_DOUBTS) -> q[k].in_doubt = 0 :: else fi;
@@ -69,7 +70,7 @@ inline retry(k) {
 #define cancellable(k) (k < rows && q[k].status == PENDING && !q[k].shared && (!q[k].in_doubt || without(NO_CANCEL)))
 #define may_cancel (cancels > 0 && !q[0].locked && !q[1].locked && !q[2].locked)
 
-inline cancel(k) { if :: cancellable(k) -> move(k, SKIPPED) :: else fi }
+inline cancel(k) { if :: cancellable(k) -> printf("> an operator cancels row %d\n", k); move(k, SKIPPED) :: else fi }
 
 proctype Operator() {
   do

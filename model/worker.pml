@@ -7,14 +7,15 @@
 #define nobody_has(k) (k < rows && unfinished(k) && !q[k].locked && !q[k].shared && lease_allows(k))
 #define lockable(k) (nobody_has(k) && settled(k) && may_take(k) && ripe(k) && siblings_ripe)
 
-inline lock(k) { q[k].locked = 1; was_used[w] = (refs > 0) }
+inline lock(k) { q[k].locked = 1; was_used[w] = (refs > 0); printf("> worker %d locks row %d\n", w, k) }
 
 inline look() { /* the guard; where it fails, the row is put off; where a sibling is not ripe, the row is left as it is */
   if
-  :: in_use = (refs > 0)
-  :: errors > 0 -> errors--; if :: without(GUARD_ERRORS) -> in_use = 0 :: else -> q[k].barrier = NOT_TAKEN; left = 1 fi
+  :: in_use = (refs > 0); printf("> worker %d, guard of row %d: in use %d\n", w, k, in_use)
+  :: errors > 0 -> errors--; printf("> worker %d, guard of row %d: an error\n", w, k);
+    if :: without(GUARD_ERRORS) -> in_use = 0 :: else -> q[k].barrier = NOT_TAKEN; left = 1 fi
   fi;
-  if :: siblings_ripe :: else -> left = 1 fi
+  if :: siblings_ripe || without(SIBLINGS_SEEN) :: else -> left = 1 fi
 }
 
 #define spent (!silent && q[k].attempts >= MAX_ATTEMPTS)
@@ -23,6 +24,7 @@ inline look() { /* the guard; where it fails, the row is put off; where a siblin
 inline give_up() {
   assert(!(checked(BLIND) && was_used[w]));
   assert(!(checked(UNSETTLED) && q[k].late > 0));
+  printf("> worker %d gives up row %d: failed\n", w, k);
   move(k, FAILED)
 }
 
@@ -31,7 +33,8 @@ inline take() {
   move(k, PROCESSING);
   if :: silent -> q[k].handovers++ :: else -> q[k].attempts++ fi;
   q[k].claim_no++; q[k].leased = 1; q[k].over = 0; q[k].settle = 0;
-  on[w] = k; under[w] = q[k].claim_no
+  on[w] = k; under[w] = q[k].claim_no;
+  printf("> worker %d takes row %d: processing, claim %d, in doubt %d\n", w, k, q[k].claim_no, q[k].in_doubt)
 }
 
 inline mark() {
@@ -44,8 +47,8 @@ inline mark() {
   fi;
   q[k].leased = 0; q[k].over = 0;
   if
-  :: in_use && (!doubtful || without(NO_SKIP)) -> move(k, SKIPPED)
-  :: in_use && doubtful && !without(NO_SKIP) -> move(k, FAILED)
+  :: in_use && (!doubtful || without(NO_SKIP)) -> move(k, SKIPPED); printf("> worker %d: row %d skipped\n", w, k)
+  :: in_use && doubtful && !without(NO_SKIP) -> move(k, FAILED); printf("> worker %d: row %d failed, reused in doubt\n", w, k)
   :: !in_use && (spent || poison) -> give_up()
   :: else -> take()
   fi;
@@ -57,22 +60,25 @@ inline mark() {
 
 inline send() {
   if
-  :: too_late[w] && !without(DEADLINE) -> answer = REFUSED   /* not sent, so known to have done nothing */
-  :: else -> assert(!(checked(STRAY) && !claim_is_committed(w))); calling[w] = 1
+  :: too_late[w] && !without(DEADLINE) -> answer = REFUSED; printf("> worker %d does not send row %d\n", w, k)
+  :: else -> assert(!(checked(STRAY) && !claim_is_committed(w))); calling[w] = 1; printf("> worker %d sends row %d\n", w, k)
   fi
 }
 
 inline act(k) { /* the request of a row does what it asks for */
-  if :: world(BY_ASSET_ID) && q[k].newer != newer :: else -> gone = 1; check_dangling() fi
+  if
+  :: world(BY_ASSET_ID) && q[k].newer != newer
+  :: else -> printf("> the request of row %d acts: the asset is gone\n", k); gone = 1; check_dangling()
+  fi
 }
 
 inline hear() { /* what Cloudinary did, and what the owner hears of it; `ok` and `not found` are the same here */
   calling[w] = 0;
   if
   :: act(k); answer = DONE
-  :: refusals > 0 -> refusals--; answer = REFUSED
-  :: rejects > 0 -> rejects--; answer = REJECTED
-  :: unknowns > 0 -> unknowns--; q[k].late++; answer = UNKNOWN
+  :: refusals > 0 -> refusals--; answer = REFUSED; printf("> worker %d is refused row %d\n", w, k)
+  :: rejects > 0 -> rejects--; answer = REJECTED; printf("> worker %d is told that row %d is wrong\n", w, k)
+  :: unknowns > 0 -> unknowns--; q[k].late++; answer = UNKNOWN; printf("> worker %d gives up the request of row %d\n", w, k)
   fi
 }
 
@@ -107,12 +113,14 @@ inline record() {
     :: answer == REJECTED -> move(k, FAILED)
     :: answer == REFUSED -> record_refused()
     :: answer == UNKNOWN -> record_unknown()
-    fi
+    fi;
+    printf("> worker %d records row %d: completed %d, failed %d, pending %d, in doubt %d\n",
+           w, k, q[k].status == COMPLETED, q[k].status == FAILED, q[k].status == PENDING, q[k].in_doubt)
   :: else   /* the claim was lost: nothing changes */
   fi
 }
 
-#define crash() crashes > 0 -> crashes--
+#define crash() crashes > 0 -> crashes--; printf("> worker %d crashes, row %d\n", w, k)
 #define may_start(w) (w == 0 || busy[0])   /* the workers are alike, so it is the first one that starts */
 
 proctype Worker(byte w) {
