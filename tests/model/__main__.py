@@ -1,4 +1,4 @@
-"""`python -m tests.model`: explores every configuration and prints states and seconds as a table.
+"""`python -m tests.model`: explores every configuration and prints a table of states and seconds.
 
 With the name of a configuration that violates a property: prints the steps that lead there.
 """
@@ -52,14 +52,14 @@ def _table() -> int:
     started, as_expected = time.monotonic(), True
     with tempfile.TemporaryDirectory() as folder:
         checker = build(Path(folder))
-        _say("configuration", "result", "states", "seconds")
+        _say("configuration", "result", "states", "CPU seconds")
         _say("---", "---", "---", "---")
         for configuration, expected in configurations:
             found = explore(checker, configuration)
             holds = found.complete and not found.errors
             as_expected &= holds == (expected == "holds")
             result = "holds" if holds else f"violates {expected}" if found.errors else "cut short"
-            _say(configuration.name, result, f"{found.states:,}", f"{found.seconds:.2f}")
+            _say(configuration.name, result, f"{found.states:,}", f"{found.cpu_s:.2f}")
     sys.stdout.write(f"\n{time.monotonic() - started:.1f} s, compiling included\n")
     return 0 if as_expected else 1
 
