@@ -21,7 +21,9 @@ from mediasweep.rules.outcome import Answer, Outcome
 
 BATCH = 100
 NOTHING = timedelta(0)
-TERMS = Terms(timedelta(minutes=1), NOTHING, 3, "demo", 10_000_000, 1.0, timedelta(minutes=10))
+TERMS = Terms(
+    timedelta(minutes=1), NOTHING, NOTHING, 3, "demo", 10_000_000, 1.0, timedelta(minutes=10)
+)
 QUEUE_ROWS = """
 INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id, resource_type, delivery_type)
 SELECT 's' || n, 'image', 'upload' FROM generate_series(1, $1::integer) n

@@ -388,6 +388,7 @@ DECLARE
   allowed     integer;
   forcing     boolean;
   candidates  mediasweep.cloudinary_cleanup_queue[];
+  sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
@@ -406,7 +407,7 @@ BEGIN
   END IF;
   -- lock
   LOOP
-    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace, terms ? 'once') l;
+    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, terms) l;
     EXIT WHEN cardinality(candidates) = 0;
     SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
     EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped
@@ -428,15 +429,18 @@ BEGIN
     next_in := interval '1 s';
     RETURN;
   END;
+  -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
+  sent := ARRAY(SELECT c FROM unnest(candidates) c WHERE NOT mediasweep.waits_for_another(c, memory, grace));
+  held := cardinality(sent) < cardinality(candidates);
   -- mark
   SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
-    FROM mediasweep.mark(daemon, candidates, uses, (terms ->> 'lease')::interval,
+    FROM mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                          coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer)) m;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
   IF forcing THEN
-    PERFORM mediasweep.spend_forced(cardinality(candidates));
+    PERFORM mediasweep.spend_forced(cardinality(sent));
   END IF;
 END $$;
 
@@ -588,11 +592,12 @@ CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
               ELSE 'true' END
 $$;
 
-CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, once boolean, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
+CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
+  once     boolean := terms ? 'once';
   oldest   mediasweep.cloudinary_cleanup_queue[];
 BEGIN
   candidates := '{}';
@@ -600,14 +605,14 @@ BEGIN
     RETURN;
   END IF;
   IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
-    candidates := mediasweep.lock_from(allowed / 2, memory, grace, ripe_at, (memory ->> 'looked_at')::timestamptz);
+    candidates := mediasweep.lock_from(allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz);
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
   IF NOT once AND coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
   END IF;
   LOOP
-    oldest := mediasweep.lock_from(allowed, memory, grace, ripe_at, NULL);
+    oldest := mediasweep.lock_from(allowed, memory, terms, ripe_at, NULL);
     IF cardinality(candidates) > 0 THEN
       oldest := ARRAY(SELECT o FROM unnest(oldest) o
                        WHERE o.id <> ALL (ARRAY(SELECT c.id FROM unnest(candidates) c))
@@ -621,12 +626,14 @@ BEGIN
   memory := memory || jsonb_build_object('backlog', cardinality(candidates) = allowed);
 END $$;
 
-CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, grace interval, ripe_at timestamp with time zone, since timestamp with time zone) RETURNS mediasweep.cloudinary_cleanup_queue[]
+CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone) RETURNS mediasweep.cloudinary_cleanup_queue[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
   free     pg_snapshot := memory -> 'free' ->> 's';
   clear    pg_snapshot := memory -> 'clear' ->> 's';
+  grace    interval := terms ->> 'grace';
+  settle   interval := coalesce(terms ->> 'settle', '1 min');
   now_     timestamptz := clock_timestamp();
   sources  integer[] := mediasweep.open_sources();
 BEGIN
@@ -644,10 +651,12 @@ BEGIN
           AND (q.due_at, q.id) > (done.due_at, done.id)
           AND q.due_at <= ripe_at
           AND q.due_at + CASE WHEN q.claim_no = 0 THEN grace ELSE interval '0' END <= ripe_at
-          AND (q.lease_until IS NULL OR q.lease_until <= now_)
+          -- the next claim may give it up: only when its last request can no longer take effect
+          AND (q.lease_until IS NULL OR q.lease_until + CASE WHEN q.handovers >= 20 THEN settle ELSE interval '0' END <= now_)
           -- an id that this very statement's snapshot does not know yet is of another server: a restored row
           AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
                OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
+          AND NOT mediasweep.waits_for_another(q, memory, grace)
         ORDER BY q.due_at, q.id
         LIMIT most
           FOR UPDATE OF q SKIP LOCKED) due
@@ -1358,6 +1367,26 @@ END'
     FROM mediasweep.attached a WHERE a.detached_at IS NULL
 $_$;
 
+CREATE FUNCTION mediasweep.waits_for_another(q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT EXISTS (
+    SELECT FROM (
+      SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
+       WHERE s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+      UNION ALL
+      SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
+       WHERE s.asset_id = q.asset_id AND s.processed_at IS NULL) other
+     WHERE other.id <> q.id
+       AND ((other.claim_no = 0
+             AND NOT (other.due_at + grace <= least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz)
+                      AND (other.xact >= pg_snapshot_xmax(pg_current_snapshot())
+                           OR (pg_visible_in_snapshot(other.xact, (memory -> 'free' ->> 's')::pg_snapshot)
+                               AND pg_visible_in_snapshot(other.xact, (memory -> 'clear' ->> 's')::pg_snapshot)))))
+            OR EXISTS (SELECT FROM mediasweep.gate g
+                        WHERE g.source_id = other.source_id AND (g.until IS NULL OR g.until > clock_timestamp()))))
+$$;
+
 CREATE FUNCTION mediasweep.wake() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1603,6 +1632,10 @@ CREATE UNIQUE INDEX attached_once ON mediasweep.attached USING btree (relation) 
 
 COMMENT ON INDEX mediasweep.attached_once IS 'attach: a table is attached once at a time';
 
+CREATE INDEX cloudinary_cleanup_queue_asset_id ON mediasweep.cloudinary_cleanup_queue USING btree (asset_id) WHERE ((processed_at IS NULL) AND (asset_id IS NOT NULL));
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_asset_id IS 'claim: the same, where it was renamed';
+
 CREATE INDEX cloudinary_cleanup_queue_claim ON mediasweep.cloudinary_cleanup_queue USING btree (source_id, due_at, id) WHERE (processed_at IS NULL);
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_claim IS 'claim: the due rows of one source, oldest first';
@@ -1610,6 +1643,10 @@ COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_claim IS 'claim: the due ro
 CREATE INDEX cloudinary_cleanup_queue_finished ON mediasweep.cloudinary_cleanup_queue USING btree (source_id, queued_at) WHERE (processed_at IS NOT NULL);
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished IS 'brake: how much of a source was queued within its window; prune: the oldest finished rows of a source';
+
+CREATE INDEX cloudinary_cleanup_queue_public_id ON mediasweep.cloudinary_cleanup_queue USING btree (cloudinary_public_id) WHERE (processed_at IS NULL);
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_public_id IS 'claim: the other unfinished rows of an asset';
 
 CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
@@ -1689,9 +1726,9 @@ REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, grace interval, once boolean, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, grace interval, ripe_at timestamp with time zone, since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
@@ -1754,6 +1791,8 @@ REVOKE ALL ON FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_
 REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.waits_for_another(q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 

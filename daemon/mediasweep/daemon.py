@@ -205,6 +205,7 @@ def terms(settings: Settings, cloud: str) -> Terms:
     return Terms(
         lease=settings.seconds("lease"),
         grace=settings.seconds("grace"),
+        settle=2 * settings.seconds("http_timeout"),
         max_attempts=settings.max_retries,
         cloud=cloud,
         brake_floor=settings.brake_floor,

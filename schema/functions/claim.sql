@@ -2,7 +2,7 @@
 -- Three statements in READ COMMITTED: the guard's snapshot is younger than the locks, the mark is younger than the guard.
 -- A crash before the commit leaves the rows as they were; after it, their lease runs out and the next claim takes over.
 --
--- `terms` is what the daemon was set to: lease, grace, max_attempts, cloud, brake_floor, brake_share, brake_window; and
+-- `terms` is what the daemon was set to: lease, grace, settle, max_attempts, cloud, brake_floor, brake_share, brake_window; and
 -- `once`, for a dry run, whose claims are rolled back: each row is taken once, and what fell due again is not looked for.
 -- `memory` is what its last claim found out (horizon, cursor, what the brake let pass); opaque, and of one server process.
 -- `news` is what the daemon should know: closed (why nothing is sent), braked (what this claim stopped), config.
@@ -28,6 +28,7 @@ DECLARE
   allowed     integer;
   forcing     boolean;
   candidates  mediasweep.cloudinary_cleanup_queue[];
+  sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
@@ -46,7 +47,7 @@ BEGIN
   END IF;
   -- lock
   LOOP
-    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, grace, terms ? 'once') l;
+    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, terms) l;
     EXIT WHEN cardinality(candidates) = 0;
     SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
     EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped
@@ -68,15 +69,18 @@ BEGIN
     next_in := interval '1 s';
     RETURN;
   END;
+  -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
+  sent := ARRAY(SELECT c FROM unnest(candidates) c WHERE NOT mediasweep.waits_for_another(c, memory, grace));
+  held := cardinality(sent) < cardinality(candidates);
   -- mark
   SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
-    FROM mediasweep.mark(daemon, candidates, uses, (terms ->> 'lease')::interval,
+    FROM mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                          coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer)) m;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
   IF forcing THEN
-    PERFORM mediasweep.spend_forced(cardinality(candidates));
+    PERFORM mediasweep.spend_forced(cardinality(sent));
   END IF;
 END $$;
 

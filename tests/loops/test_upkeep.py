@@ -34,7 +34,9 @@ class Chores:
 async def chores(database: str) -> AsyncIterator[Chores]:
     """Give the chores of a daemon that does nothing else."""
     pool = await open_pool(database, size=1, patience=MINUTE)
-    queue = Queue(pool, uuid.uuid4(), Terms(MINUTE, timedelta(0), 3, "cloud", 1000, 0.05, MINUTE))
+    queue = Queue(
+        pool, uuid.uuid4(), Terms(MINUTE, timedelta(0), MINUTE, 3, "cloud", 1000, 0.05, MINUTE)
+    )
     events: list[Event] = []
     looks: list[bool] = []
     config = Config(own_interval=MINUTE, own_batch=10, own_health_check=MINUTE)

@@ -59,12 +59,14 @@ class Claim:
 class Terms:
     """What a claim is made under: how long it holds, how long new rows rest, how many tries.
 
-    `cloud` is the account that would be asked. The brake stops a source of which more than
+    `settle` is the time after which a request that was given up can no longer take effect; `cloud`
+    is the account that would be asked. The brake stops a source of which more than
     `brake_floor` rows, and more than `brake_share` of its assets, are queued in `brake_window`.
     """
 
     lease: timedelta
     grace: timedelta
+    settle: timedelta
     max_attempts: int
     cloud: str
     brake_floor: int
