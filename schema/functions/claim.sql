@@ -36,11 +36,11 @@ BEGIN
   END IF;
   jobs := '{}'; skipped := 0; failed := 0; held := false;
   memory := mediasweep.advance(memory);
-  IF NOT memory ? 'home' THEN
-    PERFORM mediasweep.recognise(terms ->> 'cloud');   -- closes a gate where this is not the place that it was
-    memory := memory || '{"home": true}';
+  IF coalesce(memory ->> 'home' <> mediasweep.home()::text, true) THEN   -- closes a gate where this is not the place that it was
+    memory := memory || jsonb_build_object('home', mediasweep.recognise(daemon, terms));
   END IF;
-  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news FROM mediasweep.allowance(batch) a;
+  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news
+    FROM mediasweep.allowance(CASE WHEN memory ->> 'home' IS NULL THEN 0 ELSE batch END) a;
   IF allowed = 0 THEN
     next_in := mediasweep.next_opening(probing);
     RETURN;
