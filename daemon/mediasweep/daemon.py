@@ -22,12 +22,14 @@ from mediasweep.loops.gating import Gating
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.predecessor import identity, is_gone
 from mediasweep.loops.rehearsal import Rehearsal
+from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy
 from mediasweep.loops.upkeep import HealthPolicy, Upkeep
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
+from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.pool import PASSING, Pool
@@ -78,7 +80,8 @@ class Daemon:
             own_health_check=settings.seconds("health_check_interval"),
         )
         self.pool = pool
-        queue = Queue(pool, self.id, terms(settings, account.credentials.cloud_name))
+        self.terms = terms(settings, account.credentials.cloud_name)
+        queue = Queue(pool, self.id, self.terms)
         self.wake = Wake(settings.direct_dsn(), pool, self.emit, patience=PATIENCE)
         self.who = f"daemon {self.id}"
         slots = Slots()
@@ -117,6 +120,7 @@ class Daemon:
             policy=HealthPolicy(),
             config=self.config,
             retention=timedelta(days=settings.retention),
+            second_look=SecondLook(Environment(pool), self.id, self.sweep.recent, self.emit),
             look=self.wake.heard.set,
             emit=self.emit,
         )
@@ -151,15 +155,16 @@ class Daemon:
         return DaemonStarted(str(self.id), __version__, cloud, http, self.works)
 
     async def _enter(self) -> None:
-        installed = await self.fleet.install(self.account.credentials.cloud_name)
-        here = installed["cloud_name"] == self.account.credentials.cloud_name
-        self.account.asset_id_proven = here and installed["asset_id_proven_at"] is not None
         for other in await self.fleet.daemons():
             if is_gone(other["config"].get("process", {}), self.process):
                 await self.fleet.leave(other["id"])  # it was killed: its share is free at once
         if not self.settings.auto_start:
             await pause_if_alone(self.pool, who=self.who)
         await self.heartbeat.once()
+        if self.works:  # one that does not is only asked by its claims, which it takes back
+            installed = await self.fleet.install(self.id, self.terms)
+            here = installed["cloud_name"] == self.account.credentials.cloud_name
+            self.account.asset_id_proven = here and installed["asset_id_proven_at"] is not None
 
     async def _work(self) -> None:
         """Sweep until told to stop, and then for as long as stopping may take."""

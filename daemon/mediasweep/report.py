@@ -210,6 +210,10 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
                 "gate_closed",
                 {"gate": closing.name, "reason": closing.reason, "wait_s": wait_s},
             )
+        case events.Recalled():
+            return "error", "recalled", _fields(event)
+        case events.LookedAgain(found=found):
+            return "error" if found else "info", "looked_again", _fields(event)
         case events.GuardFailed():
             return "error", "guard_failed", _fields(event)
         case events.WouldDelete(job=job):

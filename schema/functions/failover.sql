@@ -90,7 +90,8 @@ AS $$
   SELECT coalesce(array_agg(DISTINCT logged.public_id), '{}') FROM logged
 $$;
 
--- One step of the second look, by whichever daemon comes; what it found, and what there is to do next (`state`):
+-- One step of the second look, by whichever daemon comes; how many were `looked` at by all steps, what this one `found`, and
+-- what comes next:
 -- open (there is no such gate), busy (somebody else looks), holding (too early), failed (the guard could not answer),
 -- looking (there is more), found (a person has to look), clean (nothing was in use; the gate is open).
 CREATE OR REPLACE FUNCTION mediasweep.look_again(
@@ -118,7 +119,6 @@ BEGIN
   upto := coalesce((gate.detail ->> 'looked_to')::bigint, mediasweep.look_from(gate.closed_at));
   batch := ARRAY(SELECT j FROM mediasweep.journal j
                   WHERE j.id > upto AND j.event IN ('completed', 'recalled') ORDER BY j.id LIMIT most);
-  looked := cardinality(batch);
   BEGIN
     found := mediasweep.look_at(batch);
   EXCEPTION WHEN query_canceled OR OTHERS THEN
@@ -127,13 +127,14 @@ BEGIN
   END;
   gate.detail := gate.detail || jsonb_build_object(
     'looked_to', coalesce((SELECT max(j.id) FROM unnest(batch) j), upto),
-    'looked', coalesce((gate.detail ->> 'looked')::integer, 0) + looked,
+    'looked', coalesce((gate.detail ->> 'looked')::integer, 0) + cardinality(batch),
     'found', coalesce((gate.detail ->> 'found')::integer, 0) + cardinality(found),
     'assets', (SELECT coalesce(jsonb_agg(f), '[]') FROM (
                  SELECT jsonb_array_elements(gate.detail -> 'assets') AS f UNION ALL SELECT to_jsonb(unnest(found)) LIMIT 5) five));
-  IF looked = most OR (gate.detail ->> 'found')::integer > 0 THEN
-    state := CASE WHEN looked = most THEN 'looking' ELSE 'found' END;
-    IF looked > 0 THEN
+  looked := gate.detail -> 'looked';
+  IF cardinality(batch) = most OR (gate.detail ->> 'found')::integer > 0 THEN
+    state := CASE WHEN cardinality(batch) = most THEN 'looking' ELSE 'found' END;
+    IF batch <> '{}' THEN
       PERFORM mediasweep.note_look(gate);
     END IF;
   -- nobody waits here: who compares holds the installation and may want the gate

@@ -9,7 +9,10 @@ from datetime import timedelta
 import pytest
 
 from mediasweep.loops.config import Config
+from mediasweep.loops.recent import Recent
+from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.upkeep import HealthPolicy, Upkeep
+from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
@@ -46,6 +49,7 @@ async def chores(database: str) -> AsyncIterator[Chores]:
         policy=HealthPolicy(),
         config=config,
         retention=timedelta(days=30),
+        second_look=SecondLook(Environment(pool), uuid.uuid4(), Recent(), events.append),
         look=lambda: looks.append(True),
         emit=events.append,
     )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from mediasweep.loops.config import Config
 from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
+from mediasweep.loops.recent import Recent
 from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
 from mediasweep.postgres.pool import PASSING
 from mediasweep.postgres.queue import Claim, Queue, Result
@@ -67,6 +68,7 @@ class Sweep:
     stopping: asyncio.Event
     clock_s: Callable[[], float] = boot_s
     tally: Tally = field(default_factory=Tally)
+    recent: Recent = field(default_factory=Recent)
     _inbox: asyncio.Queue[Ticket] = field(default_factory=asyncio.Queue)
     _outbox: asyncio.Queue[tuple[Ticket, Answer]] = field(default_factory=asyncio.Queue)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
@@ -249,6 +251,7 @@ class Sweep:
         self._open -= 1
         self._settled.set()
         self._room.set()
+        self.recent.note(ticket.job, answer, lost=lost)
         if lost:
             self.emit(ClaimLost(ticket.job, answer))
             return

@@ -1,5 +1,5 @@
 """Chores: queue again what fell back, forget daemons that are gone, drop what is finished and old,
-look whether all is well.
+look again after a failover, look whether all is well.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from mediasweep.loops.config import Config
+    from mediasweep.loops.second_look import SecondLook
     from mediasweep.postgres.fleet import Fleet
     from mediasweep.postgres.queue import Queue
     from mediasweep.rules.events import Emit
@@ -45,6 +46,7 @@ class Upkeep:
     policy: HealthPolicy
     config: Config
     retention: timedelta
+    second_look: SecondLook
     look: Callable[[], None]
     emit: Emit
 
@@ -61,6 +63,7 @@ class Upkeep:
         """Do each chore once."""
         while rows := await self.queue.refill(REFILL_MOST):
             self.emit(FallbackRefilled(rows))
+        await self.second_look.once()
         await self.fleet.forget_gone()
         await self._prune()
         due = await self.fleet.due()

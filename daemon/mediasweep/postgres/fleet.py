@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.postgres.queue import Terms
 
 SQL = statements(__file__)
 
@@ -89,9 +90,12 @@ class Fleet:
         row = await self._connection.fetchrow(SQL["due"])
         return dict(row) if row else {}
 
-    async def install(self, cloud_name: str) -> Mapping[str, Any]:
-        """Write down where this installation lives, if nobody has; returns what stands there."""
-        await self._connection.execute(SQL["install"], cloud_name)
+    async def install(self, daemon: UUID, terms: Terms) -> Mapping[str, Any]:
+        """Compare where this daemon is with where the installation is; returns the latter.
+
+        The first daemon writes it down. Where something differs, a gate is closed from now on.
+        """
+        await self._connection.execute(SQL["install"], daemon, terms.as_json())
         return await self.installation()
 
     async def installation(self) -> Mapping[str, Any]:

@@ -35,12 +35,8 @@ SELECT count(*) AS rows,
    AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
 
 -- name: install
--- $1 cloud name; the first daemon that runs here writes down where "here" is
-INSERT INTO mediasweep.installation (cloud_name, system_identifier, database, place, timeline)
-SELECT $1, s.system_identifier::text, current_database(),
-       coalesce(host(inet_server_addr()), 'local') || ':' || coalesce(inet_server_port(), 0), c.timeline_id
-  FROM pg_control_system() s, pg_control_checkpoint() c
-ON CONFLICT (one) DO NOTHING
+-- $1 daemon, $2 terms
+SELECT mediasweep.recognise($1, $2::jsonb)
 
 -- name: installation
 SELECT i.cloud_name, i.system_identifier, i.database, i.place, i.timeline, i.installed_at, i.asset_id_proven_at

@@ -9,6 +9,7 @@ compare-and-set, so a call whose commit is in doubt is safe to repeat.
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,8 @@ class Terms:
     """What a claim is made under: how long it holds, how long new rows rest, how many tries.
 
     `settle` is the time after which a request that was given up can no longer take effect; `cloud`
-    is the account that would be asked. The brake stops a source of which more than
+    is the account that would be asked, `host` the machine that asks. The brake stops a source of
+    which more than
     `brake_floor` rows, and more than `brake_share` of its assets, are queued in `brake_window`.
     """
 
@@ -72,6 +74,7 @@ class Terms:
     brake_floor: int
     brake_share: float
     brake_window: timedelta
+    host: str = field(default_factory=socket.gethostname)
 
     def as_json(self) -> str:
         """Return them as the database reads them."""

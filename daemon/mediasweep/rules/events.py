@@ -159,6 +159,22 @@ class Rehearsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """The database has lost deletions that it had confirmed; they are in the journal again."""
+
+    deletions: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAgain:
+    """The second look after a failover: `looked` deletions, and assets of them in use again."""
+
+    looked: int
+    found: int
+    assets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerUp:
     """LISTEN is proven: a notification sent over another connection was heard."""
 
@@ -218,6 +234,8 @@ Event = (
     | Pruned
     | WouldDelete
     | Rehearsed
+    | Recalled
+    | LookedAgain
     | ListenerUp
     | ListenerDown
     | DatabaseLost
