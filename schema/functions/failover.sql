@@ -90,12 +90,12 @@ AS $$
   SELECT coalesce(array_agg(DISTINCT logged.public_id), '{}') FROM logged
 $$;
 
--- One step of the second look, by whichever daemon comes; how many were `looked` at by all steps, what this one `found`, and
--- what comes next:
+-- One step of the second look, by whichever daemon comes; how many were `looked` at by all steps, what this one found `in_use`,
+-- and what comes next:
 -- open (there is no such gate), busy (somebody else looks), holding (too early), failed (the guard could not answer),
 -- looking (there is more), found (a person has to look), clean (nothing was in use; the gate is open).
 CREATE OR REPLACE FUNCTION mediasweep.look_again(
-  hold interval, most integer, OUT state text, OUT looked integer, OUT found text[], OUT error text)
+  hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -103,7 +103,7 @@ DECLARE
   batch  mediasweep.journal[];
   upto   bigint;
 BEGIN
-  looked := 0; found := '{}';
+  looked := 0; in_use := '{}';
   IF NOT EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'failover' AND g.source_id IS NULL) THEN
     state := 'open';
     RETURN;
@@ -120,7 +120,7 @@ BEGIN
   batch := ARRAY(SELECT j FROM mediasweep.journal j
                   WHERE j.id > upto AND j.event IN ('completed', 'recalled') ORDER BY j.id LIMIT most);
   BEGIN
-    found := mediasweep.look_at(batch);
+    in_use := mediasweep.look_at(batch);
   EXCEPTION WHEN query_canceled OR OTHERS THEN
     state := 'failed'; error := SQLERRM;
     RETURN;
@@ -128,9 +128,9 @@ BEGIN
   gate.detail := gate.detail || jsonb_build_object(
     'looked_to', coalesce((SELECT max(j.id) FROM unnest(batch) j), upto),
     'looked', coalesce((gate.detail ->> 'looked')::integer, 0) + cardinality(batch),
-    'found', coalesce((gate.detail ->> 'found')::integer, 0) + cardinality(found),
+    'found', coalesce((gate.detail ->> 'found')::integer, 0) + cardinality(in_use),
     'assets', (SELECT coalesce(jsonb_agg(f), '[]') FROM (
-                 SELECT jsonb_array_elements(gate.detail -> 'assets') AS f UNION ALL SELECT to_jsonb(unnest(found)) LIMIT 5) five));
+                 SELECT jsonb_array_elements(gate.detail -> 'assets') AS f UNION ALL SELECT to_jsonb(unnest(in_use)) LIMIT 5) five));
   looked := gate.detail -> 'looked';
   IF cardinality(batch) = most OR (gate.detail ->> 'found')::integer > 0 THEN
     state := CASE WHEN cardinality(batch) = most THEN 'looking' ELSE 'found' END;

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from mediasweep.cli import daemon, fleet, queue, restore, scheduler, schema
+from mediasweep.cli import daemon, environment, fleet, queue, restore, scheduler, schema
 
 app = typer.Typer(
     name="mediasweep",
@@ -28,6 +28,7 @@ app.command("sql")(schema.sql)
 app.command("status")(fleet.status)
 app.command("pause")(fleet.pause)
 app.command("resume")(fleet.resume)
+app.command("adopt")(environment.adopt)
 app.command("restore")(restore.restore)
 app.add_typer(queue.app, name="queue")
 app.add_typer(scheduler.app, name="scheduler")
@@ -63,13 +64,15 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.demo.binaries import NoServerError
     from mediasweep.demo.cluster import ServerError
     from mediasweep.demo.processes import DaemonError
+    from mediasweep.operations.refusal import RefusedError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
     from mediasweep.settings import SettingsError, StartError
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
-    return {StartError: 2, SettingsError: 2, SchemaError: 5, **demo, **database}
+    known = {StartError: 2, SettingsError: 2, SchemaError: 5, RefusedError: 6}
+    return {**known, **demo, **database}
 
 
 def exit_code(error: BaseException) -> int:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.environment import Environment
     from mediasweep.rules.events import Emit
 
-HOLD = timedelta(
-    minutes=5
-)  # for every daemon to hand in what it remembers, and for a second failover
+HOLD = timedelta(minutes=5)  # in which every daemon hands in what it remembers
 RECALL_MOST = 1000
 LOOK_MOST = 100  # what a guard is asked about in one claim, too
 NAMED_MOST = 5
@@ -41,12 +39,12 @@ class SecondLook:
     _server: str | None = None
 
     async def once(self) -> None:
-        """Hand in what is remembered, if it may have been lost; look as far as there is something."""
+        """Hand in what is remembered, if it may have been lost; look at all that there is."""
         await self._recall()
         found: list[str] = []
         while True:
             look = await self.environment.look_again(HOLD, LOOK_MOST)
-            found += look.found
+            found += look.in_use
             if look.state != "looking":
                 break
         if look.error is not None:
@@ -58,10 +56,8 @@ class SecondLook:
         server = await self.environment.server()
         if server == self._server and not self.recent.lost:
             return
-        self.recent.lost, self._server = (
-            False,
-            None,
-        )  # should the next call fail, all is asked again
+        self.recent.lost = False
+        self._server = None  # should a call fail, all is asked again
         kept, recalled = self.recent.deletions(), 0
         for first in range(0, len(kept), RECALL_MOST):
             some = kept[first : first + RECALL_MOST]

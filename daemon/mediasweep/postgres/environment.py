@@ -28,13 +28,13 @@ class Look:
     """What one step of the second look brought.
 
     `state`: open, busy, holding, failed, looking, found or clean, as schema/functions/failover.sql
-    has them. `looked`: deletions that all steps so far have looked at; `found`: public ids that
+    has them. `looked`: deletions that all steps so far have looked at; `in_use`: public ids that
     this step found in use again.
     """
 
     state: str
     looked: int
-    found: Sequence[str]
+    in_use: Sequence[str]
     error: str | None
 
 
@@ -66,11 +66,11 @@ class Environment:
         return [dict(row) for row in found]
 
     async def gates(self) -> list[Mapping[str, Any]]:
-        """Return which of the gates environment and failover are closed: gate, reason, closed_at."""
+        """Return the gates environment and failover that are closed: gate, reason, closed_at."""
         return [dict(row) for row in await self._connection.fetch(SQL["gates"])]
 
     async def adopt(self, cloud: str, who: str) -> list[Mapping[str, Any]]:
-        """Make this the place of the installation and open the gates; returns what was different."""
+        """Make this the installation's place and open the gates; returns what was different."""
         found = await self._connection.fetch(SQL["adopt"], _terms(cloud), who)
         return [dict(row) for row in found]
 

@@ -10,7 +10,7 @@ SELECT mediasweep.recall($1, $2::jsonb)
 
 -- name: look_again
 -- $1 how long nothing is looked at after a failover, $2 so many deletions in one step
-SELECT state, looked, found, error FROM mediasweep.look_again($1, $2)
+SELECT state, looked, in_use, error FROM mediasweep.look_again($1, $2)
 
 -- name: differences
 -- $1 terms

@@ -62,8 +62,8 @@ class Terms:
 
     `settle` is the time after which a request that was given up can no longer take effect; `cloud`
     is the account that would be asked, `host` the machine that asks. The brake stops a source of
-    which more than
-    `brake_floor` rows, and more than `brake_share` of its assets, are queued in `brake_window`.
+    which more than `brake_floor` rows, and more than `brake_share` of its assets, are queued in
+    `brake_window`.
     """
 
     lease: timedelta

@@ -1,0 +1,73 @@
+"""adopt."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.session import database, do, who
+
+COPY = """
+Is this database a copy of one that is still in use? Then adopting it with the account of the original
+lets it delete assets that the original uses. Give it an account of its own instead.
+"""
+
+
+def adopt(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show it, and change nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Let daemons delete here: after a move, a copy, a failover, or with another account."""
+    from mediasweep.operations import environment
+    from mediasweep.settings import load
+
+    cloud = str(load().credentials()["cloud_name"])
+
+    async def run() -> dict[str, Any]:
+        async with database() as connection:
+            found = await environment.look(connection, cloud=cloud)
+            if not as_json:
+                _show(found)
+            if dry_run or not any(found.values()):
+                return found | {"adopted": False}
+            if not yes:
+                _ask()
+            await environment.adopt(connection, cloud=cloud, who=who())
+            return found | {"adopted": True}
+
+    done = do(run())
+    if as_json:
+        print_json(done)
+    typer.echo(
+        "adopted; nothing is held back any more" if done["adopted"] else "nothing was changed",
+        err=True,
+    )
+
+
+def _show(found: dict[str, Any]) -> None:
+    if found["differences"]:
+        print_table(found["differences"], {"what": "what", "was": "was", "is": "is"})
+    else:
+        typer.echo("nothing differs from the place of the installation", err=True)
+    for gate in found["gates"]:
+        typer.echo(f"closed gate {gate['gate']}: {gate['reason']}", err=True)
+    if found["differences"]:
+        typer.echo(COPY, err=True)
+
+
+def _ask() -> None:
+    """Ask the person at the terminal; without one there is nobody to ask."""
+    if not sys.stdin.isatty():
+        typer.echo(
+            "mediasweep: nobody can be asked here: give --yes, or --dry-run to look only", err=True
+        )
+        raise typer.Exit(2)
+    if not typer.confirm("Adopt?", err=True):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(1)
