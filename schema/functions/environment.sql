@@ -134,7 +134,7 @@ DECLARE
   h         record := mediasweep.here(terms);
   i         mediasweep.installation;
   differs   text;
-  only      text;
+  alone     text;
 BEGIN
   SELECT * INTO i FROM mediasweep.installation;
   IF i.server_started_at = h.server_started_at AND h.place = ANY (i.places) AND i.timeline = h.timeline
@@ -151,13 +151,13 @@ BEGIN
     RETURN 0;   -- only a daemon of the release before is here, and it has not said where
   END IF;
   SELECT string_agg(format('%s was %s, is %s', d.what, d.was, d."is"), '; '), CASE WHEN min(d.what) = 'place' AND count(*) = 1 THEN h.place END
-    INTO differs, only
+    INTO differs, alone
     FROM mediasweep.differences(daemon, terms) d WHERE d.what <> 'timeline';
   IF differs IS NOT NULL THEN
     PERFORM mediasweep.close_gate('environment', format(
       '%s (as the daemon on %s sees it). Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to'
       ' delete here', differs, coalesce(terms ->> 'host', 'a host of the release before')),
-      jsonb_build_object('place', only));
+      jsonb_build_object('place', alone));
     RETURN NULL;
   END IF;
   IF i.server_started_at IS DISTINCT FROM h.server_started_at OR h.place <> ALL (i.places) THEN

@@ -71,8 +71,8 @@ def explained() -> dict[type[BaseException], int]:
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
-    known = {StartError: 2, SettingsError: 2, SchemaError: 5, RefusedError: 6}
-    return {**known, **demo, **database}
+    other = {StartError: 2, SettingsError: 2, SchemaError: 5, RefusedError: 6}
+    return dict([*other.items(), *demo.items(), *database.items()])
 
 
 def exit_code(error: BaseException) -> int:

@@ -11,7 +11,7 @@ from mediasweep.cli.output import print_json, print_table
 from mediasweep.cli.session import database, do, who
 
 COPY = """
-Is this database a copy of one that is still in use? Then adopting it with the account of the original
+Is this database a copy of one that is still in use? Then adopting it with the original's account
 lets it delete assets that the original uses. Give it an account of its own instead.
 """
 
@@ -45,7 +45,7 @@ def adopt(
     if as_json:
         print_json(done)
     typer.echo(
-        "adopted; nothing is held back any more" if done["adopted"] else "nothing was changed",
+        "adopted" if done["adopted"] else "nothing was changed",
         err=True,
     )
 
