@@ -137,6 +137,18 @@ async def test_a_lost_answer_is_a_deletion_that_may_have_been(
     assert [(one.public_id, one.certain) for one in found] == [("absent", False)]
 
 
+async def test_a_deletion_that_the_database_had_lost_counts(db: Db, journal: Journal) -> None:
+    """What a daemon remembers counts without a queue row, for as certain as its answer was."""
+    await db.execute(
+        "INSERT INTO mediasweep.journal (event, outcome, queue_id, public_id)"
+        " SELECT 'recalled', o, gen_random_uuid(), 'lost/' || o"
+        " FROM unnest('{deleted,unclear,absent}'::text[]) o"
+    )
+    found = await journal.deletions(Wanted(prefix="lost/"), ALWAYS, MANY)
+    certain = {one.public_id: one.certain for one in found}
+    assert certain == {"lost/deleted": True, "lost/unclear": False}
+
+
 async def test_what_was_taken_back_is_left_out_until_it_is_deleted_again(
     db: Db, journal: Journal
 ) -> None:

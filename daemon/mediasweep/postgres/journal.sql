@@ -9,15 +9,15 @@ SELECT clock_timestamp()
 -- $1 queue ids, $2 public ids, $3 prefix, $4 table or what queued it, $5 reason, $6 actor, $7 application, $8 since,
 -- $9 until (each NULL: any), $10 those that were taken back since, or those that were not, $11 at most so many
 SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery_type, j.asset_id, j.format, j.bytes,
-       j.event = 'completed' AS certain, coalesce(c.oid::regclass::text, q.trigger_source) AS source,
+       j.outcome IS NOT DISTINCT FROM 'deleted' AS certain, coalesce(c.oid::regclass::text, q.trigger_source) AS source,
        j.reason, j.actor, j.app
   FROM mediasweep.journal j
   LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = j.queue_id
   LEFT JOIN mediasweep.attached a ON a.id = j.source_id
   LEFT JOIN pg_class c ON c.oid = a.relation
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE j.event IN ('completed', 'unknown', 'handed_over')
-   AND (j.event <> 'completed' OR j.outcome = 'deleted')
+ WHERE j.event IN ('completed', 'unknown', 'handed_over', 'recalled')
+   AND j.outcome IS DISTINCT FROM 'absent'
    AND (q.id IS NULL OR q.processed_at IS NOT NULL)
    AND ($1::uuid[] IS NULL OR j.queue_id = ANY ($1))
    AND ($2::text[] IS NULL OR j.public_id = ANY ($2))
