@@ -1,14 +1,12 @@
-"""Copies of a server and of a database, made by PostgreSQL's own tools and kept beside the original.
+"""Copies of a server or a database, made by PostgreSQL's own tools, beside the original.
 
 A physical copy has the system identifier of its original, and its password. A dump has neither.
 """
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from mediasweep.demo.cluster import Cluster
 
@@ -27,7 +25,7 @@ class Copy(Cluster):
     def _initdb(self) -> None:
         (self.root / "log").touch()
         into = self.root / "data"
-        _run(self, "pg_basebackup", "-d", self._original.dsn(), "-D", str(into), "-c", "fast")
+        _run(self, "pg_basebackup", "-d", self._original.dsn(), "-D", str(into), "-c", "fast", "-N")
         (self.root / "run").mkdir(mode=0o700)
         self._own(self.root / "run")
 
@@ -55,27 +53,15 @@ def copied(original: Cluster) -> Iterator[Copy]:
         copy.__exit__(None, None, None)
 
 
-def dump_into(original: str, copy: str, server: Cluster, folder: Path) -> None:
-    """Dump a database and restore it into an empty one; both are given by address."""
-    file = folder / "dump"
-    for program, *args in (
-        ("pg_dump", "-Fc", "-f", str(file), "-d", original),
-        ("pg_restore", "-d", copy, str(file)),
-    ):
-        _run(server, program, *args, as_server=False)
+def dump_into(original: str, copy: str, server: Cluster) -> None:
+    """Dump a database and restore it into an empty one of `server`; both are given by address."""
+    _run(server, "pg_dump", "-Fc", "-f", "dump", "-d", original)
+    _run(server, "pg_restore", "-d", copy, "dump")
 
 
-def _run(server: Cluster, program: str, *args: str, as_server: bool = True) -> None:
-    """Run a program of a server to its end, as the user that the server runs as."""
+def _run(server: Cluster, program: str, *args: str) -> None:
+    """Run a program of a server to its end, as the user and in the folder of the server."""
     log = server.root / f"{program}.log"
-    if as_server:
-        with log.open("wb") as output:
-            process = server._spawn(program, *args, output=output.fileno())  # noqa: SLF001  its user, its programs
-        code = process.wait(WITHIN_S)
-    else:
-        with log.open("wb") as output:
-            bindir = server._bindir  # noqa: SLF001  as above
-            code = subprocess.run(
-                [bindir / program, *args], stdout=output, stderr=output, timeout=WITHIN_S, check=False
-            ).returncode
-    assert code == 0, log.read_text(encoding="utf-8", errors="replace")
+    with log.open("wb") as output:
+        process = server._spawn(program, *args, output=output.fileno())  # noqa: SLF001  its user, its programs
+    assert process.wait(WITHIN_S) == 0, log.read_text(encoding="utf-8", errors="replace")

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import mediasweep.daemon
+import mediasweep.loops.second_look
 from mediasweep.cli import main
 from mediasweep.cloudinary import Account
 from mediasweep.postgres.queue import Queue
@@ -28,10 +29,11 @@ POINTS = [f"{when}_{step}" for step in STEPS for when in ("before", "after")]
 
 
 def impatient() -> None:
-    """Shorten the waits of gates and backoff."""
+    """Shorten the waits of gates and backoff, and the hold after a failover."""
     short = timedelta(seconds=0.3)
     mediasweep.daemon.GATE_FIRST = dict.fromkeys(mediasweep.daemon.GATE_FIRST, short)
     mediasweep.daemon.GATE_LONGEST = timedelta(seconds=1)
+    mediasweep.loops.second_look.HOLD = timedelta(seconds=1)
 
 
 def die(point: str, times: int) -> None:
