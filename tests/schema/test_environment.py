@@ -11,39 +11,10 @@ import pytest
 
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
+from tests.schema.places import ELSEWHERE, GATE, HERE, INSTALLED, MOVED, RECOGNISE, claim_at
 from tests.schema.queue import DAEMON, Claim, claim, enqueue, events, rows, until_someone_waits
 
-HERE = {"cloud": "ours", "host": "web1"}
 OTHER = uuid.UUID("00000000-0000-4000-8000-000000000002")
-RECOGNISE = "SELECT mediasweep.recognise($1, $2::jsonb)"
-ADOPT = "SELECT * FROM mediasweep.adopt($1::jsonb, 'ann')"
-INSTALLED = "SELECT * FROM mediasweep.installation"
-GATE = "SELECT reason FROM mediasweep.gate WHERE name = $1"
-REGISTER = """
-INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency) VALUES ($1, 'web1', 1, '1', 1)
-"""
-# as if everything had been written down by another server, which is long gone
-ELSEWHERE = {
-    "server": "system_identifier = '42'",
-    "database": "database = 'shop'",
-    "place": "server_started_at = '2020-01-01', place = '10.0.0.9:1', places = '{10.0.0.9:1}'",
-}
-MOVED = f"UPDATE mediasweep.installation SET {ELSEWHERE['place']}"
-
-
-@pytest.fixture
-async def installed(db: Db) -> Db:
-    """Give a database on which a daemon has run, with a row to be deleted."""
-    await db.execute(REGISTER, DAEMON)
-    await db.fetchval(RECOGNISE, DAEMON, json.dumps(HERE))
-    await enqueue(db, "a")
-    return db
-
-
-async def _claim(
-    db: Db, memory: str | None = None, cloud: str = "ours", host: str = "web1"
-) -> Claim:
-    return await claim(db, memory=memory, cloud=cloud, host=host)
 
 
 async def _is_observed_only(db: Db, claimed: Claim, gate: str = "environment") -> str:
@@ -61,7 +32,7 @@ async def _is_observed_only(db: Db, claimed: Claim, gate: str = "environment") -
 async def test_the_first_daemon_writes_down_where_it_is(db: Db) -> None:
     """Cloud, server, database, place and timeline are those of the first claim, which claims."""
     await enqueue(db, "a")
-    assert (await _claim(db)).assets == ["a"]
+    assert (await claim_at(db)).assets == ["a"]
     row = await db.fetchrow(INSTALLED)
     assert row is not None
     port = await db.fetchval("SELECT current_setting('port')")
@@ -83,7 +54,7 @@ async def test_another_place_is_observed_only(installed: Db, what: str) -> None:
     """If server, database or place is another one, nothing is claimed, and the reason names it."""
     await installed.execute(f"UPDATE mediasweep.installation SET {ELSEWHERE[what]}")
     await installed.execute("DELETE FROM mediasweep.daemon")
-    reason = await _is_observed_only(installed, await _claim(installed))
+    reason = await _is_observed_only(installed, await claim_at(installed))
     assert reason.startswith(f"{what} was ")
     assert "mediasweep adopt" in reason
 
@@ -91,17 +62,17 @@ async def test_another_place_is_observed_only(installed: Db, what: str) -> None:
 async def test_another_cloud_is_observed_only(installed: Db) -> None:
     """A daemon with another cloud in its settings claims nothing, and neither do the others."""
     reason = await _is_observed_only(
-        installed, await _claim(installed, cloud="theirs", host="web2")
+        installed, await claim_at(installed, cloud="theirs", host="web2")
     )
     assert reason.startswith("cloud was ours, is theirs (as the daemon on web2 sees it)")
-    await _is_observed_only(installed, await _claim(installed))
+    await _is_observed_only(installed, await claim_at(installed))
 
 
 async def test_every_difference_is_named(installed: Db) -> None:
     """If all is different, the reason says so of each."""
     await installed.execute(f"UPDATE mediasweep.installation SET {', '.join(ELSEWHERE.values())}")
     await installed.execute("DELETE FROM mediasweep.daemon")
-    reason = await _is_observed_only(installed, await _claim(installed, cloud="theirs"))
+    reason = await _is_observed_only(installed, await claim_at(installed, cloud="theirs"))
     assert all(f"{what} was " in reason for what in ("cloud", *ELSEWHERE))
 
 
@@ -120,37 +91,15 @@ async def test_what_the_release_before_wrote_down_is_taken_as_it_is(installed: D
     await installed.execute(
         "UPDATE mediasweep.installation SET server_started_at = NULL, places = '{}', place = 'x:1'"
     )
-    assert (await _claim(installed)).assets == ["a"]
+    assert (await claim_at(installed)).assets == ["a"]
     assert await installed.fetchval("SELECT place = ANY (places) FROM mediasweep.installation")
 
 
 async def test_a_gate_that_is_closed_is_closed_once(installed: Db) -> None:
     """Two daemons that differ in different ways do not write at each claim."""
     for cloud in ("theirs", "mine", "theirs"):
-        await _claim(installed, cloud=cloud)
+        await claim_at(installed, cloud=cloud)
     assert (await events(installed)).count("gate_closed") == 1
-
-
-async def test_a_misconfigured_daemon_never_claims(installed: Db) -> None:
-    """An adoption by someone with the right cloud lets the right daemon go on, not the other."""
-    right, wrong = await _claim(installed), await _claim(installed, cloud="theirs")
-    await enqueue(installed, "b")
-    assert await installed.fetch(ADOPT, json.dumps(HERE)) == []
-    right = await _claim(installed, right.memory)
-    assert right.assets == ["b"]
-    await enqueue(installed, "c")
-    assert (await _claim(installed, wrong.memory, cloud="theirs")).brought_nothing
-    assert (await _claim(installed, right.memory)).brought_nothing  # until somebody looks again
-
-
-async def test_home_is_no_longer_home_after_an_adoption(installed: Db) -> None:
-    """A daemon that was at home when another account was adopted sends nothing to its old one."""
-    ours = await _claim(installed)
-    assert ours.assets == ["a"]
-    await enqueue(installed, "b")
-    await installed.fetch(ADOPT, json.dumps(HERE | {"cloud": "theirs"}))
-    assert (await _claim(installed, ours.memory)).brought_nothing
-    assert "cloud was theirs, is ours" in await installed.fetchval(GATE, "environment")
 
 
 async def test_nobody_who_is_not_at_home_claims_through_an_open_gate(installed: Db) -> None:
@@ -158,14 +107,14 @@ async def test_nobody_who_is_not_at_home_claims_through_an_open_gate(installed: 
     await installed.execute("""
         CREATE OR REPLACE FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb)
         RETURNS void LANGUAGE sql AS ''""")
-    assert (await _claim(installed, cloud="theirs")).brought_nothing
+    assert (await claim_at(installed, cloud="theirs")).brought_nothing
 
 
 async def test_a_restart_changes_nothing(installed: Db) -> None:
     """Another process at an address that is known is the same server, restarted."""
     await installed.execute("UPDATE mediasweep.installation SET server_started_at = '2020-01-01'")
     await installed.execute("DELETE FROM mediasweep.daemon")
-    assert (await _claim(installed)).assets == ["a"]
+    assert (await claim_at(installed)).assets == ["a"]
     assert await installed.fetchval(
         "SELECT server_started_at = pg_postmaster_start_time() FROM mediasweep.installation"
     )
@@ -174,16 +123,16 @@ async def test_a_restart_changes_nothing(installed: Db) -> None:
 
 async def test_another_way_to_the_same_server_is_learnt(installed: Db) -> None:
     """The same process by another address is the same server, and known there after a restart."""
-    assert (await _claim(installed, host="web2")).assets == ["a"]
+    assert (await claim_at(installed, host="web2")).assets == ["a"]
     places = await installed.fetchval("SELECT places FROM mediasweep.installation")
     assert [place.split(" of ")[1] for place in places] == ["web2", "web1"]
 
 
 async def test_a_server_that_moved_is_known_again_by_who_was_there(installed: Db) -> None:
     """A running daemon finds its server at another address, and that is its place from then on."""
-    await _claim(installed)
+    await claim_at(installed)
     await installed.execute(MOVED)
-    assert "closed" not in (await _claim(installed)).news
+    assert "closed" not in (await claim_at(installed)).news
     assert "moved" in await events(installed)
     assert "10.0.0.9:1" not in await installed.fetchval(
         "SELECT places FROM mediasweep.installation"
@@ -195,7 +144,7 @@ async def test_who_was_not_there_cannot_vouch(installed: Db) -> None:
     await installed.execute(MOVED)
     assert await installed.fetchval(RECOGNISE, OTHER, json.dumps(HERE)) is None
     assert await installed.fetchval(GATE, "environment")
-    assert (await _claim(installed)).assets == ["a"]
+    assert (await claim_at(installed)).assets == ["a"]
     assert await installed.fetchval(RECOGNISE, OTHER, json.dumps(HERE)) == 1
 
 
@@ -204,20 +153,13 @@ async def test_who_was_there_vouches_for_the_place_only(installed: Db) -> None:
     await installed.execute(MOVED)
     theirs = json.dumps(HERE | {"cloud": "theirs"})
     assert await installed.fetchval(RECOGNISE, OTHER, theirs) is None
-    await _is_observed_only(installed, await _claim(installed))
-
-
-async def test_who_was_there_before_an_adoption_cannot_vouch(installed: Db) -> None:
-    """What a daemon was told before somebody adopted another place is void."""
-    await installed.fetch(ADOPT, json.dumps(HERE))
-    await installed.execute(MOVED)
-    assert (await _claim(installed)).brought_nothing
+    await _is_observed_only(installed, await claim_at(installed))
 
 
 async def test_a_promotion_is_no_move(installed: Db) -> None:
     """Another timeline alone closes the gate failover, not the environment."""
     await installed.execute("UPDATE mediasweep.installation SET timeline = timeline + 7")
-    reason = await _is_observed_only(installed, await _claim(installed), "failover")
+    reason = await _is_observed_only(installed, await claim_at(installed), "failover")
     assert reason.startswith("the timeline was 8, is 1")
     assert await installed.fetchval(GATE, "environment") is None
 
@@ -226,7 +168,7 @@ async def test_another_place_with_another_timeline_is_another_place(installed: D
     """A copy that went through a recovery is observed until it is adopted, not for a while."""
     await installed.execute(f"{MOVED}, timeline = 7")
     await installed.execute("DELETE FROM mediasweep.daemon")
-    await _is_observed_only(installed, await _claim(installed))
+    await _is_observed_only(installed, await claim_at(installed))
     assert await installed.fetchval(GATE, "failover") is None
 
 
@@ -242,63 +184,13 @@ async def test_two_that_come_first_agree(db: Db, connect: Connect) -> None:
     assert "cloud was ours, is theirs" in await other.fetchval(GATE, "environment")
 
 
-async def test_who_compares_during_an_adoption_waits_for_it(
-    installed: Db, connect: Connect
-) -> None:
-    """No gate is closed for a difference that is adopted at the same moment."""
-    person, theirs = await connect(), json.dumps(HERE | {"cloud": "theirs"})
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group, person.transaction():
-        await person.fetch(ADOPT, theirs)
-        comparing = group.create_task(installed.fetchval(RECOGNISE, DAEMON, theirs))
-        await until_someone_waits(person)
-    assert comparing.result() == 2
-    assert await person.fetchval(GATE, "environment") is None
-
-
-async def test_adopting_tells_what_was_and_forgets_what_is_void(installed: Db) -> None:
-    """The old place's proofs and acknowledgements go, the gates open, the journal says who did."""
-    await _changed_and_acknowledged(installed)
-    adopted = await installed.fetch(ADOPT, json.dumps(HERE | {"cloud": "theirs"}))
-    assert [row["what"] for row in adopted] == ["cloud", "server", "place", "timeline"]
-    assert [row["was"] for row in adopted[:2]] == ["ours", "42"]
-    row = await installed.fetchrow(INSTALLED)
-    assert row is not None
-    assert (row["cloud_name"], row["asset_id_proven_at"]) == ("theirs", None)
-    assert await installed.fetchval("SELECT count(*) FROM mediasweep.acknowledgement") == 0
-    journal = await events(installed, "event", "outcome", "actor")
-    assert ("adopted", None, "ann") in journal
-    assert ("gate_opened", "environment", "ann") in journal
-    assert (await _claim(installed, cloud="theirs")).assets == ["a"]
-
-
-async def test_adopting_nothing_forgets_nothing(installed: Db) -> None:
-    """If nothing differs, the gates open and what was known is still known."""
-    await _claim(installed, cloud="theirs")
-    await _changed_and_acknowledged(installed, change="timeline = timeline")
-    assert await installed.fetch(ADOPT, json.dumps(HERE)) == []
-    assert await installed.fetchval("SELECT count(*) FROM mediasweep.acknowledgement") == 1
-    assert await installed.fetchval("SELECT asset_id_proven_at FROM mediasweep.installation")
-    assert (await _claim(installed)).assets == ["a"]
-
-
-async def _changed_and_acknowledged(db: Db, change: str = "") -> None:
-    change = change or f"timeline = 7, {ELSEWHERE['server']}, {ELSEWHERE['place']}"
-    await db.execute(f"""
-        UPDATE mediasweep.installation SET asset_id_proven_at = now(), {change};
-        INSERT INTO mediasweep.acknowledgement (source_id, xact, acknowledged_by)
-        VALUES (1, pg_current_xact_id(), 'ann');
-        DELETE FROM mediasweep.daemon""")
-    if "42" in change:
-        assert (await _claim(db)).brought_nothing
-
-
 async def test_a_safeguard_that_always_says_home_lets_a_copy_delete(installed: Db) -> None:
     """With the comparison taken away, what is another place is not held back."""
     await installed.execute("UPDATE mediasweep.installation SET system_identifier = '42'")
     await installed.execute("""
         CREATE OR REPLACE FUNCTION mediasweep.recognise(daemon uuid, terms jsonb)
         RETURNS integer LANGUAGE sql AS 'SELECT mediasweep.home()'""")
-    assert (await _claim(installed)).assets == ["a"]
+    assert (await claim_at(installed)).assets == ["a"]
 
 
 async def test_a_standby_is_no_place_to_work_at(db: Db) -> None:
