@@ -66,6 +66,19 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
         {"gate": "auth", "reason": "Invalid Signature", "wait_s": 15.0},
     ),
     (events.GateOpened(("auth",)), "info", "gate_opened", {"names": ("auth",)}),
+    (events.Recalled(2), "error", "recalled", {"deletions": 2}),
+    (
+        events.LookedAgain(9, 1, ("a",)),
+        "error",
+        "looked_again",
+        {"looked": 9, "found": 1, "assets": ("a",)},
+    ),
+    (
+        events.LookedAgain(9, 0, ()),
+        "info",
+        "looked_again",
+        {"looked": 9, "found": 0, "assets": ()},
+    ),
     (events.ListenerUp(), "info", "listener_up", {}),
     (events.ListenerDown("reset"), "warning", "listener_down", {"reason": "reset"}),
     (

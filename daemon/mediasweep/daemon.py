@@ -114,18 +114,21 @@ class Daemon:
             config=self._published(),
             emit=self.emit,
         )
-        self.upkeep = Upkeep(
+        self.upkeep = self._chores(queue)
+        self.probes = Probes(
+            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=self.works
+        )
+
+    def _chores(self, queue: Queue) -> Upkeep:
+        return Upkeep(
             queue=queue,
             fleet=self.fleet,
             policy=HealthPolicy(),
             config=self.config,
-            retention=timedelta(days=settings.retention),
-            second_look=SecondLook(Environment(pool), self.id, self.sweep.recent, self.emit),
+            retention=timedelta(days=self.settings.retention),
+            second_look=SecondLook(Environment(self.pool), self.id, self.sweep.recent, self.emit),
             look=self.wake.heard.set,
             emit=self.emit,
-        )
-        self.probes = Probes(
-            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=self.works
         )
 
     async def run(self, sock: socket.socket) -> None:
