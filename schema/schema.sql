@@ -54,6 +54,33 @@ EXCEPTION WHEN OTHERS THEN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION mediasweep.adopt(terms jsonb, who text) RETURNS TABLE(what text, was text, "is" text)
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+  h        record := mediasweep.here(terms);
+  changed  jsonb;
+BEGIN
+  PERFORM FROM mediasweep.installation FOR UPDATE;   -- whoever compares meanwhile waits
+  changed := coalesce((SELECT jsonb_agg(d) FROM mediasweep.differences(NULL, terms) d), '[]');
+  IF jsonb_path_exists(changed, '$[*] ? (@.what == "server" || @.what == "place")') THEN
+    UPDATE mediasweep.installation
+       SET place = h.place, places = ARRAY[h.place], server_started_at = h.server_started_at;
+  END IF;
+  UPDATE mediasweep.installation i
+     SET asset_id_proven_at = CASE WHEN i.cloud_name = h.cloud THEN i.asset_id_proven_at END,
+         cloud_name = h.cloud, system_identifier = h.system_identifier, database = h.database, timeline = h.timeline,
+         version = i.version + 1;
+  IF changed <> '[]' THEN
+    DELETE FROM mediasweep.acknowledgement;
+  END IF;
+  INSERT INTO mediasweep.journal (event, detail, actor)
+  VALUES ('adopted', (SELECT string_agg(format('%s was %s, is %s', c ->> 'what', c ->> 'was', c ->> 'is'), '; ')
+                        FROM jsonb_array_elements(changed) c), who);
+  PERFORM mediasweep.open_gates('environment', 'adopted', who), mediasweep.open_gates('failover', 'adopted', who);
+  RETURN QUERY SELECT c ->> 'what', c ->> 'was', c ->> 'is' FROM jsonb_array_elements(changed) c;
+END $_$;
+
 CREATE FUNCTION mediasweep.advance(horizon jsonb) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
@@ -396,11 +423,11 @@ BEGIN
   END IF;
   jobs := '{}'; skipped := 0; failed := 0; held := false;
   memory := mediasweep.advance(memory);
-  IF NOT memory ? 'home' THEN
-    PERFORM mediasweep.recognise(terms ->> 'cloud');   -- closes a gate where this is not the place that it was
-    memory := memory || '{"home": true}';
+  IF coalesce(memory ->> 'home' <> mediasweep.home()::text, true) THEN   -- closes a gate where this is not the place that it was
+    memory := memory || jsonb_build_object('home', mediasweep.recognise(daemon, terms));
   END IF;
-  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news FROM mediasweep.allowance(batch) a;
+  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news
+    FROM mediasweep.allowance(CASE WHEN memory ->> 'home' IS NULL THEN 0 ELSE batch END) a;
   IF allowed = 0 THEN
     next_in := mediasweep.next_opening(probing);
     RETURN;
@@ -454,6 +481,19 @@ BEGIN
                           horizon) c;
 END $$;
 
+CREATE FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+  WITH closed AS (
+    INSERT INTO mediasweep.gate (name, reason, closed_by, detail) VALUES (name, reason, 'mediasweep', detail)
+    ON CONFLICT ON CONSTRAINT gate_is_closed_once DO NOTHING
+    RETURNING gate.name),
+  logged AS (
+    INSERT INTO mediasweep.journal (event, outcome, detail, actor)
+    SELECT 'gate_closed', closed.name, reason, 'mediasweep' FROM closed)
+  SELECT pg_notify('mediasweep', '') FROM closed
+$$;
+
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -500,6 +540,21 @@ BEGIN
   PERFORM mediasweep.build();
 END $$;
 
+CREATE FUNCTION mediasweep.differences(daemon uuid, terms jsonb) RETURNS TABLE(what text, was text, "is" text)
+    LANGUAGE sql
+    AS $$
+  SELECT compared.*
+    FROM mediasweep.installation i
+   CROSS JOIN mediasweep.here(terms) h
+   CROSS JOIN LATERAL (VALUES
+     ('cloud', i.cloud_name, coalesce(h.cloud, i.cloud_name)),
+     ('server', i.system_identifier, h.system_identifier),
+     ('database', i.database, h.database),
+     ('place', i.place, CASE WHEN mediasweep.is_place(i, h.place, h.server_started_at, daemon) THEN i.place ELSE h.place END),
+     ('timeline', i.timeline::text, h.timeline::text)) compared (what, was, "is")
+   WHERE compared.was <> compared."is"
+$$;
+
 CREATE FUNCTION mediasweep.disarm() RETURNS boolean
     LANGUAGE sql
     AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
@@ -533,6 +588,30 @@ CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
 
+CREATE FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  address  inet := inet_server_addr();   -- NULL over a unix socket
+BEGIN
+  IF pg_is_in_recovery() THEN
+    RAISE read_only_sql_transaction USING MESSAGE = 'this server is a standby: mediasweep works on its primary';
+  END IF;
+  cloud := terms ->> 'cloud';
+  system_identifier := (SELECT c.system_identifier FROM pg_control_system() c);
+  database := current_database();
+  place := CASE WHEN address IS NULL OR address <<= '127.0.0.0/8' OR address = '::1'
+                THEN format('localhost:%s', current_setting('port')) || coalesce(' of ' || (terms ->> 'host'), '')
+                ELSE format(CASE family(address) WHEN 6 THEN '[%s]:%s' ELSE '%s:%s' END, host(address), current_setting('port'))
+           END;
+  server_started_at := pg_postmaster_start_time();
+  timeline := mediasweep.timeline();
+END $$;
+
+CREATE FUNCTION mediasweep.home() RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$ SELECT i.version FROM mediasweep.installation i $$;
+
 CREATE TABLE mediasweep.daemon (
     id uuid NOT NULL,
     host text NOT NULL,
@@ -545,13 +624,38 @@ CREATE TABLE mediasweep.daemon (
     completed bigint DEFAULT 0 NOT NULL,
     failed bigint DEFAULT 0 NOT NULL,
     last_sweep timestamp with time zone,
-    config jsonb DEFAULT '{}'::jsonb NOT NULL
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    home integer
 )
 WITH (fillfactor='50');
 
 CREATE FUNCTION mediasweep.is_alive(d mediasweep.daemon) RETURNS boolean
     LANGUAGE sql
     AS $$ SELECT d.beat_at > clock_timestamp() - interval '20 s' $$;
+
+CREATE TABLE mediasweep.installation (
+    one boolean DEFAULT true NOT NULL,
+    cloud_name text NOT NULL,
+    system_identifier text NOT NULL,
+    database text NOT NULL,
+    place text NOT NULL,
+    timeline integer NOT NULL,
+    installed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    asset_id_proven_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    places text[] DEFAULT '{}'::text[] NOT NULL,
+    server_started_at timestamp with time zone,
+    CONSTRAINT installation_one_check CHECK (one)
+);
+
+CREATE FUNCTION mediasweep.is_place(i mediasweep.installation, place text, server_started_at timestamp with time zone, daemon uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT coalesce(i.server_started_at = is_place.server_started_at, true)
+         OR place = ANY (i.places)
+         OR EXISTS (SELECT FROM unnest(i.places) p WHERE starts_with(p, place || ' of '))
+         OR EXISTS (SELECT FROM mediasweep.daemon d WHERE d.id = is_place.daemon AND d.home = i.version)
+$$;
 
 CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -583,6 +687,25 @@ BEGIN
     ' (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)'
     ' WHERE ref.public_id <> %L', a.relation, a.refs, '') USING kept -> 'row';
 END $_$;
+
+CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  i      mediasweep.installation := (SELECT i FROM mediasweep.installation i);
+  moved  boolean := i.server_started_at <> learn_place.server_started_at AND learn_place.place <> ALL (i.places);
+BEGIN
+  UPDATE mediasweep.installation
+     SET place = learn_place.place, server_started_at = learn_place.server_started_at,
+         places = CASE WHEN moved THEN ARRAY[learn_place.place]
+                       ELSE (learn_place.place || array_remove(i.places, learn_place.place))[1:20] END;
+  IF moved THEN
+    INSERT INTO mediasweep.journal (event, detail, actor)
+    VALUES ('moved', format('place was %s, is %s', i.place, learn_place.place), 'mediasweep');
+    -- a daemon that is new here may have been faster, and could not know
+    PERFORM mediasweep.open_gates('environment', 'a daemon that was here before knows it again', 'mediasweep', learn_place.place);
+  END IF;
+END $$;
 
 CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -663,6 +786,119 @@ BEGIN
      ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at
      LIMIT most);
 END $$;
+
+CREATE FUNCTION mediasweep.look_again(hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  gate   mediasweep.gate;
+  batch  mediasweep.journal[];
+  upto   bigint;
+BEGIN
+  looked := 0; in_use := '{}';
+  IF NOT EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'failover' AND g.source_id IS NULL) THEN
+    state := 'open';
+    RETURN;
+  END IF;
+  SELECT * INTO gate FROM mediasweep.gate g WHERE g.name = 'failover' AND g.source_id IS NULL FOR UPDATE SKIP LOCKED;
+  IF gate.name IS NULL THEN
+    state := 'busy';
+    RETURN;
+  ELSIF gate.closed_at > clock_timestamp() - hold OR (gate.detail ->> 'timeline')::integer <> mediasweep.timeline() THEN
+    state := 'holding';   -- or promoted once more, which the next claim will say
+    RETURN;
+  END IF;
+  upto := coalesce((gate.detail ->> 'looked_to')::bigint, mediasweep.look_from(gate.closed_at));
+  batch := ARRAY(SELECT j FROM mediasweep.journal j
+                  WHERE j.id > upto AND j.event IN ('completed', 'recalled') ORDER BY j.id LIMIT most);
+  BEGIN
+    in_use := mediasweep.look_at(batch);
+  EXCEPTION WHEN query_canceled OR OTHERS THEN
+    state := 'failed'; error := SQLERRM;
+    RETURN;
+  END;
+  gate.detail := gate.detail || jsonb_build_object(
+    'looked_to', coalesce((SELECT max(j.id) FROM unnest(batch) j), upto),
+    'looked', coalesce((gate.detail ->> 'looked')::integer, 0) + cardinality(batch),
+    'found', coalesce((gate.detail ->> 'found')::integer, 0) + cardinality(in_use),
+    'assets', (SELECT coalesce(jsonb_agg(f), '[]') FROM (
+                 SELECT jsonb_array_elements(gate.detail -> 'assets') AS f UNION ALL SELECT to_jsonb(unnest(in_use)) LIMIT 5) five));
+  looked := gate.detail -> 'looked';
+  IF cardinality(batch) = most OR (gate.detail ->> 'found')::integer > 0 THEN
+    state := CASE WHEN cardinality(batch) = most THEN 'looking' ELSE 'found' END;
+    IF batch <> '{}' THEN
+      PERFORM mediasweep.note_look(gate);
+    END IF;
+  -- nobody waits here: who compares holds the installation and may want the gate
+  ELSIF EXISTS (SELECT FROM (SELECT FROM mediasweep.installation FOR UPDATE SKIP LOCKED) i) THEN
+    state := 'clean';
+    UPDATE mediasweep.installation SET timeline = mediasweep.timeline();
+    PERFORM mediasweep.open_gates('failover', format('of %s deletions that were looked at again none is in use',
+                                                     gate.detail ->> 'looked'), 'mediasweep');
+  ELSE
+    state := 'busy';
+  END IF;
+END $$;
+
+CREATE TABLE mediasweep.journal (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    queue_id uuid,
+    claim_no integer,
+    status text,
+    outcome text,
+    detail text,
+    public_id text,
+    resource_type text,
+    delivery_type text,
+    asset_id text,
+    version bigint,
+    format text,
+    bytes bigint,
+    source_id integer,
+    actor text,
+    app text,
+    daemon uuid,
+    request_id text,
+    response jsonb,
+    reason text,
+    triggered_by uuid
+);
+
+CREATE FUNCTION mediasweep.look_at(deletions mediasweep.journal[]) RETURNS text[]
+    LANGUAGE sql
+    AS $$
+  WITH asked AS (
+    SELECT d.*, lpad(to_hex(d.id), 32, '0')::uuid AS key FROM unnest(deletions) d),
+  used AS (
+    SELECT DISTINCT ON (u.id) u.id, u.used_by
+      FROM mediasweep.uses(ARRAY(
+        SELECT jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue, jsonb_build_object(
+                 'id', a.key, 'cloudinary_public_id', a.public_id, 'resource_type', a.resource_type,
+                 'delivery_type', a.delivery_type, 'asset_id', a.asset_id))
+          FROM asked a)) u),
+  logged AS (
+    INSERT INTO mediasweep.journal
+      (event, queue_id, claim_no, outcome, detail, public_id, resource_type, delivery_type, asset_id, version, bytes, source_id)
+    SELECT 'used_after_deletion', a.queue_id, a.claim_no, a.outcome, 'in use by ' || coalesce(u.used_by, 'a row'), a.public_id,
+           a.resource_type, a.delivery_type, a.asset_id, a.version, a.bytes, a.source_id
+      FROM asked a JOIN used u ON u.id = a.key
+     WHERE NOT EXISTS (SELECT FROM mediasweep.journal j
+                        WHERE j.queue_id = a.queue_id AND j.claim_no = a.claim_no AND j.event = 'used_after_deletion')
+    RETURNING public_id)
+  SELECT coalesce(array_agg(DISTINCT logged.public_id), '{}') FROM logged
+$$;
+
+CREATE FUNCTION mediasweep.look_from(closed_at timestamp with time zone) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+  SELECT coalesce(min(recent.id) - 1, 0)
+    FROM (SELECT j.id FROM mediasweep.journal j
+           WHERE j.at >= (SELECT l.at FROM mediasweep.journal l WHERE l.event = 'completed' AND l.at <= closed_at
+                           ORDER BY l.id DESC LIMIT 1) - interval '1 hour'
+          OFFSET 0) recent   -- by time; the planner would rather walk all ids from the first
+$$;
 
 CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
@@ -780,6 +1016,47 @@ CREATE FUNCTION mediasweep.next_opening(probing boolean) RETURNS interval
     FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp()
 $$;
 
+CREATE FUNCTION mediasweep.note_failover(was integer, now_ integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'failover' AND (g.detail ->> 'timeline')::integer = now_) THEN
+    RETURN;   -- known; looked at without a lock, which the second look may hold for long
+  END IF;
+  PERFORM mediasweep.close_gate('failover', format(
+    'the timeline was %s, is %s: a standby was promoted; what was deleted before is looked at again first', was, now_), '{}');
+  UPDATE mediasweep.gate g
+     SET detail = jsonb_build_object('timeline', now_), closed_at = clock_timestamp(),
+         reason = format('the timeline was %s, is %s: a standby was promoted; what was deleted before is looked at again first',
+                         was, now_)
+   WHERE g.name = 'failover' AND g.source_id IS NULL;
+END $$;
+
+CREATE TABLE mediasweep.gate (
+    name text NOT NULL,
+    source_id integer,
+    reason text NOT NULL,
+    closed_by text NOT NULL,
+    closed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    until timestamp with time zone,
+    probe interval,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tested_at timestamp with time zone,
+    CONSTRAINT gate_is_known CHECK ((name = ANY (ARRAY['pause'::text, 'breaker'::text, 'auth'::text, 'rate_limit'::text, 'brake'::text, 'environment'::text, 'failover'::text]))),
+    CONSTRAINT probing_has_until CHECK (((probe IS NULL) OR (until IS NOT NULL)))
+);
+
+CREATE FUNCTION mediasweep.note_look(seen mediasweep.gate) RETURNS void
+    LANGUAGE sql
+    AS $$
+  UPDATE mediasweep.gate g
+     SET detail = seen.detail,
+         reason = CASE seen.detail ->> 'found' WHEN '0' THEN g.reason ELSE format(
+           'after a failover, deleted assets are in use again: %s, among them %s. See to them (`mediasweep restore`), then `mediasweep adopt`',
+           seen.detail ->> 'found', (SELECT string_agg(a, ', ') FROM jsonb_array_elements_text(seen.detail -> 'assets') a)) END
+   WHERE g.name = seen.name AND g.source_id IS NULL
+$$;
+
 CREATE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -813,6 +1090,20 @@ BEGIN
   END IF;
   LOCK TABLE mediasweep.attached IN SHARE ROW EXCLUSIVE MODE;
 END $$;
+
+CREATE FUNCTION mediasweep.open_gates(name text, detail text, who text, place text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+  WITH opened AS (
+    DELETE FROM mediasweep.gate g
+     WHERE g.name = open_gates.name AND g.source_id IS NULL
+       AND (open_gates.place IS NULL OR g.detail ->> 'place' = open_gates.place)
+    RETURNING g.name),
+  logged AS (
+    INSERT INTO mediasweep.journal (event, outcome, detail, actor)
+    SELECT 'gate_opened', opened.name, open_gates.detail, who FROM opened)
+  SELECT count(pg_notify('mediasweep', '')) FROM opened
+$$;
 
 CREATE FUNCTION mediasweep.open_sources() RETURNS integer[]
     LANGUAGE plpgsql
@@ -909,10 +1200,78 @@ CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $_$;
 
-CREATE FUNCTION mediasweep.recognise(cloud text) RETURNS void
+CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
     LANGUAGE plpgsql
     AS $$
+DECLARE
+  lost   integer;
+  first  bigint;
 BEGIN
+  WITH logged AS (
+    INSERT INTO mediasweep.journal
+      (event, queue_id, claim_no, outcome, detail, public_id, resource_type, delivery_type, asset_id, daemon, request_id)
+    SELECT 'recalled', d.queue_id, d.claim_no, d.outcome,
+           format('done at %s, and lost by the database since', date_trunc('second', clock_timestamp() - d.s_ago * interval '1 s')),
+           d.public_id, d.resource_type, d.delivery_type, d.asset_id, recall.daemon, d.request_id
+      FROM jsonb_to_recordset(deletions) AS d (queue_id uuid, claim_no integer, outcome text, public_id text,
+             resource_type text, delivery_type text, asset_id text, request_id text, s_ago float8)
+     -- the claim is committed before anything is sent: where it is known, so is all that was committed before it
+     WHERE NOT EXISTS (SELECT FROM mediasweep.journal j WHERE j.queue_id = d.queue_id AND j.claim_no = d.claim_no)
+    RETURNING id)
+  SELECT count(*), min(logged.id) INTO lost, first FROM logged;
+  IF lost > 0 THEN
+    PERFORM mediasweep.close_gate('failover', format(
+      'the database has lost %s deletions that it had confirmed; what was deleted before is looked at again first', lost),
+      jsonb_build_object('timeline', mediasweep.timeline()));
+    UPDATE mediasweep.gate g   -- a look that is further on has missed these
+       SET detail = g.detail || jsonb_build_object('looked_to', least((g.detail ->> 'looked_to')::bigint, first - 1))
+     WHERE g.name = 'failover' AND g.source_id IS NULL AND g.detail ? 'looked_to';
+  END IF;
+  RETURN lost;
+END $$;
+
+CREATE FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  h         record := mediasweep.here(terms);
+  i         mediasweep.installation;
+  differs   text;
+  alone     text;
+BEGIN
+  SELECT * INTO i FROM mediasweep.installation;
+  IF i.server_started_at = h.server_started_at AND h.place = ANY (i.places) AND i.timeline = h.timeline
+     AND NOT EXISTS (SELECT FROM mediasweep.differences(daemon, terms))
+     AND EXISTS (SELECT FROM mediasweep.daemon d WHERE d.id = daemon AND d.home = i.version) THEN
+    RETURN i.version;   -- nothing to write, so nobody is made to wait
+  END IF;
+  INSERT INTO mediasweep.installation (cloud_name, system_identifier, database, place, places, server_started_at, timeline)
+  SELECT h.cloud, h.system_identifier, h.database, h.place, ARRAY[h.place], h.server_started_at, h.timeline
+   WHERE h.cloud IS NOT NULL
+  ON CONFLICT (one) DO NOTHING;
+  SELECT * INTO i FROM mediasweep.installation FOR UPDATE;   -- an adoption that is under way comes first
+  IF NOT FOUND THEN
+    RETURN 0;   -- only a daemon of the release before is here, and it has not said where
+  END IF;
+  SELECT string_agg(format('%s was %s, is %s', d.what, d.was, d."is"), '; '), CASE WHEN min(d.what) = 'place' AND count(*) = 1 THEN h.place END
+    INTO differs, alone
+    FROM mediasweep.differences(daemon, terms) d WHERE d.what <> 'timeline';
+  IF differs IS NOT NULL THEN
+    PERFORM mediasweep.close_gate('environment', format(
+      '%s (as the daemon on %s sees it). Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to'
+      ' delete here', differs, coalesce(terms ->> 'host', 'a host of the release before')),
+      jsonb_build_object('place', alone));
+    RETURN NULL;
+  END IF;
+  IF i.server_started_at IS DISTINCT FROM h.server_started_at OR h.place <> ALL (i.places) THEN
+    PERFORM mediasweep.learn_place(h.place, h.server_started_at);
+  END IF;
+  IF i.timeline <> h.timeline THEN
+    PERFORM mediasweep.note_failover(i.timeline, h.timeline);
+    RETURN NULL;
+  END IF;
+  UPDATE mediasweep.daemon d SET home = i.version WHERE d.id = daemon AND d.home IS DISTINCT FROM i.version;
+  RETURN i.version;
 END $$;
 
 CREATE FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) RETURNS record
@@ -1135,6 +1494,15 @@ CREATE FUNCTION mediasweep.throttle(own_limit integer) RETURNS boolean
     RETURNING s.one)
   SELECT EXISTS (SELECT FROM halved)
 $$;
+
+CREATE FUNCTION mediasweep.timeline() RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RETURN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer;
+EXCEPTION WHEN feature_not_supported OR insufficient_privilege THEN   -- some hosting services keep the log for themselves
+  RETURN (SELECT c.timeline_id FROM pg_control_checkpoint() c);
+END $$;
 
 CREATE FUNCTION mediasweep.trigger_cloudinary_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1454,58 +1822,6 @@ ALTER TABLE mediasweep.fallback ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
-CREATE TABLE mediasweep.gate (
-    name text NOT NULL,
-    source_id integer,
-    reason text NOT NULL,
-    closed_by text NOT NULL,
-    closed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    until timestamp with time zone,
-    probe interval,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    tested_at timestamp with time zone,
-    CONSTRAINT gate_is_known CHECK ((name = ANY (ARRAY['pause'::text, 'breaker'::text, 'auth'::text, 'rate_limit'::text, 'brake'::text, 'environment'::text, 'failover'::text]))),
-    CONSTRAINT probing_has_until CHECK (((probe IS NULL) OR (until IS NOT NULL)))
-);
-
-CREATE TABLE mediasweep.installation (
-    one boolean DEFAULT true NOT NULL,
-    cloud_name text NOT NULL,
-    system_identifier text NOT NULL,
-    database text NOT NULL,
-    place text NOT NULL,
-    timeline integer NOT NULL,
-    installed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    asset_id_proven_at timestamp with time zone,
-    CONSTRAINT installation_one_check CHECK (one)
-);
-
-CREATE TABLE mediasweep.journal (
-    id bigint NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    event text NOT NULL,
-    queue_id uuid,
-    claim_no integer,
-    status text,
-    outcome text,
-    detail text,
-    public_id text,
-    resource_type text,
-    delivery_type text,
-    asset_id text,
-    version bigint,
-    format text,
-    bytes bigint,
-    source_id integer,
-    actor text,
-    app text,
-    daemon uuid,
-    request_id text,
-    response jsonb,
-    reason text,
-    triggered_by uuid
-);
-
 ALTER TABLE mediasweep.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mediasweep.journal_id_seq
     START WITH 1
@@ -1674,6 +1990,8 @@ CREATE POLICY media_assets_deny_all ON public.media_assets USING (false);
 
 REVOKE ALL ON FUNCTION mediasweep.acting_user() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.adopt(terms jsonb, who text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.advance(horizon jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) FROM PUBLIC;
@@ -1702,11 +2020,15 @@ REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb,
 
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.detach(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.detach_number(attached_id integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.differences(daemon uuid, terms jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
@@ -1718,17 +2040,31 @@ REVOKE ALL ON FUNCTION mediasweep.format_of(resource_type text, filename text) F
 
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.home() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.is_place(i mediasweep.installation, place text, server_started_at timestamp with time zone, daemon uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.look_again(hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.look_at(deletions mediasweep.journal[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.look_from(closed_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
@@ -1738,9 +2074,15 @@ REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with
 
 REVOKE ALL ON FUNCTION mediasweep.next_opening(probing boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.note_failover(was integer, now_ integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.note_look(seen mediasweep.gate) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.only_one_builder() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.open_gates(name text, detail text, who text, place text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.open_sources() FROM PUBLIC;
 
@@ -1756,7 +2098,9 @@ REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.recognise(cloud text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) FROM PUBLIC;
 
@@ -1781,6 +2125,8 @@ REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.throttle(own_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.timeline() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
 
