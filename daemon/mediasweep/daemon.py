@@ -123,6 +123,7 @@ class Daemon:
         return Upkeep(
             queue=queue,
             fleet=self.fleet,
+            gates=Gates(pool),
             policy=HealthPolicy(),
             config=self.config,
             retention=timedelta(days=self.settings.retention),

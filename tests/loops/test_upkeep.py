@@ -14,6 +14,7 @@ from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.upkeep import HealthPolicy, Upkeep
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
 from mediasweep.postgres.queue import Queue, Terms
@@ -46,6 +47,7 @@ async def chores(database: str) -> AsyncIterator[Chores]:
     upkeep = Upkeep(
         queue=queue,
         fleet=Fleet(pool),
+        gates=Gates(pool),
         policy=HealthPolicy(),
         config=config,
         retention=timedelta(days=30),

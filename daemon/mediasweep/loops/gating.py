@@ -60,7 +60,9 @@ class Gating:
                 self._closings -= 1
             self.emit(GateClosed(closing))
         elif probe and answer.outcome is not Outcome.UNSENT:
-            self.emit(GateOpened(await self.gates.open_tested(self.who)))
+            opened = await self.gates.open_tested(self.who)
+            if opened:  # not what was closed anew while the test was under way
+                self.emit(GateOpened(opened))
 
     async def _close(self, closing: Closing, *, probe: bool) -> None:
         await self.gates.close(closing, self.who)

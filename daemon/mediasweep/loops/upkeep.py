@@ -1,5 +1,5 @@
-"""Chores: queue again what fell back, forget daemons that are gone, drop what is finished and old,
-look again after a failover, look whether all is well.
+"""Chores: queue again what fell back, look again after a failover, forget daemons that are gone and
+gates whose time has passed, drop what is finished and old, look whether all is well.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.
@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import PASSING
-from mediasweep.rules.events import DatabaseLost, FallbackRefilled, Pruned, QueueUnhealthy
+from mediasweep.rules.events import (
+    DatabaseLost,
+    FallbackRefilled,
+    GateOpened,
+    Pruned,
+    QueueUnhealthy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from mediasweep.loops.config import Config
     from mediasweep.loops.second_look import SecondLook
     from mediasweep.postgres.fleet import Fleet
+    from mediasweep.postgres.gates import Gates
     from mediasweep.postgres.queue import Queue
     from mediasweep.rules.events import Emit
 
@@ -43,6 +50,7 @@ class Upkeep:
 
     queue: Queue
     fleet: Fleet
+    gates: Gates
     policy: HealthPolicy
     config: Config
     retention: timedelta
@@ -65,6 +73,8 @@ class Upkeep:
             self.emit(FallbackRefilled(rows))
         await self.second_look.once()
         await self.fleet.forget_gone()
+        if opened := await self.gates.expire():
+            self.emit(GateOpened(opened))
         await self._prune()
         due = await self.fleet.due()
         if due["rows"]:

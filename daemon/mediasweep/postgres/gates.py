@@ -45,6 +45,10 @@ class Gates:
         """Open the gates that let a row through as a test, now that it came back well."""
         return tuple(row["name"] for row in await self._connection.fetch(SQL["open_tested"], who))
 
+    async def expire(self) -> tuple[str, ...]:
+        """Open the gates that were closed for a time which has passed; nothing waited for this."""
+        return tuple(row["name"] for row in await self._connection.fetch(SQL["expire"]))
+
     async def list(self) -> list[Mapping[str, Any]]:
         """Return the closed and the testing gates, oldest first."""
         return [dict(row) for row in await self._connection.fetch(SQL["list"])]

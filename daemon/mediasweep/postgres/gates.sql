@@ -7,6 +7,7 @@ WITH closed AS (
   VALUES ($1, $2, $3, clock_timestamp() + $4::interval, $5::interval)
   ON CONFLICT ON CONSTRAINT gate_is_closed_once DO UPDATE
      SET until = excluded.until, probe = excluded.probe, reason = excluded.reason, closed_by = excluded.closed_by,
+         tested_at = NULL,   -- a test that is under way is not one of this closing
          closed_at = CASE WHEN gate.until <= clock_timestamp() AND gate.probe IS NULL THEN clock_timestamp() ELSE gate.closed_at END
   RETURNING name),
 logged AS (
@@ -25,14 +26,24 @@ logged AS (
 SELECT opened.name, pg_notify('mediasweep', '') FROM opened
 
 -- name: open_tested
--- $1 who; opens every gate that was testing and returns their names
+-- $1 who; opens every gate that let a row through as a test and was not closed again since; returns their names
 WITH opened AS (
-  DELETE FROM mediasweep.gate g WHERE g.probe IS NOT NULL AND g.source_id IS NULL
+  DELETE FROM mediasweep.gate g WHERE g.tested_at IS NOT NULL AND g.probe IS NOT NULL AND g.source_id IS NULL
   RETURNING g.name),
 logged AS (
   INSERT INTO mediasweep.journal (event, outcome, detail, actor)
   SELECT 'gate_opened', opened.name, 'a test went through', $1 FROM opened)
 SELECT opened.name, pg_notify('mediasweep', '') FROM opened
+
+-- name: expire
+-- Opens what was closed for a time that has passed, so that the journal says so; returns the names.
+WITH opened AS (
+  DELETE FROM mediasweep.gate g WHERE g.until <= clock_timestamp() AND g.probe IS NULL
+  RETURNING g.name, g.source_id),
+logged AS (
+  INSERT INTO mediasweep.journal (event, outcome, detail, source_id)
+  SELECT 'gate_opened', opened.name, 'its time has passed', opened.source_id FROM opened)
+SELECT opened.name FROM opened
 
 -- name: list
 SELECT g.name, g.source_id, a.relation::text AS source, g.reason, g.closed_by, g.closed_at, g.until, g.probe

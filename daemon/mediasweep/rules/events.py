@@ -103,7 +103,7 @@ class GateClosed:
 
 @dataclass(frozen=True, slots=True)
 class GateOpened:
-    """A test went through and the gates that were testing are open."""
+    """A test went through, or their time has passed, and these gates are open."""
 
     names: tuple[str, ...]
 
