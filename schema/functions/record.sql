@@ -58,23 +58,4 @@ BEGIN
      AND r.id <> ALL (recorded);
 END $$;
 
--- An operator's retry: back through guard and gates, with the fence and the doubt that the row had.
-CREATE OR REPLACE FUNCTION mediasweep.retry(ids uuid[], who text) RETURNS SETOF uuid
-LANGUAGE sql VOLATILE
-AS $$
-  WITH moved AS (
-    UPDATE mediasweep.cloudinary_cleanup_queue q
-       SET status = 'pending', processed_at = NULL, processing_attempts = 0, handovers = 0,
-           due_at = clock_timestamp(), error_message = NULL, updated_at = clock_timestamp()
-     WHERE q.id = ANY (ids) AND q.status IN ('failed', 'skipped')
-    RETURNING q.*),
-  logged AS (
-    INSERT INTO mediasweep.journal
-      (event, queue_id, claim_no, status, public_id, resource_type, delivery_type, asset_id, version, bytes, source_id, actor)
-    SELECT 'retried', m.id, m.claim_no, m.status, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
-           m.version, m.file_size, m.source_id, who
-      FROM moved m)
-  SELECT moved.id FROM moved, (SELECT mediasweep.wake()) woken
-$$;
-
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -9,6 +9,7 @@ Ends only with the daemon, and takes its row along.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -73,7 +74,7 @@ class Heartbeat:
             completed=self.sweep.tally.completed,
             failed=self.sweep.tally.failed,
             swept_s_ago=None if swept_s is None else boot_s() - swept_s,
-            config=self.config,
+            config={**self.config, "horizon": horizon(self.sweep.tally.memory)},
         )
         try:
             share = await self.fleet.beat(
@@ -103,3 +104,9 @@ class Heartbeat:
             self.emit(ShareChanged(share.calls))
             return False  # what is given up is free for others only once a beat has said so
         return share.calls == share.fair
+
+
+def horizon(memory: str | None) -> dict[str, Any]:
+    """Return the barriers of a claim's memory: whoever asks why a row waits has to know them."""
+    known = {} if memory is None else json.loads(memory)
+    return {name: known[name] for name in ("server", "free", "clear") if name in known}

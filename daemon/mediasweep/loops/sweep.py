@@ -151,7 +151,7 @@ class Sweep:
                 self._outage.failed("claim", error)
                 return None
             self._outage.over()
-            self._memory = claim.memory
+            self._memory = self.tally.memory = claim.memory
             self.gating.see(claim)
         # the lease is counted from before the claim, the guard's answer from after it: else one
         # that takes long would be too old the moment that it comes

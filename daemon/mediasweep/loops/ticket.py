@@ -45,8 +45,12 @@ class Ticket:
 
 @dataclass(slots=True)
 class Tally:
-    """What this daemon has done since it started; read by the beat and by /readyz."""
+    """What this daemon has done since it started; read by the beat and by /readyz.
+
+    `memory` is what its last claim handed on.
+    """
 
     completed: int = 0
     failed: int = 0
     swept_s: float | None = None
+    memory: str | None = None

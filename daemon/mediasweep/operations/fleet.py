@@ -6,10 +6,12 @@ raised; the caller knows how to say it.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
+from mediasweep.rules.reason import brief
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
 
 
 async def status(connection: Pool | Connection) -> dict[str, Any]:
-    """Return what `mediasweep status` shows: rows by status, what is due, gates, daemons."""
+    """Return what `mediasweep status` shows: rows, what they wait for, due, gates, daemons, and
+    the protected prefixes.
+    """
     fleet = Fleet(connection)
     return {
         "rows": await fleet.counts(),
         "due": dict(await fleet.due()),
+        "waiting": [asdict(why) | {"says": brief(why)} for why in await fleet.waiting()],
+        "protected": await fleet.protected(),
         "gates": await Gates(connection).list(),
         "daemons": await fleet.daemons(),
     }

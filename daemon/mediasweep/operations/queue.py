@@ -1,86 +1,125 @@
-"""The queue in an operator's hands: list, show why a row is where it is, retry."""
+"""The queue in an operator's hands: list, show why a row is where it is, retry, cancel.
+
+Rows are chosen once, by id or by a filter, and then moved in steps, each a transaction of its own:
+what was moved before a failure or a Ctrl-C stays moved and is in the journal. A row that somebody
+holds is asked for again for a moment, and then named.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.gates import Gates
-from mediasweep.postgres.queue import Ledger
-from mediasweep.rules.job import Status
+from mediasweep.postgres.ledger import Ledger
+from mediasweep.rules.filter import looked_at
+from mediasweep.rules.job import ByHand
+from mediasweep.rules.reason import outcome, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from uuid import UUID
 
+    from mediasweep.postgres.ledger import Moved
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.filter import Said
 
-RETRYABLE = (Status.FAILED, Status.SKIPPED)
+STEP = 1000
+BUSY_TRIES = 10
+BUSY_WAIT_S = 0.2
 
 
-async def rows(
-    connection: Pool | Connection, *, statuses: Sequence[str] | None, limit: int
-) -> list[Mapping[str, Any]]:
-    """Return the newest rows, of these statuses or of all."""
-    return await Ledger(connection).rows(statuses, limit)
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Rows, the newest first, and how many more match."""
+
+    rows: Sequence[Mapping[str, Any]]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rows that are to be moved, and how many more match the filter."""
+
+    ids: Sequence[UUID]
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step moved, and what it did not, with the reason."""
+
+    moved: Sequence[UUID]
+    refused: Mapping[UUID, str] = field(default_factory=dict)
+
+
+async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> Listing:
+    """Return the newest rows that match; raises FilterError or MomentError."""
+    ledger = Ledger(connection)
+    filter_ = said.read(await ledger.sources(), await ledger.now())
+    found = await ledger.rows(filter_, limit)
+    left = await ledger.count(filter_) - limit if len(found) == limit else 0
+    return Listing(found, max(0, left))
 
 
 async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | None:
     """Return a row, its timeline, and in words why it is where it is; None: no such row."""
-    found = await Ledger(connection).show(id_)
-    if found is None:
+    shown = await Ledger(connection).show(id_)
+    if shown is None:
         return None
-    row, timeline = found
-    return {"why": why(row, await _held_by(connection)), "row": dict(row), "timeline": timeline}
+    row = shown.row
+    reasons = [asdict(why) | {"says": sentence(why)} for why in shown.reasons]
+    finished = outcome(row["status"], row["error_message"], row["cloudinary_response"])
+    why = finished if row["processed_at"] else "; ".join(reason["says"] for reason in reasons)
+    return {"why": why, "reasons": reasons, "row": dict(row), "timeline": shown.timeline}
 
 
-async def _held_by(connection: Pool | Connection) -> str | None:
-    """Return what keeps every row, if anything does."""
-    gates = await Gates(connection).list()
-    if gates:
-        said = (f"the gate {gate['name']} is closed ({gate['reason']})" for gate in gates)
-        return "; ".join(said)
-    daemons = await Fleet(connection).daemons()
-    return None if any(daemon["alive"] for daemon in daemons) else "no daemon is alive"
+async def choose(connection: Pool | Connection, move: ByHand, said: Said, *, limit: int) -> Choice:
+    """Return the oldest rows that match and may be moved like this, or nearly.
 
-
-def why(row: Mapping[str, Any], held_by: str | None) -> str:
-    """Say why a row is in its state; `held_by` is what keeps all rows, if anything does."""
-    detail = row["error_message"]
-    if row["detached"] and row["processed_at"] is None:
-        return "waits for its table to be attached again: the guard cannot ask a detached one"
-    match row["status"]:
-        case Status.PENDING:
-            return f"waits{': ' + held_by if held_by else ' to be claimed'}{_because(detail)}"
-        case Status.PROCESSING if row["in_doubt"]:
-            return f"was sent, what happened is unknown; it will be sent again{_because(detail)}"
-        case Status.PROCESSING:
-            return "is being deleted"
-        case Status.COMPLETED if row["cloudinary_response"] and "not found" in str(
-            row["cloudinary_response"]
-        ):
-            return "Cloudinary had no such asset (a wrong resource type looks the same)"
-        case Status.COMPLETED:
-            return "was deleted"
-        case Status.SKIPPED:
-            return f"was kept: {detail}"
-        case _:
-            return f"failed: {detail}"
-
-
-def _because(detail: str | None) -> str:
-    return f" ({detail})" if detail else ""
-
-
-async def retry(
-    connection: Pool | Connection,
-    *,
-    ids: Sequence[UUID] | None,
-    statuses: Sequence[str],
-    limit: int,
-    who: str,
-) -> list[UUID]:
-    """Put rows back through guard and gates: these ids, or the oldest of these statuses."""
+    Raises FilterError or MomentError.
+    """
     ledger = Ledger(connection)
-    chosen = list(ids) if ids is not None else await ledger.matching(statuses, limit)
-    return await ledger.retry(chosen, who)
+    statuses = looked_at(said.statuses, move)
+    filter_ = replace(said, statuses=statuses).read(await ledger.sources(), await ledger.now())
+    ids = await ledger.oldest(filter_, limit)
+    left = await ledger.count(filter_) - limit if len(ids) == limit else 0
+    return Choice(ids, max(0, left))
+
+
+async def preview(
+    connection: Pool | Connection, move: ByHand, ids: Sequence[UUID]
+) -> list[Mapping[str, Any]]:
+    """Return these rows as they are, each with the reason for which it would be `refused`."""
+    return await Ledger(connection).preview(ids, move)
+
+
+async def move_rows(
+    connection: Pool | Connection, move: ByHand, ids: Sequence[UUID], *, who: str, why: str | None
+) -> AsyncIterator[Step]:
+    """Move these rows, and yield what came of each step."""
+    ledger = Ledger(connection)
+    for first in range(0, len(ids), STEP):
+        yield await _step(ledger, move, ids[first : first + STEP], who, why)
+
+
+async def _step(
+    ledger: Ledger, move: ByHand, ids: Sequence[UUID], who: str, why: str | None
+) -> Step:
+    """Move these rows, asking again for those that are held just now."""
+    done: dict[UUID, Moved] = {}
+    asked = ids
+    for _ in range(BUSY_TRIES):
+        if move is ByHand.RETRY:
+            came = await ledger.retry(asked, who)
+        else:
+            came = await ledger.cancel(asked, who, why)
+        done |= {one.id: one for one in came}
+        asked = [one.id for one in came if one.busy]
+        if not asked:
+            break
+        await asyncio.sleep(BUSY_WAIT_S)
+    return Step(
+        [id_ for id_ in dict.fromkeys(ids) if done[id_].refused is None],
+        {one.id: one.refused for one in done.values() if one.refused is not None},
+    )

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
+from mediasweep.rules.reason import Reason, Why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,9 +87,21 @@ class Fleet:
         return {row["status"]: row["rows"] for row in await self._connection.fetch(SQL["counts"])}
 
     async def due(self) -> Mapping[str, Any]:
-        """Return what is claimable by now: rows, oldest_seconds, in_doubt; and fallback rows."""
+        """Return what a claim could take but for gates: rows, oldest_seconds, in_doubt; fallback.
+
+        The last is the number of captures that are not in the queue yet.
+        """
         row = await self._connection.fetchrow(SQL["due"])
         return dict(row) if row else {}
+
+    async def waiting(self) -> list[Why]:
+        """Return what the unfinished rows wait for, each row counted once, the most first."""
+        found = await self._connection.fetch(SQL["waiting"])
+        return [Why(**{**row, "reason": Reason(row["reason"])}) for row in found]
+
+    async def protected(self) -> list[Mapping[str, Any]]:
+        """Return the prefixes of public ids that are never deleted."""
+        return [dict(row) for row in await self._connection.fetch(SQL["protected"])]
 
     async def install(self, daemon: UUID, terms: Terms) -> Mapping[str, Any]:
         """Compare where this daemon is with where the installation is; returns the latter.

@@ -24,15 +24,35 @@ SELECT d.id, d.host, d.pid, d.version, d.started_at, d.beat_at, d.listening, d.c
 SELECT q.status, count(*) AS rows FROM mediasweep.cloudinary_cleanup_queue q GROUP BY q.status
 
 -- name: due
--- The rows that could be claimed by now, and the oldest of them: how late the fleet is.
+-- The rows that a claim could take if every gate were open, and how long the oldest has been so: how late the fleet is.
+-- Not those that still rest, nor those of a table that was detached or never attached: no claim takes them.
 SELECT count(*) AS rows,
-       coalesce(extract(epoch FROM clock_timestamp() - min(q.due_at)), 0)::float8 AS oldest_seconds,
+       coalesce(extract(epoch FROM clock_timestamp() - min(greatest(ripe.at, q.lease_until))), 0)::float8 AS oldest_seconds,
        count(*) FILTER (WHERE q.in_doubt) AS in_doubt,
        (SELECT count(*) FROM mediasweep.fallback) AS fallback
   FROM mediasweep.cloudinary_cleanup_queue q
+ CROSS JOIN mediasweep.fleet_at_work() fleet
+ CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
  WHERE q.processed_at IS NULL
    AND q.due_at <= clock_timestamp()
+   AND ripe.at <= clock_timestamp()
    AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
+   AND (q.source_id = 0 OR q.source_id IN (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL))
+
+-- name: waiting
+-- The unfinished rows, each counted once, by what it waits for first; and the captures that are not in the queue yet.
+SELECT w.reason, w.about, sum(w.rows)::bigint AS rows, min(w.until) - clock_timestamp() AS ends_in,
+       clock_timestamp() - min(w.since) AS lasts
+  FROM (SELECT DISTINCT ON (w.number) w.* FROM mediasweep.why(NULL) w ORDER BY w.number, w.rank, w.about) w
+ GROUP BY w.reason, w.about
+ UNION ALL
+SELECT CASE WHEN f.refused IS NULL THEN 'fallback' ELSE 'refused' END, NULL, count(*), NULL, clock_timestamp() - min(f.at)
+  FROM mediasweep.fallback f
+ GROUP BY f.refused IS NULL
+ ORDER BY rows DESC
+
+-- name: protected
+SELECT p.prefix, p.protected_by, p.protected_at FROM mediasweep.protected p ORDER BY p.prefix
 
 -- name: install
 -- $1 daemon, $2 terms

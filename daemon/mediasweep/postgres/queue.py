@@ -1,5 +1,5 @@
-"""The queue's rows and moves, as Python values. The rules of the moves are in the database's
-functions.
+"""The queue as one daemon sees it, as Python values. The rules of the moves are in the database's
+functions; what operators see and do is in `ledger.py`.
 
 Every method is one statement in its own transaction; none is open while anything else happens. On
 failure it raises what asyncpg raised, and the caller may call again: claims are leased, records are
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.postgres.pool import Pool
     from mediasweep.rules.outcome import Answer
 
 SQL = statements(__file__)
@@ -150,34 +150,6 @@ class Queue:
         if row is None:
             raise TypeError("prune returned no row")
         return row["queue_rows"], row["journal_rows"]
-
-
-class Ledger:
-    """The queue as its operators see it: list, show, retry."""
-
-    def __init__(self, connection: Pool | Connection) -> None:
-        """Use a connection or a pool."""
-        self._connection = connection
-
-    async def rows(self, statuses: Sequence[str] | None, limit: int) -> list[Mapping[str, Any]]:
-        """Return rows, newest first."""
-        return [dict(row) for row in await self._connection.fetch(SQL["list"], statuses, limit)]
-
-    async def show(self, id_: UUID) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]] | None:
-        """Return one row and its timeline, oldest first."""
-        row = await self._connection.fetchrow(SQL["show"], id_)
-        if row is None:
-            return None
-        timeline = await self._connection.fetch(SQL["timeline"], id_)
-        return dict(row), [dict(moved) for moved in timeline]
-
-    async def matching(self, statuses: Sequence[str], limit: int) -> list[UUID]:
-        """Return the ids in these states, oldest first."""
-        return [row["id"] for row in await self._connection.fetch(SQL["matching"], statuses, limit)]
-
-    async def retry(self, ids: Sequence[UUID], who: str) -> list[UUID]:
-        """Put failed and skipped rows back to pending; returns those that were."""
-        return [row["id"] for row in await self._connection.fetch(SQL["retry"], ids, who)]
 
 
 def _claim(row: asyncpg.Record | None) -> Claim:

@@ -47,6 +47,13 @@ class Move(StrEnum):
     FAILED = "failed"
 
 
+class ByHand(StrEnum):
+    """The moves that an operator makes."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A queue row under a claim; (id, claim_no) is the claim, and claim_no never goes down."""

@@ -1,0 +1,111 @@
+"""The queue as its operators see it: list, show, retry, cancel.
+
+Every method is one statement in its own transaction. It raises what asyncpg raised; a move whose
+commit is in doubt may be asked for again, and then says that there was nothing left to move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.postgres.pool import statements
+from mediasweep.rules.filter import Filter, Source, like
+from mediasweep.rules.reason import Reason, Why
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from mediasweep.postgres.pool import Connection, Pool
+
+SQL = statements(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of one id: moved where `refused` is None; `busy`: somebody else holds its row."""
+
+    id: UUID
+    refused: str | None
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row, what keeps it if it is unfinished, and everything that happened to it, in order."""
+
+    row: Mapping[str, Any]
+    reasons: Sequence[Why]
+    timeline: Sequence[Mapping[str, Any]]
+
+
+class Ledger:
+    """The queue in an operator's hands."""
+
+    def __init__(self, connection: Pool | Connection) -> None:
+        """Use a connection or a pool."""
+        self._connection = connection
+
+    async def sources(self) -> list[Source]:
+        """Return the tables that are attached, and those that were and still exist."""
+        return [Source(**row) for row in await self._connection.fetch(SQL["sources"])]
+
+    async def now(self) -> datetime:
+        """Return the time by the database's clock, which rules."""
+        now: datetime = await self._connection.fetchval(SQL["now"])
+        return now
+
+    async def rows(self, filter_: Filter, limit: int) -> list[Mapping[str, Any]]:
+        """Return matching rows, the newest first."""
+        found = await self._connection.fetch(SQL["list"], *_parameters(filter_), limit)
+        return [dict(row) for row in found]
+
+    async def count(self, filter_: Filter) -> int:
+        """Return how many rows match."""
+        return int(await self._connection.fetchval(SQL["count"], *_parameters(filter_)))
+
+    async def oldest(self, filter_: Filter, limit: int) -> list[UUID]:
+        """Return the ids of matching rows, the oldest first."""
+        found = await self._connection.fetch(SQL["oldest"], *_parameters(filter_), limit)
+        return [row["id"] for row in found]
+
+    async def preview(self, ids: Sequence[UUID], move: str) -> list[Mapping[str, Any]]:
+        """Return these rows, the oldest first, each with why the move would be `refused`."""
+        return [dict(row) for row in await self._connection.fetch(SQL["preview"], ids, move)]
+
+    async def retry(self, ids: Sequence[UUID], who: str) -> list[Moved]:
+        """Put failed and skipped rows back to pending."""
+        return [Moved(**row) for row in await self._connection.fetch(SQL["retry"], ids, who)]
+
+    async def cancel(self, ids: Sequence[UUID], who: str, why: str | None) -> list[Moved]:
+        """Skip pending rows that were never sent."""
+        return [Moved(**row) for row in await self._connection.fetch(SQL["cancel"], ids, who, why)]
+
+    async def show(self, id_: UUID) -> Shown | None:
+        """Return all there is to know of a row; None: there is no such row."""
+        row = await self._connection.fetchrow(SQL["show"], id_)
+        if row is None:
+            return None
+        reasons = await self._connection.fetch(SQL["why"], id_)
+        timeline = await self._connection.fetch(SQL["timeline"], id_)
+        return Shown(
+            dict(row),
+            [Why(**{**reason, "reason": Reason(reason["reason"])}) for reason in reasons],
+            [dict(moved) for moved in timeline],
+        )
+
+
+def _parameters(filter_: Filter) -> tuple[object, ...]:
+    return (
+        filter_.statuses or None,
+        filter_.source,
+        None if filter_.public_id is None else like(filter_.public_id),
+        filter_.reason,
+        filter_.app,
+        filter_.actor,
+        filter_.window.since,
+        filter_.window.until,
+        filter_.in_doubt,
+    )

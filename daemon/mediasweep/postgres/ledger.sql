@@ -1,0 +1,70 @@
+-- The queue, as its operators see it and move its rows. The moves themselves are in schema/functions/operator.sql.
+
+-- name: sources
+-- The tables that are attached or were, with the names by which a person may call them.
+SELECT a.id, c.relname AS name, n.nspname || '.' || c.relname AS qualified, a.relation::text AS shown
+  FROM mediasweep.attached a
+  JOIN pg_class c ON c.oid = a.relation
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY a.id
+
+-- name: now
+SELECT clock_timestamp()
+
+-- name: list
+-- $1 statuses, $2 source, $3 pattern of LIKE, $4 reason, $5 app, $6 actor, $7 since, $8 until, $9 in doubt, each or NULL;
+-- $10 at most so many rows, the newest first
+SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
+       q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
+       coalesce(a.relation::text, q.trigger_source) AS source
+  FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
+  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
+ ORDER BY q.queued_at DESC, q.id
+ LIMIT $10
+
+-- name: count
+-- $1 to $9 as above
+SELECT count(*) FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
+
+-- name: oldest
+-- $1 to $9 as above; $10 at most so many ids, the oldest first
+SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
+ ORDER BY q.queued_at, q.id
+ LIMIT $10
+
+-- name: preview
+-- $1 ids, $2 move; each row with the reason for which it would be refused, or NULL; the oldest first
+SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, coalesce(a.relation::text, q.trigger_source) AS source,
+       mediasweep.refusal($2, q.status, q.in_doubt) AS refused
+  FROM mediasweep.cloudinary_cleanup_queue q
+  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
+ WHERE q.id = ANY ($1)
+ ORDER BY q.queued_at, q.id
+
+-- name: retry
+-- $1 ids, $2 who
+SELECT m.id, m.refused, m.busy FROM mediasweep.retry($1, $2) m
+
+-- name: cancel
+-- $1 ids, $2 who, $3 why
+SELECT m.id, m.refused, m.busy FROM mediasweep.cancel($1, $2, $3) m
+
+-- name: show
+-- $1 id
+SELECT q.*, coalesce(a.relation::text, q.trigger_source) AS source, a.detached_at IS NOT NULL AS detached
+  FROM mediasweep.cloudinary_cleanup_queue q
+  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
+ WHERE q.id = $1
+
+-- name: why
+-- $1 id of an unfinished row
+SELECT w.reason, w.about, w.rows, w.detail, clock_timestamp() - w.since AS lasts, w.until - clock_timestamp() AS ends_in
+  FROM mediasweep.why($1) w
+ ORDER BY w.rank, w.about
+
+-- name: timeline
+-- $1 id
+SELECT j.at, j.event, j.claim_no, j.status, j.outcome, j.detail, j.actor, j.request_id
+  FROM mediasweep.journal j
+ WHERE j.queue_id = $1
+ ORDER BY j.id

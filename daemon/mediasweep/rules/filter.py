@@ -1,0 +1,134 @@
+"""Which rows of the queue are meant: what list, retry and cancel can be told.
+
+Pure. The database does the looking, with one WHERE for all three (`schema/functions/matching.sql`).
+What cannot be meant raises FilterError, whose text says what to write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from mediasweep.rules.job import ByHand, Status
+from mediasweep.rules.moment import Window, window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+MANUAL = "manual"  # what no table of the user's put into the queue: source 0
+LARGEST = 2**31 - 1
+
+
+class FilterError(ValueError):
+    """A filter can match nothing that exists, or not what it is for; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rows with all of these; what is empty or None holds of any row.
+
+    `public_id` is a glob: `*` stands for any characters, `?` for one, everything else for itself.
+    `source` is the number of an attached table, or 0. `window` is of the time of the capture.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    source: int | None = None
+    public_id: str | None = None
+    reason: str | None = None
+    app: str | None = None
+    actor: str | None = None
+    window: Window = field(default_factory=Window)
+    in_doubt: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A filter as people say it; `source`, `since` and `until` are still to be read."""
+
+    statuses: tuple[Status, ...] = ()
+    source: str | None = None
+    public_id: str | None = None
+    reason: str | None = None
+    app: str | None = None
+    actor: str | None = None
+    since: str | None = None
+    until: str | None = None
+    in_doubt: bool | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing was said, so that every row would match."""
+        return all(getattr(self, one.name) in {None, ()} for one in fields(self))
+
+    def read(self, sources: Sequence[Source], now: datetime) -> Filter:
+        """Return the filter that is meant; raises FilterError or MomentError."""
+        return Filter(
+            statuses=self.statuses,
+            source=None if self.source is None else source_number(self.source, sources),
+            public_id=self.public_id,
+            reason=self.reason,
+            app=self.app,
+            actor=self.actor,
+            window=window(self.since, self.until, now),
+            in_doubt=self.in_doubt,
+        )
+
+
+def like(glob: str) -> str:
+    r"""Return a glob as LIKE has it, in which `\`, `%` and `_` of the glob are themselves."""
+    for special in "\\%_":
+        glob = glob.replace(special, f"\\{special}")
+    return glob.replace("*", "%").replace("?", "_")
+
+
+def looked_at(statuses: Sequence[Status], move: ByHand) -> tuple[Status, ...]:
+    """Return the statuses in which to look for rows to move, given those that were named.
+
+    Unless they are named, a cancel also finds what a daemon has, so that it is said to be refused.
+    Raises FilterError for a status in which no row can be moved.
+    """
+    movable = (Status.PENDING,) if move is ByHand.CANCEL else (Status.FAILED, Status.SKIPPED)
+    wrong = [status for status in statuses if status not in movable]
+    if wrong:
+        raise FilterError(
+            f"{move} is not for rows that are {' or '.join(wrong)}: "
+            f"give --status {' or '.join(movable)}"
+        )
+    return tuple(statuses) or (*movable, *((Status.PROCESSING,) if move is ByHand.CANCEL else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table that is attached, or was: its number, its name, with its schema, and as SQL has it.
+
+    `shown` is how lists name it: in quotes where SQL needs them.
+    """
+
+    id: int
+    name: str
+    qualified: str
+    shown: str
+
+
+def source_number(text: str, sources: Sequence[Source]) -> int:
+    """Return the source that a text names: a number, `manual` for 0, or a table.
+
+    Raises FilterError, also where a name without its schema fits several tables.
+    """
+    if text == MANUAL:
+        return 0
+    if text.isascii() and text.isdigit() and int(text) <= LARGEST:
+        return int(text)
+    fits = [s for s in sources if text in {s.qualified, s.shown}]
+    fits = fits or [s for s in sources if text == s.name]
+    if len(fits) == 1:
+        return fits[0].id
+    if fits:
+        names = " or ".join(s.qualified for s in fits)
+        raise FilterError(f"{text!r} is the name of more than one table: say {names}")
+    names = ", ".join(sorted(s.qualified for s in sources))
+    raise FilterError(
+        f"{text!r} is no attached table: give {names or 'the name of one'}, "
+        f"{MANUAL} for what no table put there, or the number of a source"
+    )

@@ -1,0 +1,113 @@
+"""The ledger: one filter for list and moves, that finds what it says and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.pool import Connection as Db
+from mediasweep.rules.filter import Filter, source_number
+from mediasweep.rules.job import Status
+from mediasweep.rules.moment import Window
+from tests.schema.queue import ARTICLES, claim, enqueue, record, result
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+FILL = """
+INSERT INTO mediasweep.cloudinary_cleanup_queue
+  (cloudinary_public_id, status, processed_at, source_id, deletion_reason, app, actor,
+   in_doubt, claim_no, queued_at)
+VALUES ('posts/1', 'pending', NULL, 1, 'row_deleted', 'web', 'ann', false, 0, $1),
+       ('posts/2', 'failed', $1, 2, 'soft_deleted', 'job', 'bob', true, 1, $1 + interval '1 h'),
+       ('POSTS/3', 'skipped', $1, 0, 'manual', '', 'ann', false, 0, $1 + interval '2 h'),
+       ('posts_1', 'processing', NULL, 1, 'row_deleted', 'web', 'bob', true, 1,
+        $1 + interval '3 h'),
+       ('a%b', 'completed', $1, 1, 'row_deleted', 'web', 'bob', false, 1, $1 + interval '4 h')
+"""
+ALL = ["a%b", "posts_1", "POSTS/3", "posts/2", "posts/1"]
+FILTERS = [
+    (Filter(), ALL),
+    (Filter(statuses=(Status.FAILED, Status.SKIPPED)), ["POSTS/3", "posts/2"]),
+    (Filter(source=0), ["POSTS/3"]),
+    (Filter(source=99), []),
+    (Filter(public_id="posts/1"), ["posts/1"]),
+    (Filter(public_id="posts/*"), ["posts/2", "posts/1"]),
+    (Filter(public_id="posts?1"), ["posts_1", "posts/1"]),
+    (Filter(public_id="posts_1"), ["posts_1"]),
+    (Filter(public_id="a%b"), ["a%b"]),
+    (Filter(public_id="%"), []),
+    (Filter(public_id="*"), ALL),
+    (Filter(public_id="POSTS*"), ["POSTS/3"]),
+    (Filter(reason="soft_deleted"), ["posts/2"]),
+    (Filter(app="web"), ["a%b", "posts_1", "posts/1"]),
+    (Filter(app=""), ["POSTS/3"]),
+    (Filter(actor="ann"), ["POSTS/3", "posts/1"]),
+    (Filter(window=Window(since=NOON + 3 * HOUR)), ["a%b", "posts_1"]),
+    (Filter(window=Window(until=NOON + HOUR)), ["posts/1"]),
+    (Filter(window=Window(NOON + HOUR, NOON + 3 * HOUR)), ["POSTS/3", "posts/2"]),
+    (Filter(in_doubt=True), ["posts_1", "posts/2"]),
+    (Filter(in_doubt=False), ["a%b", "POSTS/3", "posts/1"]),
+    (Filter(app="web", actor="bob", in_doubt=False), ["a%b"]),
+]
+
+
+@pytest.mark.parametrize(("filter_", "expected"), FILTERS)
+async def test_a_filter_finds_what_it_says(db: Db, filter_: Filter, expected: list[str]) -> None:
+    """List, count and choice agree on the rows, and differ only in their order."""
+    await db.execute(FILL, NOON)
+    ledger = Ledger(db)
+    found = await ledger.rows(filter_, 100)
+    assert [row["cloudinary_public_id"] for row in found] == expected
+    assert await ledger.count(filter_) == len(expected)
+    assert await ledger.oldest(filter_, 100) == [row["id"] for row in found][::-1]
+
+
+async def test_limits_take_the_newest_to_show_and_the_oldest_to_move(db: Db) -> None:
+    """A limit cuts off at the far end of each order."""
+    await db.execute(FILL, NOON)
+    ledger = Ledger(db)
+    [newest] = await ledger.rows(Filter(), 1)
+    assert newest["cloudinary_public_id"] == "a%b"
+    [oldest] = await ledger.preview(await ledger.oldest(Filter(), 1), "cancel")
+    assert (oldest["cloudinary_public_id"], oldest["refused"]) == ("posts/1", None)
+
+
+async def test_a_preview_refuses_what_the_move_refuses(db: Db) -> None:
+    """For rows in every state, the preview foresees the answer to the move, word for word."""
+    ids = await enqueue(db, *(f"a{n}" for n in range(5)))
+    jobs = (await claim(db, batch=4)).jobs
+    said = ("completed", "deleted"), ("failed", "rejected"), ("unknown", "unclear")
+    await record(db, *(result(job, *one) for job, one in zip(jobs, said, strict=False)))
+    ledger = Ledger(db)
+    for move in ("cancel", "retry"):
+        foreseen = {row["id"]: row["refused"] for row in await ledger.preview(ids, move)}
+        undone = db.transaction()
+        await undone.start()
+        answers = (
+            await ledger.retry(ids, "ann")
+            if move == "retry"
+            else await ledger.cancel(ids, "ann", None)
+        )
+        assert foreseen == {one.id: one.refused for one in answers}
+        assert None in foreseen.values()
+        await undone.rollback()
+    assert await ledger.preview([uuid.uuid4()], "retry") == []
+
+
+async def test_a_table_is_found_by_each_of_its_names(db: Db) -> None:
+    """By its name, with its schema, and as SQL has it; also when it was detached, not when gone."""
+    await db.execute('CREATE SCHEMA blog; CREATE TABLE blog."My Posts" (cover text)')
+    options = '{"public_id": "cover"}'
+    number = await db.fetchval(
+        """SELECT mediasweep.attach('blog."My Posts"', $1::jsonb)""", options
+    )
+    await db.execute("SELECT mediasweep.detach_number($1)", number)
+    await db.execute(ARTICLES)
+    await db.execute("DROP TABLE articles")
+    sources = await Ledger(db).sources()
+    for name in ("My Posts", "blog.My Posts", 'blog."My Posts"', str(number)):
+        assert source_number(name, sources) == number
+    assert {source.name for source in sources} == {"media_assets", "My Posts"}
