@@ -67,12 +67,15 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.operations.refusal import RefusedError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
+    from mediasweep.rules.filter import FilterError
+    from mediasweep.rules.moment import MomentError
     from mediasweep.settings import SettingsError, StartError
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
-    other = {StartError: 2, SettingsError: 2, SchemaError: 5, RefusedError: 6}
-    return dict([*other.items(), *demo.items(), *database.items()])
+    given = dict.fromkeys((StartError, SettingsError, FilterError, MomentError), 2)
+    other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6}
+    return given | other | demo | database
 
 
 def exit_code(error: BaseException) -> int:

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do, who
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def status(as_json: Json = False) -> None:
-    """Show rows by status, what is due, closed gates and running daemons."""
+    """Show rows by status, what they wait for, closed gates and running daemons."""
     from mediasweep.operations import fleet
 
     async def ask() -> dict[str, Any]:
@@ -28,9 +28,14 @@ def status(as_json: Json = False) -> None:
     due = found["due"]
     counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["rows"].items()))
     typer.echo(f"rows:     {counts or 'none'}")
+    waits = " · ".join(str(cell(why["says"])) for why in found["waiting"])
+    typer.echo(f"waiting:  {waits or 'nothing'}")
     typer.echo(f"due:      {due['rows']}, the oldest for {due['oldest_seconds']:.1f} s")
     typer.echo(f"in doubt: {due['in_doubt']}")
     typer.echo(f"fallback: {due['fallback']}")
+    if found["protected"]:
+        prefixes = " ".join(str(cell(one["prefix"])) for one in found["protected"])
+        typer.echo(f"protected prefixes: {prefixes}")
     if found["gates"]:
         typer.echo("\nclosed gates:")
         columns = {"name": "gate", "source": "source", "reason": "reason", "closed_by": "by"}

@@ -1,0 +1,218 @@
+"""queue retry, cancel: choose rows, ask, move them step by step, and say what became of each."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from mediasweep.cli.filters import (
+    Actor,
+    App,
+    InDoubt,
+    Json,
+    Limit,
+    PublicId,
+    Reason,
+    Since,
+    Source,
+    Statuses,
+    Until,
+)
+from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.session import database, do, who
+from mediasweep.rules.filter import Said
+from mediasweep.rules.job import ByHand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mediasweep.operations.queue import Choice
+
+NAMED = 10  # ids of each kind of refusal
+
+Ids = Annotated[list[UUID] | None, typer.Argument(metavar="[ID]...")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DONE = {ByHand.RETRY: "put back to pending", ByHand.CANCEL: "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a command line asked for."""
+
+    move: ByHand
+    ids: Sequence[UUID]
+    said: Said
+    limit: int
+    dry_run: bool
+    yes: bool
+    as_json: bool
+    why: str | None = None
+
+    @property
+    def has_to_ask(self) -> bool:
+        """Tell whether a person has to agree first: not to a retry of rows that they named."""
+        return not self.yes and (self.move is ByHand.CANCEL or not self.ids)
+
+
+def retry(
+    ids: Ids = None,
+    status: Statuses = None,
+    source: Source = None,
+    public_id: PublicId = None,
+    reason: Reason = None,
+    app: App = None,
+    actor: Actor = None,
+    since: Since = None,
+    until: Until = None,
+    in_doubt: InDoubt = None,
+    limit: Limit = 1000,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Put failed or skipped rows back to pending, through guard and gates: by id, or a filter."""
+    statuses = tuple(status or ())
+    said = Said(statuses, source, public_id, reason, app, actor, since, until, in_doubt)
+    _do(Task(ByHand.RETRY, ids or [], said, limit, dry_run, yes, as_json))
+
+
+def cancel(
+    ids: Ids = None,
+    status: Statuses = None,
+    source: Source = None,
+    public_id: PublicId = None,
+    reason: Reason = None,
+    app: App = None,
+    actor: Actor = None,
+    since: Since = None,
+    until: Until = None,
+    in_doubt: InDoubt = None,
+    limit: Limit = 1000,
+    why: Annotated[str | None, typer.Option(help="Why, for those who look later.")] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Skip pending rows that were never sent, so that their assets stay: by id, or by a filter."""
+    statuses = tuple(status or ())
+    said = Said(statuses, source, public_id, reason, app, actor, since, until, in_doubt)
+    _do(Task(ByHand.CANCEL, ids or [], said, limit, dry_run, yes, as_json, why))
+
+
+def say_left(left: int, limit: int) -> None:
+    """Say on stderr that more rows match than were asked for."""
+    if left:
+        typer.echo(f"mediasweep: {left} more match; --limit is {limit}", err=True)
+
+
+def _do(task: Task) -> None:
+    if bool(task.ids) != task.said.is_empty:
+        typer.echo("mediasweep: give ids, or a filter such as --since 1h, not both", err=True)
+        raise typer.Exit(2)
+    chosen = _choose(task)
+    if task.dry_run:
+        _preview(task, chosen)
+        say_left(chosen.left, task.limit)
+        return
+    if chosen.ids and task.has_to_ask:
+        _ask(task, chosen)
+    moved, refused = do(_move(task, chosen.ids))
+    if task.as_json:
+        _print(task, moved, refused, chosen.left)
+    _say_refused(refused)
+    say_left(chosen.left, task.limit)
+    typer.echo(f"{len(moved)} {DONE[task.move]}", err=True)
+    if task.ids and refused:
+        raise typer.Exit(1)
+
+
+def _choose(task: Task) -> Choice:
+    from mediasweep.operations import queue
+
+    async def ask() -> Choice:
+        if task.ids:
+            return queue.Choice(list(dict.fromkeys(task.ids)))
+        async with database() as connection:
+            return await queue.choose(connection, task.move, task.said, limit=task.limit)
+
+    return do(ask())
+
+
+def _ask(task: Task, chosen: Choice) -> None:
+    question = f"{task.move} {len(chosen.ids)} row{'s' * (len(chosen.ids) > 1)}"
+    if not sys.stdin.isatty():
+        typer.echo(
+            f"mediasweep: {question}? Nobody can be asked here: say --yes, or --dry-run to look",
+            err=True,
+        )
+        raise typer.Exit(2)
+    say_left(chosen.left, task.limit)
+    if not typer.confirm(f"{question}: go on?", err=True):
+        typer.echo("mediasweep: nothing was changed", err=True)
+        raise typer.Exit(1)
+
+
+async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
+    """Move the rows, telling how far it is; what was moved is printed as it is done."""
+    from mediasweep.operations import queue
+
+    moved: list[UUID] = []
+    refused: dict[UUID, str] = {}
+    async with database() as connection:
+        steps = queue.move_rows(connection, task.move, ids, who=who(), why=task.why)
+        async for step in steps:
+            moved += step.moved
+            refused |= step.refused
+            if not task.as_json:
+                for id_ in step.moved:
+                    typer.echo(str(id_))
+            done = len(moved) + len(refused)
+            if len(ids) > queue.STEP:
+                typer.echo(f"{done} of {len(ids)}", err=True)
+    return moved, refused
+
+
+def _preview(task: Task, chosen: Choice) -> None:
+    from mediasweep.operations import queue
+
+    async def ask() -> list[Mapping[str, Any]]:
+        async with database() as connection:
+            return await queue.preview(connection, task.move, chosen.ids)
+
+    rows = do(ask())
+    moved = [row["id"] for row in rows if row["refused"] is None]
+    refused = dict.fromkeys(chosen.ids, "there is no such row")
+    refused |= {row["id"]: row["refused"] for row in rows}
+    refused = {id_: why for id_, why in refused.items() if why is not None}
+    if task.as_json:
+        _print(task, moved, refused, chosen.left)
+    else:
+        columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
+        print_table(rows, columns | {"source": "source", "queued_at": "queued"})
+    _say_refused(refused)
+    typer.echo(f"{len(moved)} would be {DONE[task.move]}", err=True)
+
+
+def _print(task: Task, moved: Sequence[UUID], refused: Mapping[UUID, str], left: int) -> None:
+    print_json(
+        {
+            "move": task.move,
+            "dry_run": task.dry_run,
+            "moved": moved,
+            "refused": [{"id": id_, "why": why} for id_, why in refused.items()],
+            "left": left,
+        }
+    )
+
+
+def _say_refused(refused: Mapping[UUID, str]) -> None:
+    """Say on stderr what was refused, by reason, naming the first few of each."""
+    for reason in dict.fromkeys(refused.values()):
+        ids = [str(id_) for id_, why in refused.items() if why == reason]
+        more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+        typer.echo(f"mediasweep: refused, {reason}: {' '.join(ids[:NAMED])}{more}", err=True)

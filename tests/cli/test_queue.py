@@ -1,0 +1,223 @@
+"""The queue commands as they are typed: filters, the question, dry runs, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import sys
+from typing import Any, NamedTuple
+
+import pytest
+
+from mediasweep.postgres.pool import Connection as Db
+from tests.daemons import ROOT, environment
+from tests.schema.queue import claim, enqueue, events, rows
+
+WITHIN_S = 30
+URL = "cloudinary://key:secret@cloud"
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+    @property
+    def said(self) -> Any:  # noqa: ANN401  whatever the command prints
+        """What it printed as JSON."""
+        return json.loads("\n".join(self.out))
+
+
+async def _run(database: str, *command: str, typed: str | None = None) -> Done:
+    """Run `mediasweep queue …`; `typed` is what a person types at the terminal, None: nobody is."""
+    master, slave = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "mediasweep", *command),
+        env=environment(database, URL),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL if typed is None else slave,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        if typed is not None:
+            os.write(master, typed.encode())
+        async with asyncio.timeout(WITHIN_S):
+            out, err = await process.communicate()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert process.returncode is not None
+    return Done(process.returncode, out.decode().splitlines(), err.decode().splitlines())
+
+
+async def _queue(database: str, *command: str, typed: str | None = None) -> Done:
+    return await _run(database, "queue", *command, typed=typed)
+
+
+async def _statuses(db: Db) -> list[str]:
+    return [row["status"] for row in await rows(db)]
+
+
+async def test_a_cancel_by_filter_moves_and_prints_the_ids(database: str, db: Db) -> None:
+    """The ids that were moved go to stdout, and how many to stderr; the journal has who and why."""
+    ids = await enqueue(db, "a/1", "b/1", "a/2")
+    done = await _queue(database, "cancel", "--public-id", "a/*", "--yes", "--why", "a mistake")
+    assert done == (0, [str(ids[0]), str(ids[2])], ["2 cancelled"])
+    assert await _statuses(db) == ["skipped", "pending", "skipped"]
+    [first, _] = await events(db, "event", "detail", "actor")
+    assert first[:2] == ("cancelled", "a mistake")
+    assert "@" in first[2]
+
+
+@pytest.mark.parametrize("command", [("cancel", "--since", "1h"), ("cancel", "ID")])
+async def test_where_nobody_can_be_asked_nothing_is_done(
+    database: str, db: Db, command: tuple[str, ...]
+) -> None:
+    """Without a terminal and without --yes: exit 2, one sentence, and no row is moved."""
+    [id_] = await enqueue(db, "a")
+    done = await _queue(database, *(str(id_) if word == "ID" else word for word in command))
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert "cancel 1 row? Nobody can be asked here: say --yes" in done.err[0]
+    assert await _statuses(db) == ["pending"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "status", "said"),
+    [
+        ("y\n", 0, "skipped", "1 cancelled"),
+        ("n\n", 1, "pending", "mediasweep: nothing was changed"),
+    ],
+)
+async def test_a_person_is_asked(
+    database: str, db: Db, typed: str, code: int, status: str, said: str
+) -> None:
+    """At a terminal the answer decides."""
+    await enqueue(db, "a")
+    done = await _queue(database, "cancel", "--source", "manual", typed=typed)
+    assert done.code == code
+    assert "cancel 1 row: go on? [y/N]" in done.err[0]
+    assert done.err[-1].endswith(said)
+    assert await _statuses(db) == [status]
+
+
+async def test_a_retry_of_named_rows_does_not_ask(database: str, db: Db) -> None:
+    """Whoever names the ids has said what they want; by filter it asks."""
+    [id_] = await enqueue(db, "a")
+    assert (await _queue(database, "cancel", str(id_), "--yes")).code == 0
+    refused = await _queue(database, "retry", "--status", "skipped")
+    assert (refused.code, await _statuses(db)) == (2, ["skipped"])
+    assert await _queue(database, "retry", str(id_)) == (0, [str(id_)], ["1 put back to pending"])
+    assert await _statuses(db) == ["pending"]
+
+
+async def test_what_is_refused_is_named_with_the_reason(database: str, db: Db) -> None:
+    """A row that was named and not moved makes the command fail; the others are moved."""
+    ids = await enqueue(db, "a", "b")
+    await claim(db, batch=1)
+    done = await _queue(database, "cancel", *map(str, ids), "--yes")
+    assert (done.code, done.out) == (1, [str(ids[1])])
+    assert f"refused, a daemon is deleting it: {ids[0]}" in done.err[0]
+
+
+async def test_a_dry_run_changes_nothing(database: str, db: Db) -> None:
+    """It shows what would be moved, what would be refused, and how many more match."""
+    ids = await enqueue(db, "a/1", "a/2", "a/3")
+    await claim(db, batch=1)
+    before = await rows(db)
+    told = await _queue(database, "cancel", "--public-id", "a/*", "--limit", "2", "--dry-run")
+    assert told.code == 0
+    assert ["a/1" in told.out[1], "a/2" in told.out[2], len(told.out)] == [True, True, 3]
+    assert told.err[-2:] == ["1 would be cancelled", "mediasweep: 1 more match; --limit is 2"]
+    done = await _queue(
+        database, "cancel", "--public-id", "a/*", "--limit", "2", "--dry-run", "--json"
+    )
+    assert done.said == {
+        "move": "cancel",
+        "dry_run": True,
+        "moved": [str(ids[1])],
+        "refused": [{"id": str(ids[0]), "why": "a daemon is deleting it"}],
+        "left": 1,
+    }
+    assert before == await rows(db)
+
+
+async def test_the_answer_can_be_had_as_json(database: str, db: Db) -> None:
+    """With --json, stdout is one document that says what became of every row."""
+    ids = await enqueue(db, "a", "b")
+    done = await _queue(database, "cancel", "--app", "", "--limit", "1", "--yes", "--json")
+    assert done.said["moved"] == [str(ids[0])]
+    assert (done.said["dry_run"], done.said["left"]) == (False, 1)
+    assert done.err == ["mediasweep: 1 more match; --limit is 1", "1 cancelled"]
+
+
+async def test_a_long_move_tells_how_far_it_is(database: str, db: Db) -> None:
+    """Progress is told on stderr, step by step."""
+    await enqueue(db, *(f"a{n}" for n in range(1500)))
+    done = await _queue(database, "cancel", "--status", "pending", "--limit", "5000", "--yes")
+    assert (done.code, len(done.out)) == (0, 1500)
+    assert done.err == ["1000 of 1500", "1500 of 1500", "1500 cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("cancel", "--yes"), "give ids, or a filter"),
+        (("retry", "ID", "--app", "x"), "give ids, or a filter"),
+        (("list", "--since", "soon"), "'soon' is no moment"),
+        (("list", "--source", "nothing"), "'nothing' is no attached table: give public.media"),
+        (("retry", "--status", "pending", "--yes"), "give --status failed or skipped"),
+        (("cancel", "--status", "processing", "--yes"), "give --status pending"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(
+    database: str, db: Db, command: tuple[str, ...], sentence: str
+) -> None:
+    """Exit 2, and one line that says what to write."""
+    [id_] = await enqueue(db, "a")
+    done = await _queue(database, *(str(id_) if word == "ID" else word for word in command))
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert sentence in done.err[0]
+    assert await _statuses(db) == ["pending"]
+
+
+async def test_a_list_takes_the_same_filters(database: str, db: Db) -> None:
+    """Each option of the filter reaches the database."""
+    await enqueue(db, "a/1", "a/2", "b/1", source=1)
+    await enqueue(db, "a/3")
+    given = ("--source", "media_assets", "--public-id", "a/?", "--reason", "manual", "--app", "")
+    more = ("--status", "pending", "--since", "1h", "--not-in-doubt", "--limit", "1", "--json")
+    who = await db.fetchval("SELECT session_user")
+    done = await _queue(database, "list", *given, "--actor", str(who), *more)
+    assert [row["cloudinary_public_id"] for row in done.said] == ["a/2"]
+    assert done.err == ["mediasweep: 1 more match; --limit is 1"]
+    assert (await _queue(database, "list", "--until", "1h", "--json")).said == []
+    assert (await _queue(database, "list", "--in-doubt", "--json")).said == []
+
+
+async def test_the_status_tells_what_waits_and_what_is_protected(database: str, db: Db) -> None:
+    """What all rows wait for in a line, and the prefixes that are never deleted."""
+    await enqueue(db, "a", "b")
+    await db.execute("SELECT mediasweep.protect('logos/'), mediasweep.protect('brand/')")
+    done = await _run(database, "status")
+    assert "waiting:  2 without a daemon that is alive" in done.out
+    assert "protected prefixes: brand/ logos/" in done.out
+    told = (await _run(database, "status", "--json")).said
+    assert [(why["reason"], why["rows"]) for why in told["waiting"]] == [("no_daemon", 2)]
+    assert [one["prefix"] for one in told["protected"]] == ["brand/", "logos/"]
+
+
+async def test_show_says_why_a_row_is_here(database: str, db: Db) -> None:
+    """The first line is the public id and everything that keeps it."""
+    [id_] = await enqueue(db, "a")
+    await db.execute(
+        "INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', 'moving', 'ann')"
+    )
+    done = await _queue(database, "show", str(id_))
+    assert done.out[0] == (
+        "a waits for a daemon: none is alive; waits: the gate pause is closed (moving, by ann)"
+    )
