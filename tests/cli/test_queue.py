@@ -82,7 +82,7 @@ async def test_where_nobody_can_be_asked_nothing_is_done(
     [id_] = await enqueue(db, "a")
     done = await _queue(database, *(str(id_) if word == "ID" else word for word in command))
     assert (done.code, done.out, len(done.err)) == (2, [], 1)
-    assert "cancel 1 row? Nobody can be asked here: say --yes" in done.err[0]
+    assert "cancel 1 row? There is no terminal to ask on: add --yes" in done.err[0]
     assert await _statuses(db) == ["pending"]
 
 

@@ -61,6 +61,7 @@ class Task:
 
 def retry(
     ids: Ids = None,
+    *,
     status: Statuses = None,
     source: Source = None,
     public_id: PublicId = None,
@@ -83,6 +84,7 @@ def retry(
 
 def cancel(
     ids: Ids = None,
+    *,
     status: Statuses = None,
     source: Source = None,
     public_id: PublicId = None,
@@ -147,7 +149,7 @@ def _ask(task: Task, chosen: Choice) -> None:
     question = f"{task.move} {len(chosen.ids)} row{'s' * (len(chosen.ids) > 1)}"
     if not sys.stdin.isatty():
         typer.echo(
-            f"mediasweep: {question}? Nobody can be asked here: say --yes, or --dry-run to look",
+            f"mediasweep: {question}? There is no terminal to ask on: add --yes, or --dry-run",
             err=True,
         )
         raise typer.Exit(2)

@@ -35,6 +35,7 @@ app.command()(moves.cancel)
 
 @app.command("list")
 def list_(
+    *,
     status: Statuses = None,
     source: Source = None,
     public_id: PublicId = None,
