@@ -26,7 +26,7 @@ from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy
-from mediasweep.loops.upkeep import HealthPolicy, Upkeep
+from mediasweep.loops.upkeep import Upkeep
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
 from mediasweep.postgres.environment import Environment
@@ -124,7 +124,6 @@ class Daemon:
             queue=queue,
             fleet=self.fleet,
             gates=Gates(pool),
-            policy=HealthPolicy(),
             config=self.config,
             retention=timedelta(days=self.settings.retention),
             second_look=SecondLook(Environment(self.pool), self.id, self.sweep.recent, self.emit),

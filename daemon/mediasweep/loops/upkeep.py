@@ -8,7 +8,7 @@ database is left to the next round.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import PASSING
@@ -51,12 +51,12 @@ class Upkeep:
     queue: Queue
     fleet: Fleet
     gates: Gates
-    policy: HealthPolicy
     config: Config
     retention: timedelta
     second_look: SecondLook
     look: Callable[[], None]
     emit: Emit
+    policy: HealthPolicy = field(default_factory=HealthPolicy)
 
     async def run(self) -> None:
         """Do the chores until cancelled."""

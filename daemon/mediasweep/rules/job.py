@@ -10,9 +10,10 @@
        └─ retry ─► pending  └─ claim again: lease passed, or in doubt and due (hand-over);
     failed ─ retry ─► pending  in use by then, or attempts spent ──► failed
 
-The database makes the moves (`schema/functions/mark.sql`, `record.sql`), each a compare-and-set on
-(id, status, claim_no). The owner of a claim never fails a row because it does not know what
-happened: only the next claim may, after its guard.
+The database makes the moves (`schema/functions/mark.sql`, `record.sql`, `operator.sql`), each a
+compare-and-set on (id, status, claim_no). An operator skips only what is pending and not in doubt.
+The owner of a claim never fails a row because it does not know what happened: only the next claim
+may, after its guard.
 """
 
 from __future__ import annotations
