@@ -221,6 +221,18 @@ BEGIN
   RETURN attached_id;
 END $$;
 
+CREATE FUNCTION mediasweep.barriers(OUT at timestamp with time zone, OUT free pg_snapshot, OUT clear pg_snapshot) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT least((h.free ->> 'at')::timestamptz, (h.clear ->> 'at')::timestamptz), (h.free ->> 's')::pg_snapshot,
+         (h.clear ->> 's')::pg_snapshot
+    FROM (SELECT d.config -> 'horizon' -> 'free' AS free, d.config -> 'horizon' -> 'clear' AS clear
+            FROM mediasweep.daemon d
+           WHERE mediasweep.is_alive(d)
+             AND (d.config -> 'horizon' ->> 'server')::timestamptz = pg_postmaster_start_time()) h
+   WHERE h.free IS NOT NULL AND h.clear IS NOT NULL
+$$;
+
 CREATE FUNCTION mediasweep.be_durable() RETURNS void
     LANGUAGE sql
     AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
@@ -325,6 +337,41 @@ CREATE FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_trunc
     ELSE %s
     END IF;$q$, on_delete, on_update, on_truncate)
 $_$;
+
+CREATE FUNCTION mediasweep.cancel(ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  moving   uuid[];
+  staying  jsonb;
+BEGIN
+  WITH member AS MATERIALIZED (
+    SELECT f.* FROM mediasweep.family(ids) f),
+  locked AS MATERIALIZED (
+    SELECT q.id, mediasweep.refusal('cancel', q.status, q.in_doubt) AS refused
+      FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.id = ANY (ARRAY(SELECT m.member FROM member m))
+     ORDER BY q.id
+       FOR UPDATE SKIP LOCKED),
+  verdict AS (
+    SELECT m.id, bool_or(l.id IS NULL) AS busy,
+           coalesce(min(l.refused) FILTER (WHERE l.id = m.id), 'another row of its asset: ' || min(l.refused),
+                    CASE WHEN bool_or(l.id IS NULL AND m.member = m.id) THEN 'somebody else is holding it'
+                         WHEN bool_or(l.id IS NULL) THEN 'somebody else is holding another row of its asset' END) AS refused
+      FROM member m LEFT JOIN locked l ON l.id = m.member GROUP BY m.id)
+  SELECT ARRAY(SELECT m.member FROM member m JOIN verdict v ON v.id = m.id WHERE v.refused IS NULL),
+         (SELECT jsonb_object_agg(v.id, jsonb_build_object('refused', v.refused, 'busy', v.busy))
+            FROM verdict v WHERE v.refused IS NOT NULL)
+    INTO moving, staying;
+  PERFORM mediasweep.move_by_hand('cancel', moving, who, why);
+  RETURN QUERY
+    SELECT given.id, staying -> given.id::text ->> 'refused', coalesce((staying -> given.id::text ->> 'busy')::boolean, false)
+      FROM (SELECT DISTINCT g.id FROM unnest(ids) g (id)) given
+     WHERE given.id = ANY (moving) OR staying ? given.id::text
+    UNION ALL   -- finished, or not there
+    SELECT m.* FROM mediasweep.move_by_hand('cancel', ARRAY(
+      SELECT g.id FROM unnest(ids) g (id) WHERE g.id <> ALL (moving) AND (staying ? g.id::text) IS NOT TRUE), who, why) m;
+END $$;
 
 CREATE TABLE mediasweep.attached (
     id integer NOT NULL,
@@ -481,6 +528,18 @@ BEGIN
                           horizon) c;
 END $$;
 
+CREATE FUNCTION mediasweep.claimant(queue_row uuid, claim integer) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT CASE WHEN d.id IS NOT NULL THEN format('daemon %s pid %s', d.host, d.pid)
+              ELSE format('daemon %s, which is gone', j.daemon) END
+    FROM mediasweep.journal j
+    LEFT JOIN mediasweep.daemon d ON d.id = j.daemon
+   WHERE j.queue_id = queue_row AND j.claim_no = claim AND j.daemon IS NOT NULL
+   ORDER BY j.id DESC
+   LIMIT 1
+$$;
+
 CREATE FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) RETURNS void
     LANGUAGE sql
     AS $$
@@ -492,6 +551,18 @@ CREATE FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) RETU
     INSERT INTO mediasweep.journal (event, outcome, detail, actor)
     SELECT 'gate_closed', closed.name, reason, 'mediasweep' FROM closed)
   SELECT pg_notify('mediasweep', '') FROM closed
+$$;
+
+CREATE FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boolean, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT g.source_id, coalesce(g.until <= statement_timestamp(), false),
+         g.name || coalesce(' (' || coalesce(a.relation::text, g.source_id::text) || ')', ''),
+         g.reason || ', by ' || g.closed_by, g.closed_at, g.until
+    FROM mediasweep.gate g
+    LEFT JOIN mediasweep.attached a ON a.id = g.source_id
+   WHERE (g.until IS NULL OR g.until > statement_timestamp() OR (g.probe IS NOT NULL AND g.source_id IS NULL))
+     AND NOT (g.name = 'pause' AND g.source_id IS NULL AND (SELECT s.forced > 0 FROM mediasweep.scheduler s))
 $$;
 
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
@@ -568,6 +639,30 @@ CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation t
            current_setting('application_name', true), failure
       FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
 $_$;
+
+CREATE FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT q.id, s.id
+    FROM mediasweep.cloudinary_cleanup_queue q
+    JOIN mediasweep.cloudinary_cleanup_queue s ON s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
+  UNION
+  SELECT q.id, s.id
+    FROM mediasweep.cloudinary_cleanup_queue q
+    JOIN mediasweep.cloudinary_cleanup_queue s ON s.asset_id = q.asset_id AND s.processed_at IS NULL
+   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
+$$;
+
+CREATE FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT count(*) FILTER (WHERE d.alive), count(*) FILTER (WHERE d.alive AND d.works),
+         coalesce(max(d.grace_s) FILTER (WHERE d.alive AND d.works), 0) * interval '1 s', max(d.beat_at)
+    FROM (SELECT d.beat_at, mediasweep.is_alive(d) AS alive,
+                 coalesce((d.config ->> 'works')::boolean, true) AS works, (d.config ->> 'grace_s')::float8 AS grace_s
+            FROM mediasweep.daemon d) d
+$$;
 
 CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
     LANGUAGE sql
@@ -962,6 +1057,63 @@ BEGIN
     FROM marked m;
 END $$;
 
+CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT q.*
+    FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE (statuses IS NULL OR q.status = ANY (statuses))
+     AND (matching.source IS NULL OR q.source_id = matching.source)
+     AND (matching.public_id IS NULL OR q.cloudinary_public_id LIKE matching.public_id)
+     AND (reason IS NULL OR q.deletion_reason = reason)
+     AND (matching.app IS NULL OR q.app = matching.app)
+     AND (matching.actor IS NULL OR q.actor = matching.actor)
+     AND (since IS NULL OR q.queued_at >= since)
+     AND (until IS NULL OR q.queued_at < until)
+     AND (doubtful IS NULL OR q.in_doubt = doubtful)
+$$;
+
+CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
+    LANGUAGE sql
+    AS $$
+  WITH locked AS MATERIALIZED (
+    SELECT q.id, mediasweep.refusal(move, q.status, q.in_doubt) AS refused
+      FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.id = ANY (ids)
+     ORDER BY q.id
+       FOR UPDATE SKIP LOCKED),
+  moved AS (
+    UPDATE mediasweep.cloudinary_cleanup_queue q
+       SET status = CASE move WHEN 'retry' THEN 'pending' ELSE 'skipped' END,
+           processed_at = CASE WHEN move <> 'retry' THEN clock_timestamp() END,
+           processing_attempts = CASE move WHEN 'retry' THEN 0 ELSE q.processing_attempts END,
+           handovers = CASE move WHEN 'retry' THEN 0 ELSE q.handovers END,
+           due_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.due_at END,
+           error_message = CASE WHEN move <> 'retry' THEN 'cancelled by ' || who || coalesce(': ' || why, '') END,
+           updated_at = clock_timestamp()
+      FROM locked
+     WHERE q.id = locked.id AND locked.refused IS NULL
+    RETURNING q.*),
+  logged AS (
+    INSERT INTO mediasweep.journal
+      (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
+       bytes, source_id, actor)
+    SELECT CASE move WHEN 'retry' THEN 'retried' ELSE 'cancelled' END, m.id, m.claim_no, m.status,
+           CASE WHEN move <> 'retry' THEN 'cancelled' END, why, m.cloudinary_public_id, m.resource_type, m.delivery_type,
+           m.asset_id, m.version, m.file_size, m.source_id, who
+      FROM moved m)
+  SELECT given.id,
+         CASE WHEN moved.id IS NOT NULL THEN NULL
+              WHEN locked.id IS NOT NULL THEN locked.refused
+              WHEN known.id IS NULL THEN 'there is no such row'
+              ELSE 'somebody else is holding it' END,
+         moved.id IS NULL AND locked.id IS NULL AND known.id IS NOT NULL
+    FROM (SELECT DISTINCT g.id FROM unnest(ids) g (id)) given
+    LEFT JOIN moved ON moved.id = given.id
+    LEFT JOIN locked ON locked.id = given.id
+    LEFT JOIN mediasweep.cloudinary_cleanup_queue known ON known.id = given.id
+$$;
+
 CREATE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -1116,6 +1268,25 @@ BEGIN
                         WHERE g.source_id = source.id AND (g.until IS NULL OR g.until > clock_timestamp())));
 END $$;
 
+CREATE FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolean, OUT xact xid, OUT about text, OUT since timestamp with time zone) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT row_number() OVER (ORDER BY open.xact IS NULL, age.xacts DESC), open.xact IS NOT NULL, open.xact, open.about, open.since
+    FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xact, d.oid AS database
+            FROM pg_database d WHERE d.datname = current_database()) next
+   CROSS JOIN LATERAL (
+     SELECT a.backend_xid AS xact, a.backend_xmin AS sees, a.xact_start AS since, a.application_name LIKE 'mediasweep%' AS ours,
+            format('pid %s (%s)', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed')) AS about
+       FROM pg_stat_get_activity(NULL) a
+      WHERE a.datid = next.database AND a.usesysid IS NOT NULL AND a.pid <> pg_backend_pid()
+      UNION ALL
+     SELECT p.transaction, NULL, p.prepared, false, format('prepared %L', p.gid)
+       FROM pg_prepared_xact() p WHERE p.dbid = next.database) open
+   CROSS JOIN LATERAL (SELECT next.xact - mediasweep.full_xid(coalesce(open.xact, open.sees), next.xact) AS xacts) age
+   WHERE NOT (open.ours AND (open.xact IS NULL OR open.since > statement_timestamp() - interval '1 s'))
+     AND (open.xact IS NOT NULL OR age.xacts > 0)   -- else it sees whatever has begun
+$$;
+
 CREATE FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     AS $$
@@ -1129,6 +1300,22 @@ BEGIN
     RETURN horizon || jsonb_build_object(passed, wall, waited, new);
   END IF;
   RETURN horizon || jsonb_build_object(waited, wall);
+END $$;
+
+CREATE FUNCTION mediasweep.protect(prefix text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF coalesce(prefix, '') = '' THEN
+    RAISE EXCEPTION 'mediasweep.protect: say how the public ids begin, as in ''logos/''; nothing would be deleted at all'
+      USING HINT = 'to stop all deletions, run mediasweep pause';
+  END IF;
+  INSERT INTO mediasweep.protected (prefix) VALUES (protect.prefix) ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO mediasweep.journal (event, detail, actor) VALUES ('protected', protect.prefix, session_user);
+  RETURN true;
 END $$;
 
 CREATE FUNCTION mediasweep.prune_journal(retention interval, most integer) RETURNS integer
@@ -1385,6 +1572,20 @@ CREATE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, liv
        WHERE ref.public_id <> '' AND %s (%s)$q$, rows_from, a.refs, live, a.live)
 $_$;
 
+CREATE FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT CASE
+    WHEN status = 'completed' THEN 'it has completed'
+    WHEN move = 'retry' AND status NOT IN ('failed', 'skipped') THEN 'it is on its way already'
+    WHEN move = 'retry' THEN NULL
+    WHEN status = 'failed' THEN 'it has failed already'
+    WHEN status = 'skipped' THEN 'it was skipped already'
+    WHEN in_doubt THEN 'it is in doubt: its asset may be gone already, so what happened has to be found out'
+    WHEN status = 'processing' THEN 'a daemon is deleting it'
+  END
+$$;
+
 CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
@@ -1418,23 +1619,13 @@ CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
                                  WHEN 'raw' THEN 'raw' END
 $$;
 
-CREATE FUNCTION mediasweep.retry(ids uuid[], who text) RETURNS SETOF uuid
-    LANGUAGE sql
+CREATE FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
+    LANGUAGE plpgsql
     AS $$
-  WITH moved AS (
-    UPDATE mediasweep.cloudinary_cleanup_queue q
-       SET status = 'pending', processed_at = NULL, processing_attempts = 0, handovers = 0,
-           due_at = clock_timestamp(), error_message = NULL, updated_at = clock_timestamp()
-     WHERE q.id = ANY (ids) AND q.status IN ('failed', 'skipped')
-    RETURNING q.*),
-  logged AS (
-    INSERT INTO mediasweep.journal
-      (event, queue_id, claim_no, status, public_id, resource_type, delivery_type, asset_id, version, bytes, source_id, actor)
-    SELECT 'retried', m.id, m.claim_no, m.status, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
-           m.version, m.file_size, m.source_id, who
-      FROM moved m)
-  SELECT moved.id FROM moved, (SELECT mediasweep.wake()) woken
-$$;
+BEGIN
+  RETURN QUERY SELECT m.* FROM mediasweep.move_by_hand('retry', ids, who, NULL) m;
+  PERFORM mediasweep.wake();
+END $$;
 
 CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
     LANGUAGE sql STABLE
@@ -1473,6 +1664,56 @@ END $$;
 CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
     LANGUAGE sql
     AS $$ UPDATE mediasweep.scheduler s SET forced = coalesce(greatest(0, s.forced - spent), 0) WHERE s.forced > 0 $$;
+
+CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+  WITH barrier AS MATERIALIZED (SELECT b.* FROM mediasweep.barriers() b),
+  row_ AS (
+    SELECT q.source_id, a.relation::oid AS table_, a.detached_at,
+           q.source_id <> 0 AND (a.id IS NULL OR a.detached_at IS NOT NULL) AS sourceless,
+           coalesce(q.lease_until > statement_timestamp(), false) AS leased,
+           coalesce(q.lease_until <= statement_timestamp(), false) AS let_go,
+           CASE WHEN q.lease_until IS NOT NULL THEN mediasweep.claimant(q.id, q.claim_no) END AS claimant,
+           q.lease_until IS NULL AND ripe.at > statement_timestamp() AS resting, q.claim_no = 0 AS fresh, q.in_doubt,
+           -- as the claim has it (due.sql): a row of another server's is seen by everybody
+           q.xact >= pg_snapshot_xmax(pg_current_snapshot()) OR EXISTS (
+             SELECT FROM barrier b
+              WHERE b.at >= ripe.at AND pg_visible_in_snapshot(q.xact, b.free) AND pg_visible_in_snapshot(q.xact, b.clear)) AS seen,
+           locker.about AS locked_by, locker.since AS locked_since,
+           (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(q.cloudinary_public_id, p.prefix)) AS protected_by,
+           coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
+           CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
+                ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
+           EXISTS (   -- as the claim has it (waits_for_another in due.sql)
+             SELECT FROM mediasweep.family(ARRAY[q.id]) f JOIN mediasweep.cloudinary_cleanup_queue s ON s.id = f.member
+              WHERE s.id <> q.id
+                AND ((s.claim_no = 0
+                      AND (s.due_at + fleet.grace > statement_timestamp()
+                           OR (EXISTS (SELECT FROM mediasweep.open_transactions())
+                               AND NOT EXISTS (
+                                 SELECT FROM barrier b
+                                  WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
+                                    AND pg_visible_in_snapshot(s.xact, b.clear)))))
+                     OR EXISTS (SELECT FROM mediasweep.closed_gates() g WHERE g.source_id = s.source_id))) AS sibling,
+           q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
+           q.processing_attempts, q.max_attempts, q.error_message
+      FROM mediasweep.cloudinary_cleanup_queue q
+      LEFT JOIN mediasweep.attached a ON a.id = q.source_id
+      LEFT JOIN mediasweep.open_transactions() locker ON locker.xact = q.xmax
+     CROSS JOIN mediasweep.fleet_at_work() fleet
+     CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
+     WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
+  SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
+         r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
+         r.sibling, min(r.lease_until), min(r.ripe_at),
+         concat_ws(', ', 'grace of its table ' || nullif(min(r.of_table), '0'), 'MEDIASWEEP_GRACE ' || nullif(min(r.of_fleet), '0')),
+         format('attempt %s of %s', min(r.processing_attempts), min(r.max_attempts)),
+         min(CASE WHEN r.unguarded THEN substr(r.error_message, 29) ELSE r.error_message END)
+    FROM row_ r
+   GROUP BY r.source_id, r.table_, r.detached_at, r.sourceless, r.leased, r.let_go, r.claimant, r.resting, r.fresh, r.in_doubt,
+            r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent, r.sibling
+$$;
 
 CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1646,6 +1887,18 @@ BEGIN
   RETURN NULL;
 END$$;
 
+CREATE FUNCTION mediasweep.unprotect(prefix text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  DELETE FROM mediasweep.protected p WHERE p.prefix = unprotect.prefix;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO mediasweep.journal (event, detail, actor) VALUES ('unprotected', unprotect.prefix, session_user);
+  RETURN true;
+END $$;
+
 CREATE FUNCTION mediasweep.use_conditions(a mediasweep.attached) RETURNS SETOF text
     LANGUAGE sql IMMUTABLE
     AS $_$
@@ -1770,6 +2023,51 @@ END $$;
 CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $_$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
+
+CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    AS $$
+  WITH closed AS MATERIALIZED (SELECT g.* FROM mediasweep.closed_gates() g),
+  group_ AS MATERIALIZED (
+    SELECT s.*, concat_ws(': ', s.tried, s.error) AS trials, fleet.alive, fleet.working, fleet.last_beat,
+           oldest.writes, oldest.about AS holder, oldest.since AS holding_since
+      FROM mediasweep.standing(one) s
+     CROSS JOIN mediasweep.fleet_at_work() fleet
+      LEFT JOIN mediasweep.open_transactions() oldest ON oldest.place = 1),
+  found AS MATERIALIZED (
+    SELECT s.number, s.rows, v.*
+      FROM group_ s
+     CROSS JOIN LATERAL (VALUES
+       (10, s.leased, 'leased', s.claimant, NULL, NULL, s.lease_until),
+       (20, s.sourceless AND s.table_ IS NOT NULL, 'detached', s.table_, NULL, s.detached_at, NULL),
+       (21, s.sourceless AND s.table_ IS NULL, 'unknown_source', s.source_id::text, NULL, NULL, NULL),
+       (30, s.resting AND s.unguarded, 'guard', NULL, s.error, NULL, s.ripe_at),
+       (31, s.resting AND NOT s.unguarded AND s.in_doubt, 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
+       (32, s.resting AND NOT (s.unguarded OR s.in_doubt OR s.fresh), 'retry', NULL, s.error, NULL, s.ripe_at),
+       (33, s.resting AND NOT (s.unguarded OR s.in_doubt) AND s.fresh, 'grace', NULL, s.graces, NULL, s.ripe_at),
+       (40, s.working = 0 AND NOT s.leased, 'no_daemon', CASE s.alive WHEN 0 THEN 'alive' ELSE 'deleting' END, NULL,
+            s.last_beat, NULL),
+       (60, s.locked_by IS NOT NULL, 'locked', s.locked_by, NULL, s.locked_since, NULL),
+       (70, s.holder IS NOT NULL AND NOT (s.seen OR s.leased OR s.resting), CASE WHEN s.writes THEN 'writer' ELSE 'reader' END,
+            s.holder, NULL, s.holding_since, NULL),
+       (80, s.sibling AND NOT (s.leased OR s.resting), 'sibling', NULL, NULL, NULL, NULL),
+       (110, s.let_go, 'let_go', s.claimant, NULL, s.lease_until, NULL),
+       (111, s.in_doubt AND NOT (s.resting OR s.leased OR s.let_go), 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
+       (112, s.unguarded AND NOT (s.resting OR s.leased), 'guard', NULL, s.error, NULL, s.ripe_at),
+       (113, s.spent AND NOT s.leased, 'spent', NULL, s.trials, NULL, NULL),
+       (114, s.protected_by IS NOT NULL AND NOT s.leased, 'protected', s.protected_by, NULL, NULL, NULL)
+     ) v (rank, holds, reason, about, detail, since, until)
+     WHERE v.holds
+     UNION ALL
+    SELECT s.number, s.rows, 50 + (g.source_id IS NOT NULL)::integer, true, CASE WHEN g.testing THEN 'tested' ELSE 'gate' END,
+           g.about, g.detail, g.since, CASE WHEN NOT g.testing THEN g.until END
+      FROM group_ s JOIN closed g ON g.source_id IS NULL OR g.source_id = s.source_id
+     WHERE NOT s.leased)
+  SELECT f.number, f.rows, f.rank, f.reason, f.about, f.detail, f.since, f.until FROM found f
+   UNION ALL
+  SELECT s.number, s.rows, 120, 'next', NULL, NULL, NULL, s.ripe_at FROM group_ s
+   WHERE NOT EXISTS (SELECT FROM found f WHERE f.number = s.number AND f.rank < 100)
+$$;
 
 CREATE TABLE mediasweep.acknowledgement (
     id bigint NOT NULL,
@@ -2002,6 +2300,8 @@ REVOKE ALL ON FUNCTION mediasweep.asleep_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.barriers(OUT at timestamp with time zone, OUT free pg_snapshot, OUT clear pg_snapshot) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.be_durable() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer) FROM PUBLIC;
@@ -2012,6 +2312,8 @@ REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.cancel(ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.capture_source(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.check_columns(relation regclass, options jsonb) FROM PUBLIC;
@@ -2020,7 +2322,11 @@ REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb,
 
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.claimant(queue_row uuid, claim integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boolean, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
 
@@ -2033,6 +2339,10 @@ REVOKE ALL ON FUNCTION mediasweep.differences(daemon uuid, terms jsonb) FROM PUB
 REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
 
@@ -2068,6 +2378,10 @@ REVOKE ALL ON FUNCTION mediasweep.look_from(closed_at timestamp with time zone) 
 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) FROM PUBLIC;
@@ -2086,7 +2400,11 @@ REVOKE ALL ON FUNCTION mediasweep.open_gates(name text, detail text, who text, p
 
 REVOKE ALL ON FUNCTION mediasweep.open_sources() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolean, OUT xact xid, OUT about text, OUT since timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.protect(prefix text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.prune_journal(retention interval, most integer) FROM PUBLIC;
 
@@ -2110,17 +2428,21 @@ REVOKE ALL ON FUNCTION mediasweep.refs_expression(options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
 
@@ -2129,6 +2451,8 @@ REVOKE ALL ON FUNCTION mediasweep.throttle(own_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.timeline() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unprotect(prefix text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.use_conditions(a mediasweep.attached) FROM PUBLIC;
 
@@ -2143,3 +2467,5 @@ REVOKE ALL ON FUNCTION mediasweep.waits_for_another(q mediasweep.cloudinary_clea
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;

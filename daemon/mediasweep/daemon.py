@@ -123,7 +123,7 @@ class Daemon:
         return Upkeep(
             queue=queue,
             fleet=self.fleet,
-            gates=Gates(pool),
+            gates=Gates(self.pool),
             config=self.config,
             retention=timedelta(days=self.settings.retention),
             second_look=SecondLook(Environment(self.pool), self.id, self.sweep.recent, self.emit),

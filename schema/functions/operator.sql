@@ -75,11 +75,59 @@ BEGIN
   PERFORM mediasweep.wake();
 END $$;
 
--- Do not delete after all. Only what was never sent: not what a daemon has, and never what is in doubt.
+-- For each of these rows, the unfinished rows of its asset, itself included: all that would delete it.
+CREATE OR REPLACE FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) RETURNS SETOF record
+LANGUAGE sql STABLE
+AS $$
+  SELECT q.id, s.id
+    FROM mediasweep.cloudinary_cleanup_queue q
+    JOIN mediasweep.cloudinary_cleanup_queue s ON s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
+  UNION
+  SELECT q.id, s.id
+    FROM mediasweep.cloudinary_cleanup_queue q
+    JOIN mediasweep.cloudinary_cleanup_queue s ON s.asset_id = q.asset_id AND s.processed_at IS NULL
+   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
+$$;
+
+-- Do not delete after all. Only what was never sent: not what a daemon has, and never what is in doubt. A row is cancelled
+-- together with the others of its asset, or not at all: one that is left would delete what was to be kept, and earlier than
+-- the cancelled one would have let it.
 CREATE OR REPLACE FUNCTION mediasweep.cancel(
   ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean)
 RETURNS SETOF record
-LANGUAGE sql VOLATILE
-AS $$ SELECT m.* FROM mediasweep.move_by_hand('cancel', ids, who, why) m $$;
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  moving   uuid[];
+  staying  jsonb;
+BEGIN
+  WITH member AS MATERIALIZED (
+    SELECT f.* FROM mediasweep.family(ids) f),
+  locked AS MATERIALIZED (
+    SELECT q.id, mediasweep.refusal('cancel', q.status, q.in_doubt) AS refused
+      FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.id = ANY (ARRAY(SELECT m.member FROM member m))
+     ORDER BY q.id
+       FOR UPDATE SKIP LOCKED),
+  verdict AS (
+    SELECT m.id, bool_or(l.id IS NULL) AS busy,
+           coalesce(min(l.refused) FILTER (WHERE l.id = m.id), 'another row of its asset: ' || min(l.refused),
+                    CASE WHEN bool_or(l.id IS NULL AND m.member = m.id) THEN 'somebody else is holding it'
+                         WHEN bool_or(l.id IS NULL) THEN 'somebody else is holding another row of its asset' END) AS refused
+      FROM member m LEFT JOIN locked l ON l.id = m.member GROUP BY m.id)
+  SELECT ARRAY(SELECT m.member FROM member m JOIN verdict v ON v.id = m.id WHERE v.refused IS NULL),
+         (SELECT jsonb_object_agg(v.id, jsonb_build_object('refused', v.refused, 'busy', v.busy))
+            FROM verdict v WHERE v.refused IS NOT NULL)
+    INTO moving, staying;
+  PERFORM mediasweep.move_by_hand('cancel', moving, who, why);
+  RETURN QUERY
+    SELECT given.id, staying -> given.id::text ->> 'refused', coalesce((staying -> given.id::text ->> 'busy')::boolean, false)
+      FROM (SELECT DISTINCT g.id FROM unnest(ids) g (id)) given
+     WHERE given.id = ANY (moving) OR staying ? given.id::text
+    UNION ALL   -- finished, or not there
+    SELECT m.* FROM mediasweep.move_by_hand('cancel', ARRAY(
+      SELECT g.id FROM unnest(ids) g (id) WHERE g.id <> ALL (moving) AND (staying ? g.id::text) IS NOT TRUE), who, why) m;
+END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

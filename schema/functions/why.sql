@@ -91,7 +91,7 @@ CREATE OR REPLACE FUNCTION mediasweep.standing(
   OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamptz,
   OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean,
   OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamptz, OUT protected_by text,
-  OUT unguarded boolean, OUT spent boolean,
+  OUT unguarded boolean, OUT spent boolean, OUT sibling boolean,
   OUT lease_until timestamptz, OUT ripe_at timestamptz, OUT graces text, OUT tried text, OUT error text)
 RETURNS SETOF record
 LANGUAGE sql STABLE
@@ -113,6 +113,17 @@ AS $$
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
+           EXISTS (   -- as the claim has it (waits_for_another in due.sql)
+             SELECT FROM mediasweep.family(ARRAY[q.id]) f JOIN mediasweep.cloudinary_cleanup_queue s ON s.id = f.member
+              WHERE s.id <> q.id
+                AND ((s.claim_no = 0
+                      AND (s.due_at + fleet.grace > statement_timestamp()
+                           OR (EXISTS (SELECT FROM mediasweep.open_transactions())
+                               AND NOT EXISTS (
+                                 SELECT FROM barrier b
+                                  WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
+                                    AND pg_visible_in_snapshot(s.xact, b.clear)))))
+                     OR EXISTS (SELECT FROM mediasweep.closed_gates() g WHERE g.source_id = s.source_id))) AS sibling,
            q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
            q.processing_attempts, q.max_attempts, q.error_message
       FROM mediasweep.cloudinary_cleanup_queue q
@@ -123,13 +134,13 @@ AS $$
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
   SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
          r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
-         min(r.lease_until), min(r.ripe_at),
+         r.sibling, min(r.lease_until), min(r.ripe_at),
          concat_ws(', ', 'grace of its table ' || nullif(min(r.of_table), '0'), 'MEDIASWEEP_GRACE ' || nullif(min(r.of_fleet), '0')),
          format('attempt %s of %s', min(r.processing_attempts), min(r.max_attempts)),
          min(CASE WHEN r.unguarded THEN substr(r.error_message, 29) ELSE r.error_message END)
     FROM row_ r
    GROUP BY r.source_id, r.table_, r.detached_at, r.sourceless, r.leased, r.let_go, r.claimant, r.resting, r.fresh, r.in_doubt,
-            r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent
+            r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent, r.sibling
 $$;
 
 -- All reasons of one unfinished row, or of every one (NULL), group by group.
@@ -163,6 +174,7 @@ AS $$
        (60, s.locked_by IS NOT NULL, 'locked', s.locked_by, NULL, s.locked_since, NULL),
        (70, s.holder IS NOT NULL AND NOT (s.seen OR s.leased OR s.resting), CASE WHEN s.writes THEN 'writer' ELSE 'reader' END,
             s.holder, NULL, s.holding_since, NULL),
+       (80, s.sibling AND NOT (s.leased OR s.resting), 'sibling', NULL, NULL, NULL, NULL),
        (110, s.let_go, 'let_go', s.claimant, NULL, s.lease_until, NULL),
        (111, s.in_doubt AND NOT (s.resting OR s.leased OR s.let_go), 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
        (112, s.unguarded AND NOT (s.resting OR s.leased), 'guard', NULL, s.error, NULL, s.ripe_at),

@@ -40,6 +40,11 @@ from tests.schema.queue import (
     result,
 )
 
+REST_THE_LAST = """
+UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = due_at + interval '1 h'
+ WHERE id = (SELECT id FROM mediasweep.cloudinary_cleanup_queue ORDER BY queued_at DESC LIMIT 1)
+"""
+
 # -- one row, one state: what is told, and whether a claim takes it --------------------------------
 
 
@@ -82,7 +87,13 @@ async def _is_spent(db: Db) -> None:
 
 async def _is_poison(db: Db) -> None:
     await _was_let_go(db)
-    await db.execute(SET_ROW + "handovers = 20")
+    await db.execute(SET_ROW + "handovers = 20, lease_until = lease_until - interval '1 h'")
+
+
+async def _has_a_resting_sibling(db: Db) -> None:
+    await enqueue(db, "a")
+    await enqueue(db, "a")
+    await db.execute(REST_THE_LAST)
 
 
 async def _was_throttled(db: Db) -> None:
@@ -148,6 +159,7 @@ STATES: list[tuple[Callable[[Db], Awaitable[None]], Told]] = [
     (_is_poison, [("let_go", HERE), ("spent", None), NEXT]),
     (_was_throttled, [("retry", None)]),
     (_rests, [("grace", None)]),
+    (_has_a_resting_sibling, [("sibling", None)]),
     (_is_protected, [("protected", "a"), NEXT]),
     (_has_no_daemon, [("no_daemon", "alive")]),
     (_has_an_idle_daemon, [("no_daemon", "deleting")]),

@@ -155,6 +155,38 @@ async def test_a_row_that_somebody_holds_is_not_waited_for(
     assert (again["refused"], again["busy"]) == (None, False)
 
 
+async def test_a_cancel_takes_along_the_other_rows_of_the_asset(db: Db) -> None:
+    """Whoever cancels one row keeps the asset: no other row of it is left to delete it."""
+    first, _, renamed, other = await enqueue(db, "a", "a", "b", "c")
+    await db.execute(
+        "UPDATE mediasweep.cloudinary_cleanup_queue SET asset_id = 'x' WHERE id = ANY ($1)",
+        [first, renamed],
+    )
+    assert await _cancel(db, first) == {first: None}
+    left = [r["id"] for r in await rows(db) if r["status"] == "pending"]
+    assert left == [other]
+
+
+async def test_a_cancel_of_a_part_of_an_asset_is_none(db: Db, connect: Connect) -> None:
+    """While another row of the asset is held by somebody, or was sent, nothing is cancelled."""
+    first, second = await enqueue(db, "a", "a")
+    other = await connect()
+    async with asyncio.timeout(10), other.transaction():
+        await other.execute(HOLD, second)
+        [answer] = await db.fetch(CANCEL, [first])
+    assert (answer["refused"], answer["busy"]) == (
+        "somebody else is holding another row of its asset",
+        True,
+    )
+    [_] = (await claim(db, batch=1)).jobs
+    answers = await _cancel(db, first, second)
+    assert sorted(map(str, answers.values())) == [
+        "a daemon is deleting it",
+        "another row of its asset: a daemon is deleting it",
+    ]
+    assert {r["status"] for r in await rows(db)} == {"pending", "processing"}
+
+
 ENTER = """
 CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])
 RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql AS '

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     LOCKED = "locked"
     WRITER = "writer"
     READER = "reader"
+    SIBLING = "sibling"
     LET_GO = "let_go"
     SPENT = "spent"
     PROTECTED = "protected"
@@ -82,6 +83,7 @@ def sentence(why: Why) -> str:
         Reason.WRITER: f"is held by the transaction of {about}{_open(why)}: "
         "it may still bring a use of the asset back",
         Reason.READER: f"is held by the reader {about}{_open(why)}, for 10 s at the most",
+        Reason.SIBLING: "waits for another row of the same asset, which rests or is held",
         Reason.LET_GO: f"was claimed by {about or SOMEBODY}, whose lease has ended: "
         "the next claim takes it over",
         Reason.SPENT: f"has no attempt left, and the next claim gives it up{because}",
@@ -109,6 +111,7 @@ def brief(why: Why) -> str:
         Reason.LOCKED: f"locked by {about}{_open(why)}",
         Reason.WRITER: f"held by transaction {about}{_open(why)}",
         Reason.READER: f"held by reader {about}{_open(why)}",
+        Reason.SIBLING: "waiting for another row of the same asset",
         Reason.LET_GO: f"let go of by {about or SOMEBODY}",
         Reason.SPENT: "without an attempt left",
         Reason.PROTECTED: f"protected by {about}",
