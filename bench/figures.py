@@ -54,4 +54,5 @@ def environment(dsn: str, cloudinary_url: str) -> dict[str, str]:
         "CLOUDINARY_URL": cloudinary_url,
         "MEDIASWEEP_HTTP_BIND": "127.0.0.1:0",
         "MEDIASWEEP_LOG_LEVEL": "warning",
+        "MEDIASWEEP_BRAKE_FLOOR": "1000000",  # what is measured is a bulk deletion
     }

@@ -27,6 +27,7 @@ QUICK = {
     "MEDIASWEEP_LEASE": "4",
     "MEDIASWEEP_STOP_TIMEOUT": "5",
     "MEDIASWEEP_RETRY_BASE": "0.2",
+    "MEDIASWEEP_BRAKE_FLOOR": "1000000",  # tests of the brake set it back
 }
 PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 Record = dict[str, Any]

@@ -29,6 +29,7 @@ OK = Answer(Outcome.DELETED, status=200)
 BUSY = Answer(Outcome.THROTTLED, "limit", status=420)
 SWEPT = {"claimed": 3, "skipped": 2, "failed": 1, "in_doubt": 1, "woken_by": "notify"}
 DELETED = {"outcome": "deleted"}
+BRAKED = {"source": "files", "rows": 5, "limit": 3, "reason": "x"}
 CLOSING = Closing("auth", "Invalid Signature", 15 * SECOND, 15 * SECOND)
 SILENT = Answer(Outcome.UNCLEAR, "no whole answer in time")
 
@@ -65,6 +66,7 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
         "gate_closed",
         {"gate": "auth", "reason": "Invalid Signature", "wait_s": 15.0},
     ),
+    (events.BrakeClosed("files", 5, 3, "x"), "error", "brake_closed", BRAKED),
     (events.GateOpened(("auth",)), "info", "gate_opened", {"names": ("auth",)}),
     (events.Recalled(2), "error", "recalled", {"deletions": 2}),
     (

@@ -214,8 +214,8 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             return "error", "recalled", _fields(event)
         case events.LookedAgain(found=found):
             return "error" if found else "info", "looked_again", _fields(event)
-        case events.GuardFailed():
-            return "error", "guard_failed", _fields(event)
+        case events.GuardFailed() | events.BrakeClosed():
+            return "error", _snake(event), _fields(event)
         case events.WouldDelete(job=job):
             return "info", "would_delete", _asset(job)
         case events.Configured() | events.ShareChanged() | events.Rehearsed():

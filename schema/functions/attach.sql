@@ -3,7 +3,7 @@
 
 -- options, each naming a column of the table, {"column": "c"}, or a constant, {"value": "v"}; a bare string is a column:
 --   public_id (required), resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
---   deleted_at (soft delete: set means gone); and grace (interval), strict, notify (booleans)
+--   deleted_at (soft delete: set means gone); grace (interval), strict, notify (booleans), and brake ({floor, share, window})
 CREATE OR REPLACE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
@@ -78,7 +78,7 @@ BEGIN
   FOR option_ IN
     SELECT o.key, coalesce(o.value ->> 'column', CASE jsonb_typeof(o.value) WHEN 'string' THEN o.value #>> '{}' END) AS called,
            o.value ->> 'value' AS constant
-      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify')
+      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify', 'brake')
   LOOP
     IF option_.called IS NOT NULL AND NOT EXISTS (
       SELECT FROM pg_attribute a
@@ -110,7 +110,7 @@ BEGIN
   END IF;
   SELECT string_agg(given, ', ') INTO name FROM jsonb_object_keys(options) given
    WHERE given <> ALL ('{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,
-                         deleted_at,grace,strict,notify}');
+                         deleted_at,grace,strict,notify,brake}');
   IF name IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
   END IF;
@@ -125,11 +125,11 @@ BEGIN
   function_ := 'trigger_cloudinary_cleanup'
     || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
   DELETE FROM mediasweep.attached a WHERE a.id = attached_id;
-  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify)
+  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify, brake)
   OVERRIDING SYSTEM VALUE
   VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
-          coalesce((options ->> 'notify')::boolean, true));
+          coalesce((options ->> 'notify')::boolean, true), mediasweep.brake_options(options -> 'brake'));
   PERFORM mediasweep.build();
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE (SELECT format('SELECT FROM %s AS r CROSS JOIN LATERAL (%s) AS ref WHERE %s LIMIT 0', a.relation, a.refs, a.live)

@@ -38,6 +38,9 @@ AS $$
            processing_attempts = CASE move WHEN 'retry' THEN 0 ELSE q.processing_attempts END,
            handovers = CASE move WHEN 'retry' THEN 0 ELSE q.handovers END,
            due_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.due_at END,
+           -- queued anew: the brake counts it now, and no acknowledgement of before covers it
+           queued_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.queued_at END,
+           xact = CASE move WHEN 'retry' THEN pg_current_xact_id() ELSE q.xact END,
            error_message = CASE WHEN move <> 'retry' THEN 'cancelled by ' || who || coalesce(': ' || why, '') END,
            updated_at = clock_timestamp()
       FROM locked

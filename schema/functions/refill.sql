@@ -37,9 +37,9 @@ BEGIN
     BEGIN
       INSERT INTO mediasweep.cloudinary_cleanup_queue
         (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
-         deletion_reason, trigger_source, source_id, actor, app, due_at)
+         deletion_reason, trigger_source, source_id, actor, app, queued_at, due_at)
       SELECT ref.*, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0), coalesce(kept.actor, ''),
-             coalesce(kept.app, ''), kept.at + kept.grace
+             coalesce(kept.app, ''), kept.at, kept.at + kept.grace
         FROM mediasweep.kept_refs(kept.ref, kept.source_id) ref;
       GET DIAGNOSTICS rows_ = ROW_COUNT;
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;

@@ -98,9 +98,9 @@ async def claim(
     memory: str | None = None,
     **terms: object,
 ) -> Claim:
-    """Claim in one call, as a daemon does; `terms` are those of the brake and the environment."""
+    """Claim in one call, as a daemon does, in the way of no brake unless `terms` say otherwise."""
     times = {"lease": f"{lease.total_seconds()} s", "grace": f"{grace.total_seconds()} s"}
-    given = json.dumps(times | {"max_attempts": max_attempts} | terms)
+    given = json.dumps(times | {"max_attempts": max_attempts, "brake_floor": 1_000_000} | terms)
     row = await db.fetchrow(CLAIM, DAEMON, batch, given, memory)
     assert row is not None
     return Claim(**dict(row))

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from mediasweep.cli import daemon, environment, fleet, queue, restore, scheduler, schema
+from mediasweep.cli import brake, daemon, environment, fleet, queue, restore, scheduler, schema
 
 app = typer.Typer(
     name="mediasweep",
@@ -32,6 +32,7 @@ app.command("adopt")(environment.adopt)
 app.command("restore")(restore.restore)
 app.add_typer(queue.app, name="queue")
 app.add_typer(scheduler.app, name="scheduler")
+app.add_typer(brake.app, name="brake")
 
 
 def main() -> NoReturn:

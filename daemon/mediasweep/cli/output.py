@@ -21,7 +21,9 @@ def print_json(value: Any) -> None:  # noqa: ANN401  anything that JSON can say
     typer.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+def print_table(
+    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, err: bool = False
+) -> None:
     """Print rows as a table, one line each however long; `columns` maps keys to headings."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns.values():
@@ -31,7 +33,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -
     console = Console(width=WIDEST)  # the terminal may break a line; a filter must not find half
     with console.capture() as captured:
         console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=err)
 
 
 def cell(value: Any) -> Text:  # noqa: ANN401  whatever a column holds

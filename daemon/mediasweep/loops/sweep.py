@@ -29,6 +29,7 @@ from mediasweep.postgres.queue import Claim, Queue, Result
 from mediasweep.rules.batch import Pace
 from mediasweep.rules.events import (
     Answered,
+    BrakeClosed,
     ClaimLost,
     Configured,
     GuardFailed,
@@ -275,6 +276,8 @@ class Sweep:
             self._said = claim.news.closed
         if self.config.obey(claim.news.config):
             self.emit(Configured(dict(self.config.common)))
+        for stopped in claim.news.braked:
+            self.emit(BrakeClosed.told(stopped))
         if claim.guard_error:
             self.emit(GuardFailed(claim.guard_error))
         if claim.brought_something:

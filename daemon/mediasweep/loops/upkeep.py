@@ -1,5 +1,6 @@
-"""Chores: queue again what fell back, look again after a failover, forget daemons that are gone and
-gates whose time has passed, drop what is finished and old, look whether all is well.
+"""Chores: queue again what fell back, look again after a failover, brake what is lost slowly, forget
+daemons that are gone and gates whose time has passed, drop what is finished and old, look whether
+all is well.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.events import (
+    BrakeClosed,
     DatabaseLost,
     FallbackRefilled,
     GateOpened,
@@ -72,6 +74,9 @@ class Upkeep:
         while rows := await self.queue.refill(REFILL_MOST):
             self.emit(FallbackRefilled(rows))
         await self.second_look.once()
+        for stopped in await self.queue.dribbled():
+            self.emit(BrakeClosed.told(stopped))
+        await self.queue.forget_acknowledgements()
         await self.fleet.forget_gone()
         if opened := await self.gates.expire():
             self.emit(GateOpened(opened))

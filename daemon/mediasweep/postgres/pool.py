@@ -83,10 +83,15 @@ class Pool:
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             return await connection.execute(sql, *args, timeout=timeout)
 
-    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+    async def fetch(
+        self,
+        sql: str,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109  as asyncpg has it
+    ) -> list[asyncpg.Record]:
         """Return all rows."""
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            return await connection.fetch(sql, *args)
+            return await connection.fetch(sql, *args, timeout=timeout)
 
     async def fetchrow(
         self,

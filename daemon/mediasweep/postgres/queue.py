@@ -144,6 +144,17 @@ class Queue:
         """Queue captures that fell back; returns how many."""
         return int(await self._pool.fetchval(SQL["refill"], most))
 
+    async def dribbled(self) -> Sequence[Mapping[str, Any]]:
+        """Close the brake of sources that lost too much over a long time; returns these."""
+        told: list[Mapping[str, Any]] = json.loads(
+            await self._pool.fetchval(SQL["brake_dribble"], self._terms)
+        )
+        return told
+
+    async def forget_acknowledgements(self) -> int:
+        """Drop acknowledgements that no row needs any more; returns how many."""
+        return int(await self._pool.fetchval(SQL["forget_acknowledgements"], self._terms))
+
     async def prune(self, retention: timedelta, most: int) -> tuple[int, int]:
         """Drop up to `most` old finished rows and old journal rows; returns how many of each."""
         row = await self._pool.fetchrow(SQL["prune"], retention, most)

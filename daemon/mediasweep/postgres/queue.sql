@@ -16,6 +16,14 @@ SELECT recorded, lost FROM mediasweep.record($1, $2)
 -- $1 at most so many rows
 SELECT mediasweep.refill($1)
 
+-- name: brake_dribble
+-- $1 terms
+SELECT mediasweep.brake_dribble($1::jsonb)
+
+-- name: forget_acknowledgements
+-- $1 terms
+SELECT mediasweep.forget_acknowledgements($1::jsonb)
+
 -- name: prune
 -- $1 retention, $2 at most so many rows of each
 SELECT mediasweep.prune_queue($1, $2) AS queue_rows, mediasweep.prune_journal($1, $2) AS journal_rows

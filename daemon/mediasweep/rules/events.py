@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
@@ -99,6 +99,21 @@ class GateClosed:
     """Nothing is sent until the gate opens."""
 
     closing: Closing
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeClosed:
+    """Too much of one source was let go of: `rows` of it wait until a person acknowledges them."""
+
+    source: str
+    rows: int
+    limit: int
+    reason: str
+
+    @classmethod
+    def told(cls, stopped: Mapping[str, Any]) -> Self:
+        """Read what the database tells of it."""
+        return cls(stopped["source"], stopped["rows"], stopped["limit"], stopped["reason"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +241,7 @@ Event = (
     | ClaimLost
     | GuardFailed
     | GateClosed
+    | BrakeClosed
     | GateOpened
     | Held
     | Released

@@ -1,0 +1,96 @@
+"""brake show, ack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from mediasweep.cli.output import cell, print_json, print_table
+from mediasweep.cli.session import database, do, who
+
+app = typer.Typer(help="See what the brake holds, and let it go.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def show(as_json: Json = False) -> None:
+    """Show each source that was stopped: why, what it holds, and the digest to acknowledge."""
+    from mediasweep.operations import brake
+
+    async def ask() -> list[Mapping[str, Any]]:
+        async with database() as connection:
+            return await brake.show(connection)
+
+    found = do(ask())
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        typer.echo("no brake is closed", err=True)
+    for n, held in enumerate(found):
+        typer.echo("\n" * bool(n), nl=False)
+        _print(held)
+        typer.echo(f"\nTo let exactly these go:\n  mediasweep brake ack {held['digest']}")
+
+
+@app.command()
+def ack(
+    digest: Annotated[str, typer.Argument(metavar="DIGEST", help="As `brake show` prints it.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be let go.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let go what a digest names and open that brake; refused unless the rows are exactly those."""
+    from mediasweep.operations import brake
+
+    async def look() -> Mapping[str, Any]:
+        async with database() as connection:
+            return await brake.look(connection, digest, who=who())
+
+    async def release() -> int:
+        async with database() as connection:
+            return await brake.acknowledge(connection, digest, who=who())
+
+    if not (dry_run or yes or sys.stdin.isatty()):
+        typer.echo("mediasweep: nobody is there to be asked: give --yes, or --dry-run", err=True)
+        raise typer.Exit(2)
+    if dry_run or not yes:
+        held = do(look())
+        if as_json and dry_run:
+            print_json(held)
+            return
+        _print(held, err=not dry_run)
+        if dry_run:
+            typer.echo("would be let go; nothing was done", err=True)
+            return
+        typer.confirm("\nDelete these assets?", abort=True, err=True)
+    rows = do(release())
+    if as_json:
+        print_json({"acknowledged": rows, "digest": digest})
+    else:
+        typer.echo(f"{rows} rows let go", err=True)
+
+
+def _print(held: Mapping[str, Any], *, err: bool = False) -> None:
+    """Print what one brake holds."""
+    lines = {
+        "source": held["source"],
+        "stopped": f"{cell(held['closed_at'])}: {held['reason']}",
+        "rows": held["queue_rows"],
+        "bytes": held["bytes"],
+    }
+    if held["queue_rows"]:
+        lines["queued"] = f"{cell(held['first_at'])} to {cell(held['last_at'])}"
+        lines["such as"] = ", ".join(held["sample"])
+    for name, value in lines.items():
+        typer.echo(f"{name + ':':10}{cell(value)}", err=err)
+    if held["by_whom"]:
+        typer.echo(err=err)
+        columns = {"rows": "rows", "actor": "by", "app": "application", "reason": "reason"}
+        print_table(held["by_whom"], columns, err=err)

@@ -1,0 +1,58 @@
+"""The closed brakes as Python values: what they hold, and letting it go.
+
+Each method is one statement. Listing and acknowledging walk over every row that is held, ten
+million of them if need be, so they may take minutes. On failure they raise what asyncpg raised.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.postgres.pool import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import asyncpg
+
+    from mediasweep.postgres.pool import Connection, Pool
+
+SQL = statements(__file__)
+PATIENCE_S = 600.0
+
+
+class Brake:
+    """The brake of each source."""
+
+    def __init__(self, connection: Pool | Connection) -> None:
+        """Use a connection or a pool."""
+        self._connection = connection
+
+    async def closed(self) -> list[Mapping[str, Any]]:
+        """Return each closed brake with what it holds and the digest of that, the oldest first."""
+        rows = await self._connection.fetch(SQL["closed"], timeout=PATIENCE_S)
+        return [_held(row) for row in rows]
+
+    async def held(self, source: int, snapshot: str) -> Mapping[str, Any] | None:
+        """Return what the brake of a source holds of what that snapshot saw; None: it is open."""
+        row = await self._connection.fetchrow(SQL["held"], source, snapshot, timeout=PATIENCE_S)
+        return None if row is None else _held(row)
+
+    async def acknowledge(
+        self, digest: str, who: str, *, really: bool
+    ) -> tuple[int | None, str | None]:
+        """Let go what a digest names; returns how many rows, and why not, if it was refused.
+
+        Not `really`: only find out whether it would be refused.
+        """
+        row = await self._connection.fetchrow(
+            SQL["acknowledge"], digest, who, really, timeout=PATIENCE_S
+        )
+        if row is None:
+            raise TypeError("acknowledge() returned no row")
+        return row["queue_rows"], row["refused"]
+
+
+def _held(row: asyncpg.Record) -> Mapping[str, Any]:
+    return dict(row) | {"by_whom": json.loads(row["by_whom"])}
