@@ -45,6 +45,64 @@ CREATE TYPE public.media_sync_status AS ENUM (
     'error'
 );
 
+CREATE FUNCTION mediasweep.acknowledge(digest text, who text, really boolean, OUT source integer, OUT queue_rows bigint, OUT refused text) RETURNS record
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+  named    text[] := regexp_match(digest, '^(\d{1,9})-(\d{1,18})-[0-9a-f]{32}@(\d[\d:,]*)$');
+  listing  pg_snapshot;
+  gate_    mediasweep.gate;
+  held     record;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'mediasweep.acknowledge needs READ COMMITTED';   -- to see what became of the rows since
+  END IF;
+  BEGIN
+    listing := named[3];
+  EXCEPTION WHEN data_exception THEN
+    named := NULL;
+  END;
+  source := named[1];
+  SELECT g.* INTO gate_ FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source FOR UPDATE;
+  IF named IS NULL THEN
+    refused := 'this is no digest: copy the one that is shown';
+  ELSIF gate_.name IS NULL THEN
+    refused := 'this brake is not closed';
+  ELSIF pg_snapshot_xmax(listing) > pg_snapshot_xmax(pg_current_snapshot()) THEN
+    refused := 'this digest is of another server';
+  ELSIF pg_snapshot_xmax(listing) < pg_snapshot_xmax((gate_.detail ->> 'closed_under')::pg_snapshot)
+        AND pg_snapshot_xmax((gate_.detail ->> 'closed_under')::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) THEN
+    refused := 'this digest is older than the brake, which has closed again since';
+  END IF;
+  IF refused IS NOT NULL THEN
+    RETURN;
+  END IF;
+  SELECT h.* INTO held FROM mediasweep.held(source, listing) h;
+  queue_rows := held.queue_rows;
+  IF held.digest <> digest THEN
+    refused := format('the list has changed: it had %s rows, %s', named[2],
+      CASE WHEN queue_rows = named[2]::bigint THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
+  END IF;
+  IF refused IS NOT NULL OR NOT really THEN
+    RETURN;
+  END IF;
+  PERFORM mediasweep.release(source, listing, held, greatest(held.last_at, gate_.closed_at), digest, who);
+  DELETE FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source;
+  INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
+  VALUES ('brake_acknowledged', 'brake', format('%s rows, digest %s', queue_rows, digest), source, who);
+  PERFORM pg_notify('mediasweep', '');
+END $_$;
+
+CREATE FUNCTION mediasweep.acknowledged(source integer, OUT covered pg_snapshot, OUT confirmed xid8[], OUT newest timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT (array_agg(k.snapshot ORDER BY k.id DESC) FILTER (WHERE k.snapshot IS NOT NULL))[1],
+         coalesce(array_agg(k.xact) FILTER (WHERE k.xact IS NOT NULL), '{}'), max(k.newest)
+    FROM mediasweep.acknowledgement k
+   WHERE k.source_id = source
+     AND coalesce(pg_snapshot_xmax(k.snapshot), k.xact) <= pg_snapshot_xmax(pg_current_snapshot())
+$$;
+
 CREATE FUNCTION mediasweep.acting_user() RETURNS uuid
     LANGUAGE plpgsql STABLE
     AS $$
@@ -177,7 +235,7 @@ BEGIN
   END IF;
   SELECT string_agg(given, ', ') INTO name FROM jsonb_object_keys(options) given
    WHERE given <> ALL ('{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,
-                         deleted_at,grace,strict,notify}');
+                         deleted_at,grace,strict,notify,brake}');
   IF name IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
   END IF;
@@ -192,11 +250,11 @@ BEGIN
   function_ := 'trigger_cloudinary_cleanup'
     || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
   DELETE FROM mediasweep.attached a WHERE a.id = attached_id;
-  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify)
+  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify, brake)
   OVERRIDING SYSTEM VALUE
   VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
           coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
-          coalesce((options ->> 'notify')::boolean, true));
+          coalesce((options ->> 'notify')::boolean, true), mediasweep.brake_options(options -> 'brake'));
   PERFORM mediasweep.build();
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE (SELECT format('SELECT FROM %s AS r CROSS JOIN LATERAL (%s) AS ref WHERE %s LIMIT 0', a.relation, a.refs, a.live)
@@ -303,7 +361,112 @@ WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_
 CREATE FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) RETURNS record
     LANGUAGE plpgsql
     AS $$
+DECLARE
+  source   integer;
+  rule     record;
+  known    record;
+  before   jsonb;
+  passed   jsonb;
+  stopped  jsonb;
 BEGIN
+  FOR source IN SELECT DISTINCT c.source_id FROM unnest(candidates) c ORDER BY c.source_id LOOP
+    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
+    SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
+    before := coalesce(memory -> 'brake' -> source::text, '[]');
+    passed := mediasweep.may_go(source, candidates, rule, known, memory -> 'free', before);
+    IF passed IS NULL THEN
+      stopped := mediasweep.close_brake(source, rule, known, format(
+        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most, rule.name,
+        trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
+      news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
+                                         || CASE WHEN stopped IS NULL THEN '[]' ELSE jsonb_build_array(stopped) END);
+      memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
+    ELSIF passed <> before THEN
+      -- of many sources, those that were asked for long ago are asked anew
+      IF (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN
+        memory := memory - 'brake';
+      END IF;
+      memory := memory || jsonb_build_object('brake', coalesce(memory -> 'brake', '{}') || jsonb_build_object(source, passed));
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION mediasweep.brake_dribble(terms jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  source  integer;
+  rule    record;
+  known   record;
+  since   timestamptz;
+  told    jsonb := '[]';
+  lost    bigint;
+BEGIN
+  FOR source IN
+    SELECT s.id FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) s
+     WHERE NOT EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = s.id) ORDER BY s.id
+  LOOP
+    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
+    SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
+    since := greatest(clock_timestamp() - 144 * rule.span, known.newest);
+    SELECT count(*) INTO lost
+      FROM mediasweep.let_go(source, known.covered, known.confirmed, since, 'infinity', since, 'infinity', NULL, 5 * rule.most + 1);
+    IF lost > 5 * rule.most THEN
+      told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
+        'more than %s rows of %s were let go of within %s h (the limit is five times %s)', 5 * rule.most, rule.name,
+        trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
+    END IF;
+  END LOOP;
+  RETURN told;
+END $$;
+
+CREATE FUNCTION mediasweep.brake_options(given jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  span  interval;
+BEGIN
+  IF given IS NULL THEN
+    RETURN '{}';
+  ELSIF jsonb_typeof(given) <> 'object' OR given - '{floor,share,window}'::text[] <> '{}' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "brake" is an object with floor, share or window, as in {"floor": 100000}, not %', given
+      USING HINT = 'Nothing switches the brake off.';
+  END IF;
+  BEGIN
+    span := given ->> 'window';
+    IF (given ? 'floor' AND (jsonb_typeof(given -> 'floor') = 'number' AND (given ->> 'floor')::bigint BETWEEN 1 AND 10000000) IS NOT TRUE)
+       OR (given ? 'share' AND (jsonb_typeof(given -> 'share') = 'number' AND (given ->> 'share')::float8 BETWEEN 0 AND 1) IS NOT TRUE)
+       OR (given ? 'window' AND (span BETWEEN interval '1 minute' AND interval '30 days') IS NOT TRUE)
+    THEN
+      RAISE data_exception;
+    END IF;
+  EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION 'mediasweep.attach: "brake" cannot be %', given
+      USING HINT = 'floor: 1 to 10000000 rows; share: 0 to 1; window: an interval of 1 minute to 30 days.';
+  END;
+  RETURN given;
+END $$;
+
+CREATE FUNCTION mediasweep.brake_rule(source integer, terms jsonb, OUT name text, OUT most bigint, OUT span interval, OUT said text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  a       mediasweep.attached;
+  floor_  bigint;
+  share   float8;
+  assets  float8;
+BEGIN
+  SELECT t.* INTO a FROM mediasweep.attached t WHERE t.id = source;
+  name := coalesce(a.relation::text, 'no attached table');
+  floor_ := coalesce(a.brake ->> 'floor', terms ->> 'brake_floor', '1000');
+  share := coalesce(a.brake ->> 'share', terms ->> 'brake_share', '0.05');
+  span := coalesce(a.brake ->> 'window', terms ->> 'brake_window', '10 min');
+  SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) INTO assets
+    FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part
+    JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
+  most := least(greatest(floor_, share * assets), 1e9);
+  said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), assets)
+               ELSE 'the floor' END;
 END $$;
 
 CREATE FUNCTION mediasweep.build() RETURNS void
@@ -437,7 +600,7 @@ BEGIN
   FOR option_ IN
     SELECT o.key, coalesce(o.value ->> 'column', CASE jsonb_typeof(o.value) WHEN 'string' THEN o.value #>> '{}' END) AS called,
            o.value ->> 'value' AS constant
-      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify')
+      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify', 'brake')
   LOOP
     IF option_.called IS NOT NULL AND NOT EXISTS (
       SELECT FROM pg_attribute a
@@ -540,6 +703,31 @@ CREATE FUNCTION mediasweep.claimant(queue_row uuid, claim integer) RETURNS text
    LIMIT 1
 $$;
 
+CREATE FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  waiting  bigint;
+  why      text;
+BEGIN
+  SELECT count(*) INTO waiting
+    FROM (SELECT FROM mediasweep.cloudinary_cleanup_queue q
+           WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= coalesce(known.newest, '-infinity')
+             AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
+           LIMIT 100000) q;
+  why := format('%s; %s%s wait', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
+  INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
+  VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
+            'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
+  ON CONFLICT ON CONSTRAINT gate_is_closed_once DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
+  VALUES ('gate_closed', 'brake', why, source, 'mediasweep');
+  RETURN jsonb_build_object('source_id', source, 'source', rule.name, 'rows', waiting, 'limit', rule.most, 'reason', why);
+END $$;
+
 CREATE FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) RETURNS void
     LANGUAGE sql
     AS $$
@@ -564,6 +752,31 @@ CREATE FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boole
    WHERE (g.until IS NULL OR g.until > statement_timestamp() OR (g.probe IS NOT NULL AND g.source_id IS NULL))
      AND NOT (g.name = 'pause' AND g.source_id IS NULL AND (SELECT s.forced > 0 FROM mediasweep.scheduler s))
 $$;
+
+CREATE FUNCTION mediasweep.confirm(relation regclass, who text, most bigint DEFAULT NULL::bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  source  integer;
+  gone    bigint;
+BEGIN
+  SELECT a.id INTO source FROM mediasweep.attached a WHERE a.relation = confirm.relation AND a.detached_at IS NULL;
+  IF source IS NULL THEN
+    RAISE EXCEPTION 'mediasweep.confirm: % is not attached', relation;
+  END IF;
+  -- a row of this transaction was queued, and falls due, after its start
+  SELECT count(*) INTO gone FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= now() AND q.xact = pg_current_xact_id_if_assigned();
+  IF gone > most THEN
+    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, relation, most;
+  ELSIF gone > 0 THEN
+    INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by)
+    VALUES (source, pg_current_xact_id(), gone, who);
+    INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
+    VALUES ('brake_confirmed', 'brake', format('%s rows', gone), source, who);
+  END IF;
+  RETURN gone;
+END $$;
 
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -672,6 +885,24 @@ CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
     FROM mediasweep.scheduler s
 $$;
 
+CREATE FUNCTION mediasweep.forget_acknowledgements(terms jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  forgotten  bigint;
+BEGIN
+  DELETE FROM mediasweep.acknowledgement k
+   WHERE coalesce(pg_snapshot_xmax(k.snapshot), k.xact) > pg_snapshot_xmax(pg_current_snapshot())
+      OR k.acknowledged_at < clock_timestamp() - 144 * (SELECT r.span FROM mediasweep.brake_rule(k.source_id, terms) r)
+         AND (SELECT count(*) < 10000 AND coalesce(bool_and((first.xact = k.xact OR pg_visible_in_snapshot(first.xact, k.snapshot))
+                                                            IS NOT TRUE), true)
+                FROM (SELECT q.xact FROM mediasweep.cloudinary_cleanup_queue q
+                       WHERE q.source_id = k.source_id AND q.processed_at IS NULL
+                       ORDER BY q.due_at LIMIT 10000) first);
+  GET DIAGNOSTICS forgotten = ROW_COUNT;
+  RETURN forgotten;
+END $$;
+
 CREATE FUNCTION mediasweep.format_of(resource_type text, filename text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $_$
@@ -682,6 +913,43 @@ $_$;
 CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
+
+CREATE FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  known  record;
+  next_  xid8 := pg_snapshot_xmax(pg_current_snapshot());
+BEGIN
+  SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
+  WITH held AS (
+    SELECT q.actor, q.app, q.deletion_reason, q.file_size, q.queued_at, q.xact >= next_ AS foreign_,
+           sha256(convert_to(ROW (q.id, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.asset_id)::text, 'UTF8')) AS hash
+      FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.source_id = source AND q.processed_at IS NULL
+       AND (pg_visible_in_snapshot(q.xact, listing) OR q.xact >= next_)
+       AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)),
+  grouped AS (
+    SELECT h.actor, h.app, h.deletion_reason AS reason, count(*) AS queue_rows, coalesce(sum(h.file_size), 0) AS bytes,
+           min(h.queued_at) AS first_at, max(h.queued_at) AS last_at, count(*) FILTER (WHERE h.foreign_) AS restored,
+           sum(('x' || encode(substr(h.hash, 1, 8), 'hex'))::bit(64)::bigint) AS one,
+           sum(('x' || encode(substr(h.hash, 9, 8), 'hex'))::bit(64)::bigint) AS two
+      FROM held h GROUP BY h.actor, h.app, h.deletion_reason)
+  SELECT coalesce(sum(g.queue_rows), 0), coalesce(sum(g.bytes), 0), min(g.first_at), max(g.last_at), coalesce(sum(g.restored), 0),
+         coalesce(jsonb_agg(jsonb_build_object('actor', g.actor, 'app', g.app, 'reason', g.reason, 'rows', g.queue_rows)
+                            ORDER BY g.queue_rows DESC, g.actor, g.app, g.reason), '[]'),
+         encode(sha256(format('%s %s', sum(g.one), sum(g.two))::bytea), 'hex')
+    INTO queue_rows, bytes, first_at, last_at, restored, by_whom, digest
+    FROM grouped g;
+  sample := ARRAY(
+    SELECT q.cloudinary_public_id FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.source_id = source AND q.processed_at IS NULL
+       AND (pg_visible_in_snapshot(q.xact, listing) OR q.xact >= next_)
+       AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
+     ORDER BY q.due_at, q.id LIMIT 10);
+  SELECT a.relation::text INTO name FROM mediasweep.attached a WHERE a.id = source;
+  digest := format('%s-%s-%s@%s', source, queue_rows, left(digest, 32), listing);
+END $$;
 
 CREATE FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) RETURNS record
     LANGUAGE plpgsql
@@ -801,6 +1069,25 @@ BEGIN
     PERFORM mediasweep.open_gates('environment', 'a daemon that was here before knows it again', 'mediasweep', learn_place.place);
   END IF;
 END $$;
+
+CREATE FUNCTION mediasweep.let_go(source integer, covered pg_snapshot, confirmed xid8[], due_from timestamp with time zone, due_to timestamp with time zone, queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) RETURNS TABLE(queued_at timestamp with time zone, xact xid8)
+    LANGUAGE sql STABLE
+    AS $$
+  (SELECT q.queued_at, q.xact FROM mediasweep.cloudinary_cleanup_queue q
+    WHERE q.source_id = source AND q.processed_at IS NULL
+      AND q.due_at >= due_from AND q.due_at <= due_to
+      AND q.queued_at >= queued_from AND q.queued_at <= queued_to
+      AND pg_visible_in_snapshot(q.xact, covered) IS NOT TRUE AND q.xact <> ALL (confirmed)
+      AND pg_visible_in_snapshot(q.xact, since) IS NOT TRUE
+    ORDER BY q.due_at LIMIT most)
+  UNION ALL
+  (SELECT q.queued_at, q.xact FROM mediasweep.cloudinary_cleanup_queue q
+    WHERE q.source_id = source AND q.processed_at IS NOT NULL AND q.status <> 'skipped'
+      AND q.queued_at >= queued_from AND q.queued_at <= queued_to
+      AND pg_visible_in_snapshot(q.xact, covered) IS NOT TRUE AND q.xact <> ALL (confirmed)
+      AND pg_visible_in_snapshot(q.xact, since) IS NOT TRUE
+    ORDER BY q.queued_at LIMIT most)
+$$;
 
 CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1073,6 +1360,54 @@ CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id t
      AND (doubtful IS NULL OR q.in_doubt = doubtful)
 $$;
 
+CREATE FUNCTION mediasweep.may_go(source integer, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  rest    mediasweep.cloudinary_cleanup_queue[];
+  last    record;
+  since   record;
+  came    bigint;
+  weight  record;
+BEGIN
+  rest := ARRAY(SELECT c FROM unnest(candidates) c
+                 WHERE c.source_id = source AND pg_visible_in_snapshot(c.xact, known.covered) IS NOT TRUE
+                   AND c.xact <> ALL (known.confirmed)
+                 ORDER BY c.due_at, c.id);
+  WHILE cardinality(rest) > 0 LOOP
+    SELECT p.* INTO last
+      FROM jsonb_to_recordset(passed) AS p (
+             span interval, due timestamptz, queued timestamptz, counted bigint, seen pg_snapshot,
+             due_from timestamptz, queued_from timestamptz)
+     WHERE p.span = rule.span AND mediasweep.reaches(p.due, p.queued, p.span, rest[1]) LIMIT 1;
+    came := 0;
+    IF last.due IS NOT NULL THEN
+      SELECT least(min(c.due_at), last.due_from) AS due_from, least(min(c.queued_at), last.queued_from) AS queued_from,
+             count(*) AS candidates INTO since
+        FROM unnest(rest) c
+       WHERE mediasweep.reaches(last.due, last.queued, last.span, c) AND pg_visible_in_snapshot(c.xact, last.seen) IS NOT TRUE;
+      IF since.candidates > 0 THEN
+        SELECT count(*) INTO came
+          FROM mediasweep.let_go(source, known.covered, known.confirmed, since.due_from, last.due + 2 * last.span,
+                                 since.queued_from, last.queued + 2 * last.span, last.seen, rule.most + 1);
+        passed := mediasweep.pushed(passed, to_jsonb(last) || jsonb_build_object(
+          'due_from', since.due_from, 'queued_from', since.queued_from));   -- also for those who come later
+      END IF;
+    END IF;
+    IF last.due IS NULL OR (came > 0 AND last.counted + came > rule.most) THEN
+      SELECT w.* INTO weight FROM mediasweep.weigh(source, rest[1], rule, known) w;
+      IF weight.too_much THEN
+        passed := NULL;
+        RETURN;
+      END IF;
+      SELECT rule.span, (rest[1]).due_at AS due, (rest[1]).queued_at AS queued, weight.counted, free ->> 's' AS seen,
+             free ->> 'at' AS due_from, free ->> 'at' AS queued_from INTO last;
+      passed := mediasweep.pushed(passed, to_jsonb(last));
+    END IF;
+    rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.due, last.queued, last.span, c));
+  END LOOP;
+END $$;
+
 CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
     LANGUAGE sql
     AS $$
@@ -1089,6 +1424,9 @@ CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why tex
            processing_attempts = CASE move WHEN 'retry' THEN 0 ELSE q.processing_attempts END,
            handovers = CASE move WHEN 'retry' THEN 0 ELSE q.handovers END,
            due_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.due_at END,
+           -- queued anew: the brake counts it now, and no acknowledgement of before covers it
+           queued_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.queued_at END,
+           xact = CASE move WHEN 'retry' THEN pg_current_xact_id() ELSE q.xact END,
            error_message = CASE WHEN move <> 'retry' THEN 'cancelled by ' || who || coalesce(': ' || why, '') END,
            updated_at = clock_timestamp()
       FROM locked
@@ -1358,6 +1696,17 @@ BEGIN
   RETURN gone;
 END $$;
 
+CREATE FUNCTION mediasweep.pushed(passed jsonb, new jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT jsonb_agg(kept.p ORDER BY kept.n)
+    FROM (SELECT new AS p, 0 AS n
+          UNION ALL
+          SELECT p.value, p.n FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
+           WHERE (p.value -> 'due', p.value -> 'queued') <> (new -> 'due', new -> 'queued')
+           LIMIT 4) kept
+$$;
+
 CREATE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
     LANGUAGE sql
     AS $$
@@ -1386,6 +1735,12 @@ CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text
     SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), %s, clock_timestamp() + %L::interval
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $_$;
+
+CREATE FUNCTION mediasweep.reaches(due timestamp with time zone, queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT q.due_at BETWEEN due - 0.1 * span AND due + span AND q.queued_at BETWEEN queued - 0.1 * span AND queued + span
+$$;
 
 CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
     LANGUAGE plpgsql
@@ -1533,9 +1888,9 @@ BEGIN
     BEGIN
       INSERT INTO mediasweep.cloudinary_cleanup_queue
         (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
-         deletion_reason, trigger_source, source_id, actor, app, due_at)
+         deletion_reason, trigger_source, source_id, actor, app, queued_at, due_at)
       SELECT ref.*, coalesce(kept.reason, 'unknown'), 'fallback', coalesce(kept.source_id, 0), coalesce(kept.actor, ''),
-             coalesce(kept.app, ''), kept.at + kept.grace
+             coalesce(kept.app, ''), kept.at, kept.at + kept.grace
         FROM mediasweep.kept_refs(kept.ref, kept.source_id) ref;
       GET DIAGNOSTICS rows_ = ROW_COUNT;
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
@@ -1585,6 +1940,23 @@ CREATE FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) RET
     WHEN status = 'processing' THEN 'a daemon is deleting it'
   END
 $$;
+
+CREATE FUNCTION mediasweep.release(source integer, listing pg_snapshot, held record, newest timestamp with time zone, digest text, who text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  DELETE FROM mediasweep.acknowledgement k
+   WHERE k.source_id = source AND (k.snapshot IS NOT NULL OR pg_visible_in_snapshot(k.xact, listing));
+  INSERT INTO mediasweep.acknowledgement (source_id, snapshot, digest, queue_rows, newest, acknowledged_by)
+  VALUES (source, listing, digest, held.queue_rows, newest, who);
+  IF held.restored > 0 THEN
+    UPDATE mediasweep.cloudinary_cleanup_queue q
+       SET xact = pg_current_xact_id(), updated_at = clock_timestamp()
+     WHERE q.source_id = source AND q.processed_at IS NULL AND q.xact >= pg_snapshot_xmax(pg_current_snapshot());
+    INSERT INTO mediasweep.acknowledgement (source_id, xact, digest, queue_rows, acknowledged_by)
+    VALUES (source, pg_current_xact_id(), digest, held.restored, who);
+  END IF;
+END $$;
 
 CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
@@ -1713,6 +2085,15 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
     FROM row_ r
    GROUP BY r.source_id, r.table_, r.detached_at, r.sourceless, r.leased, r.let_go, r.claimant, r.resting, r.fresh, r.in_doubt,
             r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent, r.sibling
+$$;
+
+CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || coalesce(jsonb_object_agg(
+           first.source_id, jsonb_build_object('due_at', first.due_at, 'id', '00000000-0000-0000-0000-000000000000')), '{}'))
+    FROM (SELECT c.source_id, min(c.due_at) AS due_at FROM unnest(candidates) c GROUP BY c.source_id) first
+   WHERE first.due_at <= (memory -> 'cursor' -> first.source_id::text ->> 'due_at')::timestamptz
 $$;
 
 CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
@@ -2020,6 +2401,30 @@ EXCEPTION WHEN OTHERS THEN
   NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
 END $$;
 
+CREATE FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record, OUT counted bigint, OUT too_much boolean) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  due_from     timestamptz := around.due_at - 1.1 * rule.span;
+  queued_from  timestamptz := around.queued_at - 1.1 * rule.span;
+BEGIN
+  IF known.newest < around.queued_at THEN   -- nothing falls due before it is queued
+    due_from := greatest(due_from, known.newest);
+    queued_from := greatest(queued_from, known.newest);
+  END IF;
+  SELECT count(*) INTO counted
+    FROM mediasweep.let_go(source, known.covered, known.confirmed, due_from, around.due_at + 2 * rule.span, queued_from,
+                           around.queued_at + 2 * rule.span, NULL, 4 * rule.most + 1);
+  too_much := counted > 4 * rule.most;   -- within not quite four windows: one of them has more than the limit
+  IF counted > rule.most AND NOT too_much THEN
+    SELECT coalesce(bool_or(pair.last - pair.first <= rule.span), false) INTO too_much
+      FROM (SELECT gone.at AS first, lead(gone.at, rule.most::integer) OVER (ORDER BY gone.at) AS last
+              FROM (SELECT max(r.queued_at) OVER (PARTITION BY r.xact) AS at
+                      FROM mediasweep.let_go(source, known.covered, known.confirmed, due_from, around.due_at + 2 * rule.span,
+                                             queued_from, around.queued_at + 2 * rule.span, NULL, 4 * rule.most + 1) r) gone) pair;
+  END IF;
+END $$;
+
 CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $_$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
@@ -2076,6 +2481,7 @@ CREATE TABLE mediasweep.acknowledgement (
     xact xid8,
     digest text,
     queue_rows bigint,
+    newest timestamp with time zone,
     acknowledged_by text NOT NULL,
     acknowledged_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT one_of_snapshot_and_xact CHECK (((snapshot IS NULL) <> (xact IS NULL)))
@@ -2286,6 +2692,10 @@ ALTER TABLE public.media_assets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY media_assets_deny_all ON public.media_assets USING (false);
 
+REVOKE ALL ON FUNCTION mediasweep.acknowledge(digest text, who text, really boolean, OUT source integer, OUT queue_rows bigint, OUT refused text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.acknowledged(source integer, OUT covered pg_snapshot, OUT confirmed xid8[], OUT newest timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.acting_user() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.adopt(terms jsonb, who text) FROM PUBLIC;
@@ -2308,6 +2718,12 @@ REVOKE ALL ON FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls intege
 
 REVOKE ALL ON FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.brake_dribble(terms jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.brake_options(given jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.brake_rule(source integer, terms jsonb, OUT name text, OUT most bigint, OUT span interval, OUT said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
@@ -2324,9 +2740,13 @@ REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interv
 
 REVOKE ALL ON FUNCTION mediasweep.claimant(queue_row uuid, claim integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boolean, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
 
@@ -2346,9 +2766,13 @@ REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bi
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.forget_acknowledgements(terms jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.format_of(resource_type text, filename text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
 
@@ -2363,6 +2787,8 @@ REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FRO
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, covered pg_snapshot, confirmed xid8[], due_from timestamp with time zone, due_to timestamp with time zone, queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
@@ -2379,6 +2805,8 @@ REVOKE ALL ON FUNCTION mediasweep.look_from(closed_at timestamp with time zone) 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
@@ -2410,11 +2838,15 @@ REVOKE ALL ON FUNCTION mediasweep.prune_journal(retention interval, most integer
 
 REVOKE ALL ON FUNCTION mediasweep.prune_queue(retention interval, most integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.pushed(passed jsonb, new jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reaches(due timestamp with time zone, queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) FROM PUBLIC;
 
@@ -2430,6 +2862,8 @@ REVOKE ALL ON FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from te
 
 REVOKE ALL ON FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.release(source integer, listing pg_snapshot, held record, newest timestamp with time zone, digest text, who text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
@@ -2443,6 +2877,8 @@ REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held int
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
 
@@ -2465,6 +2901,8 @@ REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.waits_for_another(q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record, OUT counted bigint, OUT too_much boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
 

@@ -165,6 +165,16 @@ BEGIN
   RETURN jsonb_build_object('source_id', source, 'source', rule.name, 'rows', waiting, 'limit', rule.most, 'reason', why);
 END $$;
 
+-- Where the claim goes on that begins again: before the rows that it had locked, and does not take this time.
+CREATE OR REPLACE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+AS $$
+  SELECT memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || coalesce(jsonb_object_agg(
+           first.source_id, jsonb_build_object('due_at', first.due_at, 'id', '00000000-0000-0000-0000-000000000000')), '{}'))
+    FROM (SELECT c.source_id, min(c.due_at) AS due_at FROM unnest(candidates) c GROUP BY c.source_id) first
+   WHERE first.due_at <= (memory -> 'cursor' -> first.source_id::text ->> 'due_at')::timestamptz
+$$;
+
 -- Part of a claim. What it stops is told in `news`: `braked`, and `braked_now`, at which the claim begins again without it.
 CREATE OR REPLACE FUNCTION mediasweep.brake(
   candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb)
@@ -189,7 +199,7 @@ BEGIN
         trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
                                          || CASE WHEN stopped IS NULL THEN '[]' ELSE jsonb_build_array(stopped) END);
-      memory := (memory - 'cursor') #- ARRAY['brake', source::text];   -- the others' rows were locked, and passed by
+      memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
     ELSIF passed <> before THEN
       -- of many sources, those that were asked for long ago are asked anew
       IF (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN

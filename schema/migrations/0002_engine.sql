@@ -39,6 +39,7 @@ CREATE TABLE mediasweep.acknowledgement (
   xact             xid8,
   digest           text,
   queue_rows       bigint,
+  newest           timestamptz,   -- when the newest row of a snapshot was queued: what came later it does not cover
   acknowledged_by  text         NOT NULL,
   acknowledged_at  timestamptz  NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT one_of_snapshot_and_xact CHECK ((snapshot IS NULL) <> (xact IS NULL))
@@ -49,6 +50,16 @@ ALTER TABLE mediasweep.journal ADD COLUMN reason text, ADD COLUMN triggered_by u
 
 -- When one row was let through as a test: only what was tested is opened by it.
 ALTER TABLE mediasweep.gate ADD COLUMN tested_at timestamptz;
+
+-- How a server is known again: by its process, or by an address under which it was reached, or because a daemon that was
+-- at home before vouches for it. `version` counts the adoptions; what a daemon was told under an older one is void.
+ALTER TABLE mediasweep.installation
+  ADD COLUMN version            integer      NOT NULL DEFAULT 1,
+  ADD COLUMN places             text[]       NOT NULL DEFAULT '{}',
+  ADD COLUMN server_started_at  timestamptz;
+
+-- The version of the installation in which this daemon was last found to be at home.
+ALTER TABLE mediasweep.daemon ADD COLUMN home integer;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA mediasweep FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA mediasweep FROM PUBLIC;

@@ -8,7 +8,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
-from tests.commands import command
+from tests.commands import mediasweep
 from tests.daemons import environment
 from tests.schema.brakes import LIMIT, closed, let_go, stopped
 
@@ -23,7 +23,7 @@ async def test_show_lists_what_is_held(db: Db, env: dict[str, str]) -> None:
     """Each closed brake is shown with its reason, rows, users and the command that opens it."""
     named = (await stopped(db, 12)).split("@")[0]
     await let_go(db, "next\x1b[2J", 1)
-    shown = await command(env, "brake", "show")
+    shown = await mediasweep(env, "brake", "show")
     assert (shown.code, shown.err) == (0, "")
     for part in ("no attached table", "more than 10 rows", "a1, a2", "manual", "rows:     13"):
         assert part in shown.out
@@ -34,10 +34,10 @@ async def test_show_lists_what_is_held(db: Db, env: dict[str, str]) -> None:
 
 async def test_show_prints_json(db: Db, env: dict[str, str]) -> None:
     """As JSON, the same is one document; with no brake closed, an empty one."""
-    none = await command(env, "brake", "show", "--json")
+    none = await mediasweep(env, "brake", "show", "--json")
     assert (none.code, json.loads(none.out)) == (0, [])
     named = await stopped(db)
-    [held] = json.loads((await command(env, "brake", "show", "--json")).out)
+    [held] = json.loads((await mediasweep(env, "brake", "show", "--json")).out)
     assert (held["source"], held["queue_rows"]) == ("no attached table", LIMIT + 1)
     assert held["by_whom"][0]["rows"] == LIMIT + 1
     assert held["digest"].split("@")[0] == named.split("@")[0]
@@ -45,14 +45,14 @@ async def test_show_prints_json(db: Db, env: dict[str, str]) -> None:
 
 async def test_show_says_that_none_is_closed(env: dict[str, str]) -> None:
     """With nothing held there is nothing on stdout, and a word on stderr."""
-    shown = await command(env, "brake", "show")
+    shown = await mediasweep(env, "brake", "show")
     assert (shown.code, shown.out, shown.err) == (0, "", "no brake is closed\n")
 
 
 async def test_ack_lets_go(db: Db, env: dict[str, str]) -> None:
     """With --yes it asks nothing, opens the brake and says how many rows that was."""
     named = await stopped(db)
-    let = await command(env, "brake", "ack", named, "--yes", "--json")
+    let = await mediasweep(env, "brake", "ack", named, "--yes", "--json")
     assert let.code == 0
     assert json.loads(let.out) == {"acknowledged": LIMIT + 1, "digest": named}
     assert await closed(db) == []
@@ -61,10 +61,10 @@ async def test_ack_lets_go(db: Db, env: dict[str, str]) -> None:
 async def test_a_dry_run_does_nothing(db: Db, env: dict[str, str]) -> None:
     """It shows what would be let go, and the brake stays closed."""
     named = await stopped(db)
-    dry = await command(env, "brake", "ack", named, "--dry-run")
+    dry = await mediasweep(env, "brake", "ack", named, "--dry-run")
     assert (dry.code, dry.err) == (0, "would be let go; nothing was done\n")
     assert "rows:     11" in dry.out
-    dry = await command(env, "brake", "ack", named, "--dry-run", "--json")
+    dry = await mediasweep(env, "brake", "ack", named, "--dry-run", "--json")
     assert json.loads(dry.out)["queue_rows"] == LIMIT + 1
     assert await closed(db) == [0]
 
@@ -74,7 +74,7 @@ async def test_ack_asks_at_a_terminal(
     db: Db, env: dict[str, str], typed: str, code: int, left: list[int]
 ) -> None:
     """It shows what it would let go and asks; only a yes does it."""
-    asked = await command(env, "brake", "ack", await stopped(db), typed=typed)
+    asked = await mediasweep(env, "brake", "ack", await stopped(db), typed=typed)
     assert asked.code == code
     assert "rows:     11" in asked.err
     assert "Delete these assets?" in asked.err
@@ -83,7 +83,7 @@ async def test_ack_asks_at_a_terminal(
 
 async def test_ack_without_a_terminal_wants_a_yes(db: Db, env: dict[str, str]) -> None:
     """A script that does not say yes has not been told to."""
-    asked = await command(env, "brake", "ack", await stopped(db))
+    asked = await mediasweep(env, "brake", "ack", await stopped(db))
     assert asked.code == 2
     assert asked.err == "mediasweep: nobody is there to be asked: give --yes, or --dry-run\n"
     assert await closed(db) == [0]
@@ -96,7 +96,7 @@ async def test_a_changed_list_is_refused(db: Db, env: dict[str, str], how: str) 
     await db.execute(
         "DELETE FROM mediasweep.cloudinary_cleanup_queue WHERE cloudinary_public_id = 'a1'"
     )
-    refused = await command(env, "brake", "ack", named, how)
+    refused = await mediasweep(env, "brake", "ack", named, how)
     assert (refused.code, refused.out) == (6, "")
     assert refused.err == (
         "mediasweep: the list has changed: it had 11 rows, there are 10 now: nothing was let go; "
@@ -107,6 +107,6 @@ async def test_a_changed_list_is_refused(db: Db, env: dict[str, str], how: str) 
 
 async def test_what_is_no_digest_is_refused(env: dict[str, str]) -> None:
     """Anything else than a digest is refused before the database is asked for it."""
-    refused = await command(env, "brake", "ack", "all", "--yes")
+    refused = await mediasweep(env, "brake", "ack", "all", "--yes")
     assert refused.code == 6
     assert "'all' is no digest" in refused.err

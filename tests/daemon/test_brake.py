@@ -12,7 +12,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
-from tests.commands import Ran, command
+from tests.commands import Done, mediasweep
 from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running, until
 from tests.schema.brakes import PASS_THROUGH
 
@@ -60,12 +60,12 @@ async def _destroyed(cloud: Cloud) -> list[str]:
 
 async def _shown(env: dict[str, str]) -> dict[str, Any]:
     """Return the one closed brake as `brake show` has it."""
-    [held] = json.loads((await command(env, "brake", "show", "--json")).out)
+    [held] = json.loads((await mediasweep(env, "brake", "show", "--json")).out)
     return dict(held)
 
 
-async def _ack(env: dict[str, str], digest: str) -> Ran:
-    return await command(env, "brake", "ack", digest, "--yes")
+async def _ack(env: dict[str, str], digest: str) -> Done:
+    return await mediasweep(env, "brake", "ack", digest, "--yes")
 
 
 async def _metric(daemon: Daemon, name: str) -> float:
@@ -155,7 +155,7 @@ async def test_a_sweep_that_is_forced_during_a_pause_does_not_pass_it(
     await to_thread(cloud.fill, "post", 100)
     env = environment(database, cloud.url, **DEFAULT)
     async with running(env) as daemon:
-        assert (await command(env, "pause")).code == 0
+        assert (await mediasweep(env, "pause")).code == 0
         await db.execute("DELETE FROM media_assets; DELETE FROM posts")
         await until(db, FORCED_UNTIL, 2)
         await daemon.seen("brake_closed")
@@ -188,6 +188,25 @@ async def test_without_the_brake_they_would_be_destroyed(
         assert await finished(db) == {"completed": 1500}
         assert daemon.count("brake_closed") == 0
     assert len(await _destroyed(cloud)) == 1500
+
+
+async def test_a_dry_run_tells_what_the_brake_would_stop(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """The burst is told once and not as to be deleted, the other rows are; no gate is closed."""
+    await _fill(db, cloud, 1500)
+    await db.execute(POSTS)
+    await db.execute("DELETE FROM media_assets; DELETE FROM posts")
+    env = environment(database, cloud.url, **DEFAULT, MEDIASWEEP_DRY_RUN="true")
+    async with running(env) as daemon:
+        assert (await daemon.seen("brake_closed"))["rows"] == 1500
+        assert (await daemon.seen("rehearsed"))["would_delete"] == 100
+        await db.execute("INSERT INTO posts VALUES (100, 'post100')")
+        before = len(daemon.log)
+        await db.execute("DELETE FROM posts")
+        assert (await daemon.seen("rehearsed", after=before))["would_delete"] == 1
+        assert daemon.count("brake_closed") == 1
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.gate") == 0
 
 
 async def test_two_daemons_obey_one_brake(database: str, db: Db, cloud: Cloud) -> None:

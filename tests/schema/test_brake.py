@@ -93,6 +93,16 @@ async def test_the_other_sources_go_on(db: Db) -> None:
     assert sorted(claimed.assets) == sorted(f"b{n}" for n in range(1, LIMIT + 1))
 
 
+async def test_a_claim_that_begins_again_passes_nothing_by(db: Db) -> None:
+    """The rows of others that were locked beside a burst come in the same claim, in their order."""
+    await let_go(db, "b", 9, source=1, ago=MINUTE, at_once=False)
+    memory = (await try_claim(db, batch=2)).memory
+    await let_go(db, "a", LIMIT + 1, source=0)
+    claimed = await try_claim(db, memory=memory, batch=4)
+    assert claimed.assets == ["b3-1", "b4-1", "b5-1", "b6-1"]
+    assert (await try_claim(db, memory=claimed.memory)).assets == ["b7-1", "b8-1", "b9-1"]
+
+
 async def test_several_sources_are_stopped_in_one_claim(db: Db) -> None:
     """Each source has its own count and its own gate."""
     await let_go(db, "a", LIMIT + 1, source=0)

@@ -16,7 +16,14 @@ from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import UNPROVEN_S, pulse
 from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.batch import MOST
-from mediasweep.rules.events import GuardFailed, Held, Rehearsed, Released, WouldDelete
+from mediasweep.rules.events import (
+    BrakeClosed,
+    GuardFailed,
+    Held,
+    Rehearsed,
+    Released,
+    WouldDelete,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,6 +47,7 @@ class Rehearsal:
     stopping: asyncio.Event
     _memory: str | None = None
     _told: dict[UUID, None] = field(default_factory=dict)
+    _braked: set[str] = field(default_factory=set)
     _said: str | None = None
     _outage: Outage = field(init=False)
 
@@ -88,6 +96,11 @@ class Rehearsal:
     def _say(self, claim: Claim) -> None:
         if claim.guard_error:
             self.emit(GuardFailed(claim.guard_error))
+        for stopped in claim.news.braked:  # each time anew: the gate is taken back with the claim
+            event = BrakeClosed.told(stopped)
+            if event.source not in self._braked:
+                self.emit(event)
+            self._braked.add(event.source)
         self.config.obey(claim.news.config)
         if claim.news.closed != self._said and not claim.probing:
             self.emit(Held(claim.news.closed) if claim.news.closed else Released())

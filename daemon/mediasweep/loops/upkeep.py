@@ -1,6 +1,6 @@
-"""Chores: queue again what fell back, look again after a failover, brake what is lost slowly, forget
-daemons that are gone and gates whose time has passed, drop what is finished and old, look whether
-all is well.
+"""Chores: queue again what fell back, look again after a failover, brake what is lost slowly,
+forget daemons that are gone and gates whose time has passed, drop what is finished and old, look
+whether all is well.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.

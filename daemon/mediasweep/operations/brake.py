@@ -1,7 +1,7 @@
 """The brake in an operator's hands: show what it holds, and let exactly that go.
 
 Whoever acknowledges has seen a list; the digest of that list is what they say. A list that is not
-to the row what is held now is refused, with BrakeError.
+to the row what is held now is refused, with RefusedError.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.brake import Brake
 
 if TYPE_CHECKING:
@@ -20,38 +21,34 @@ DIGEST = re.compile(r"(\d{1,9})-\d{1,18}-[0-9a-f]{32}@(\d+:\d+:[\d,]*)", re.ASCI
 AGAIN = "nothing was let go; look again with `mediasweep brake show`"
 
 
-class BrakeError(Exception):
-    """The brake stays closed; the message says why and what to do."""
-
-
 async def show(connection: Pool | Connection) -> list[Mapping[str, Any]]:
     """Return each closed brake: why, and what it holds by count, bytes, user and reason; digest."""
     return await Brake(connection).closed()
 
 
 async def look(connection: Pool | Connection, digest: str, *, who: str) -> Mapping[str, Any]:
-    """Return what a digest would let go, without doing it; raises BrakeError if it is refused."""
+    """Return what a digest would let go, without doing it; raises RefusedError if it is refused."""
     brake = Brake(connection)
     await _acknowledge(brake, digest, who, really=False)
     named = DIGEST.fullmatch(digest)
     held = await brake.held(int(named[1]), named[2]) if named else None
     if held is None:
-        raise BrakeError(f"this brake has just been opened: {AGAIN}")
+        raise RefusedError(f"this brake has just been opened: {AGAIN}")
     return held
 
 
 async def acknowledge(connection: Pool | Connection, digest: str, *, who: str) -> int:
     """Let go what a digest names, and open the brake; returns how many rows that is.
 
-    Raises BrakeError if the rows are not exactly those. All daemons go on at once.
+    Raises RefusedError if the rows are not exactly those. All daemons go on at once.
     """
     return await _acknowledge(Brake(connection), digest, who, really=True)
 
 
 async def _acknowledge(brake: Brake, digest: str, who: str, *, really: bool) -> int:
     if not DIGEST.fullmatch(digest):
-        raise BrakeError(f"{digest!r} is no digest: {AGAIN}")
+        raise RefusedError(f"{digest!r} is no digest: {AGAIN}")
     rows, refused = await brake.acknowledge(digest, who, really=really)
     if refused is not None or rows is None:
-        raise BrakeError(f"{refused}: {AGAIN}")
+        raise RefusedError(f"{refused}: {AGAIN}")
     return rows
