@@ -28,7 +28,7 @@ from mediasweep.report import GATES, Metrics, line
 from mediasweep.rules import outcome
 from mediasweep.settings import SECRETS, Settings
 from tests.daemons import ROOT, environment, finished, running
-from tests.test_report import EVENTS
+from tests.report.samples import EVENTS
 
 RUN_WITHIN_S = 30.0
 README = ROOT / "README.md"

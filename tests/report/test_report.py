@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, get_args
 from uuid import UUID
 
@@ -16,89 +15,11 @@ from hypothesis import strategies as st
 from mediasweep.report import GATES, LEVELS, WOKEN_BY, Metrics, Report, configure_logging, line
 from mediasweep.rules import events
 from mediasweep.rules.asset import Asset
-from mediasweep.rules.gate import Closing
-from mediasweep.rules.job import Job, Status
+from mediasweep.rules.job import Status
 from mediasweep.rules.outcome import Answer, Outcome
+from tests.report.samples import BUSY, CLOSING, EVENTS, JOB, LINES, OK, SECOND, SILENT
 
 Tell = Callable[[str, events.Event], str]
-ID = UUID(int=1)
-SECOND = timedelta(seconds=1)
-JOB = Job(ID, 7, Asset("folder/p", "image", None), 1, 3, in_doubt=False, waited=SECOND)
-ROW = {"queue_id": str(ID), "public_id": "folder/p", "resource_type": "image", "claim_no": 7}
-OK = Answer(Outcome.DELETED, status=200)
-BUSY = Answer(Outcome.THROTTLED, "limit", status=420)
-SWEPT = {"claimed": 3, "skipped": 2, "failed": 1, "in_doubt": 1, "woken_by": "notify"}
-DELETED = {"outcome": "deleted"}
-BRAKED = {"source": "files", "rows": 5, "limit": 3, "reason": "x"}
-CLOSING = Closing("auth", "Invalid Signature", 15 * SECOND, 15 * SECOND)
-SILENT = Answer(Outcome.UNCLEAR, "no whole answer in time")
-
-# the log's contract: event, level, name, values
-LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
-    (
-        events.DaemonStarted("d1", "1.0", "demo", ":80", enabled=True),
-        "info",
-        "daemon_started",
-        {"daemon": "d1", "version": "1.0", "cloud_name": "demo", "http": ":80", "enabled": True},
-    ),
-    (events.AccountUnchecked("x"), "warning", "account_unchecked", {"detail": "x"}),
-    (events.DaemonStopping("SIGTERM"), "info", "daemon_stopping", {"reason": "SIGTERM"}),
-    (events.DaemonStopped(0), "info", "daemon_stopped", {"in_flight_left": 0}),
-    (events.Swept(3, 2, 1, 1, 0.123456, "notify"), "info", "swept", SWEPT | {"seconds": 0.1235}),
-    (events.Answered(JOB, OK, 0.5), "debug", "answered", ROW | DELETED | {"seconds": 0.5}),
-    (
-        events.Answered(JOB, BUSY, 0.5),
-        "warning",
-        "answered",
-        ROW | {"outcome": "throttled", "seconds": 0.5, "detail": "limit"},
-    ),
-    (
-        events.Recorded(JOB, OK, 2 * SECOND),
-        "debug",
-        "recorded",
-        ROW | {"outcome": "deleted", "gone_after_s": 2.0},
-    ),
-    (events.ClaimLost(JOB, OK), "warning", "claim_lost", ROW | {"outcome": "deleted"}),
-    (events.GuardFailed("no such column"), "error", "guard_failed", {"error": "no such column"}),
-    (
-        events.GateClosed(CLOSING),
-        "warning",
-        "gate_closed",
-        {"gate": "auth", "reason": "Invalid Signature", "wait_s": 15.0},
-    ),
-    (events.BrakeClosed("files", 5, 3, "x"), "error", "brake_closed", BRAKED),
-    (events.GateOpened(("auth",)), "info", "gate_opened", {"names": ("auth",)}),
-    (events.Recalled(2), "error", "recalled", {"deletions": 2}),
-    (
-        events.LookedAgain(9, 1, ("a",)),
-        "error",
-        "looked_again",
-        {"looked": 9, "found": 1, "assets": ("a",)},
-    ),
-    (
-        events.LookedAgain(9, 0, ()),
-        "info",
-        "looked_again",
-        {"looked": 9, "found": 0, "assets": ()},
-    ),
-    (events.ListenerUp(), "info", "listener_up", {}),
-    (events.ListenerDown("reset"), "warning", "listener_down", {"reason": "reset"}),
-    (
-        events.DatabaseLost("claim", "reset"),
-        "warning",
-        "database_lost",
-        {"doing": "claim", "error": "reset"},
-    ),
-    (events.DatabaseBack(SECOND), "info", "database_back", {"after_s": 1.0}),
-    (events.FallbackRefilled(2), "warning", "fallback_refilled", {"rows": 2}),
-    (
-        events.QueueUnhealthy(("many due",)),
-        "warning",
-        "queue_unhealthy",
-        {"problems": ("many due",)},
-    ),
-]
-EVENTS = [event for event, *_ in LINES]
 NASTY = ["a\nb", "a\r\nb", "a\x1b[2Jb", "a\x00b", "a\x07b", "a\x9bb", 'a" level="error', "ä/\u2028"]
 
 
