@@ -1,0 +1,121 @@
+"""A worker: the product's own sweep, taken one step at a time.
+
+What `Sweep.run` does in three coroutines, a game does here in its own order: take what a claim
+brings, send one of it, record some of what came back. Whether a job may still be sent, which gate
+an answer closes and how long a row waits is decided by the sweep itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from mediasweep.daemon import BACKOFF_CAP, GATE_FIRST, GATE_LONGEST
+from mediasweep.loops.config import Config
+from mediasweep.loops.slots import Slots
+from mediasweep.loops.sweep import Sweep
+from mediasweep.loops.ticket import SweepPolicy, Ticket
+from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.queue import Claim, Queue, Terms
+from mediasweep.postgres.wake import Wake
+from mediasweep.rules.gate import GateKeeper, GatePolicy
+from mediasweep.rules.outcome import Answer, Backoff
+from tests.machine.account import Known
+from tests.machine.world import World, longer_ago
+
+LEASE = timedelta(seconds=60)
+LONGEST_CALL = timedelta(seconds=20)  # which is the reserve of a lease, and settles a row
+POLICY = SweepPolicy(
+    concurrency=8,
+    lease=LEASE,
+    reserve=LONGEST_CALL,
+    backoff=Backoff(timedelta(seconds=15), BACKOFF_CAP, settle=LONGEST_CALL),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one game is played under."""
+
+    workers: int = 2
+    max_attempts: int = 3
+    grace_s: int = 0
+    by_asset_id: bool = True
+    keeps_asset_id: bool = False
+
+    def terms(self, cloud: str) -> Terms:
+        """Return what claims are made under; the brake is out of reach."""
+        grace = timedelta(seconds=self.grace_s)
+        return Terms(LEASE, grace, self.max_attempts, cloud, 1000, 0.05, timedelta(minutes=10))
+
+
+class Worker(Sweep):
+    """One daemon's sweep; `tickets` are what it holds, `answers` what it has not recorded yet."""
+
+    work = POLICY
+
+    def __init__(self, world: World, rules: Rules) -> None:
+        self.id: UUID = uuid4()
+        self.known = Known()
+        self.tickets: list[Ticket] = []
+        self.answers: list[tuple[Ticket, Answer]] = []
+        super().__init__(
+            queue=Queue(world.pool, self.id, rules.terms(world.cloud.name)),
+            account=world.account,
+            gates=Gates(world.pool),
+            wake=Wake(world.dsn, world.pool, _nobody, patience=timedelta(seconds=1)),
+            keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
+            policy=self.work,
+            config=Config(timedelta(minutes=5), 10, timedelta(minutes=1)),
+            slots=Slots(clock_s=world.clock),
+            emit=_nobody,
+            who="a worker",
+            stopping=asyncio.Event(),
+            clock_s=world.clock,
+        )
+        self._world = world
+
+    @property
+    def memory(self) -> str:
+        """What the last claim has found out."""
+        assert self._memory is not None
+        return self._memory
+
+    def age(self, seconds: float) -> None:
+        """Remember everything as so much longer ago; the clock has been put forward already."""
+        self._memory = longer_ago(self._memory, seconds)
+
+    async def take(self, batch: int) -> Claim:
+        """Claim, and hold what it brought."""
+        claim = await self._take(batch, "the game")
+        assert claim is not None, "the database did not answer"
+        while not self._inbox.empty():
+            self.tickets.append(self._inbox.get_nowait())
+        return claim
+
+    async def send(self, ticket: Ticket) -> Answer:
+        """Send a job that it holds, or find that it must not be sent."""
+        self.tickets.remove(ticket)
+        self._world.account.lend(self.known)
+        self.slots.set(1)
+        await self.slots.take()
+        await self._delete(ticket)
+        self.known.asset_id_proven = self.account.asset_id_proven
+        answered = self._outbox.get_nowait()
+        self.answers.append(answered)
+        return answered[1]
+
+    async def record(self, most: int) -> tuple[set[UUID], set[UUID]]:
+        """Record the oldest answers; returns the ids that moved and those whose claim was lost."""
+        told, self.answers = self.answers[:most], self.answers[most:]
+        results = [self._result(ticket, answer) for ticket, answer in told]
+        recorded, lost = await self.queue.record(results)
+        for ticket, answer in told:
+            self._finish(ticket, answer, lost=ticket.job.id in lost)
+        return recorded, lost
+
+
+def _nobody(_: object) -> None:
+    """Tell nobody."""
