@@ -137,7 +137,7 @@ def judged(use: Use, gone: Gone) -> str:
     then = use.rows[claim.id]
     if then["status"] == "processing" and then["claim_no"] == claim.claim_no:
         return B if then["lease_until"] is None else A
-    if then["in_doubt"]:
+    if then["in_doubt"] and then["status"] != "completed":
         return B
     if gone.newer and not gone.by_asset_id:
         return NEWER
