@@ -176,7 +176,9 @@ class Sweep:
         if self.slots.limit and not self._has_room():
             self._room.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), LOOK_S)
+                # not wait_for, which up to Python 3.11 swallows a cancellation that comes as it ends
+                async with asyncio.timeout(LOOK_S):
+                    await self._room.wait()
         return self._has_room()
 
     def _look(self) -> None:
