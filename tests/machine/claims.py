@@ -16,7 +16,7 @@ from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer, Outcome
 from tests.machine.uses import Broken, Claimed, is_visible
 from tests.machine.watch import Watch
-from tests.machine.worker import LEASE, LONGEST_CALL, Worker
+from tests.machine.worker import BRAKE_WINDOW, LEASE, LONGEST_CALL, Rules, Worker
 
 FRESH_S = 2.0
 SETTLE_S = LONGEST_CALL.total_seconds()
@@ -35,10 +35,16 @@ class Lost:
 
 @dataclass(slots=True)
 class Claims:
-    """All claims of one game, and the calls that were sent under them."""
+    """All claims of one game, and the calls that were sent under them.
+
+    `away`: the database is not where it was installed. `acknowledged`: the brake may let all go.
+    """
 
     watch: Watch
     cloud: Cloud
+    rules: Rules
+    away: bool = False
+    acknowledged: bool = False
     given: dict[tuple[str, int], Claimed] = field(default_factory=dict)
     lost: list[Lost] = field(default_factory=list)
     unclear: dict[str, float] = field(default_factory=dict)
@@ -61,7 +67,7 @@ class Claims:
             claim = self._claim(worker, ticket.job, before[str(ticket.job.id)], now_s)
             self.given[claim.id, claim.claim_no] = claim
         for event in self.watch.events:
-            if event["outcome"] == "attempts_spent":
+            if event["outcome"] in {"attempts_spent", "poison"}:
                 self._is_settled(event["queue_id"], now_s)
 
     def _claim(self, worker: Worker, job: Job, row: Mapping[str, Any], now_s: float) -> Claimed:
@@ -69,12 +75,11 @@ class Claims:
         watch, memory = self.watch, json.loads(worker.memory)
         if not {"free", "clear"} <= memory.keys():
             raise Broken("barrier", f"none was passed: {row}")
-        free, clear = memory["free"], memory["clear"]
-        for barrier in (free, clear):
-            if watch.at(row["due_at"]) > watch.at(barrier["at"]):
-                raise Broken("barrier", f"due after {barrier}: {row}")
-            if not is_visible(row["xact"], barrier["s"]):
-                raise Broken("barrier", f"queued after {barrier}: {row}")
+        free, clear = barriers = memory["free"], memory["clear"]
+        self._may_be_claimed(row, barriers)
+        for barrier in barriers:
+            if not self._has_passed(row, barrier):
+                raise Broken("barrier", f"due or queued after {barrier}: {row}")
             begun = max(xid for at, xid in watch.begun if at <= watch.at(barrier["at"]))
             if barrier["b"] < begun:
                 raise Broken("barrier", f"{barrier}, but {begun} was next already")
@@ -89,6 +94,37 @@ class Claims:
             read_at=read_at,
             waited_s=watch.now_at - read_at,
         )
+
+    def _has_passed(self, row: Mapping[str, Any], barrier: Mapping[str, Any]) -> bool:
+        """Tell whether a row was due, and seen, at a barrier; one that is new rests first."""
+        rests_s = 0 if row["claim_no"] else self.rules.grace_s
+        due = self.watch.at(row["due_at"]) + rests_s <= self.watch.at(barrier["at"])
+        return due and is_visible(row["xact"], barrier["s"])
+
+    def _may_be_claimed(
+        self, row: Mapping[str, Any], barriers: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Judge a row by what is told of it, of the other rows, and of the place."""
+        watch = self.watch
+        if self.away:
+            raise Broken("environment", f"claimed away from home: {row}")
+        if any(row["cloudinary_public_id"].startswith(p) for p in watch.told["protected"]):
+            raise Broken("protected", f"claimed: {row}")
+        for other in watch.unfinished():
+            if other["cloudinary_public_id"] != row["cloudinary_public_id"] or other["claim_no"]:
+                continue
+            if not all(self._has_passed(other, barrier) for barrier in barriers):
+                raise Broken("siblings", f"claimed: {row}, and not ripe yet: {other}")
+        window_s = BRAKE_WINDOW.total_seconds()
+        since = watch.at(row["queued_at"]) - window_s
+        burst = [
+            other
+            for other in watch.rows.values()
+            if other["source_id"] == row["source_id"]
+            and since < watch.at(other["queued_at"]) <= since + window_s
+        ]
+        if not self.acknowledged and len(burst) > self.rules.brake_floor:
+            raise Broken("brake", f"claimed, and {len(burst)} were let go of: {row}")
 
     def _is_settled(self, row_id: str, now_s: float) -> None:
         """Judge that a row fails only when nothing that was sent for it can come in any more."""

@@ -7,8 +7,8 @@ raises Broken.
 
 from __future__ import annotations
 
-from mediasweep.operations import fleet
-from mediasweep.postgres.queue import Ledger
+from mediasweep.operations import brake, environment, fleet
+from mediasweep.postgres.ledger import Ledger
 from tests.machine.application import Application
 from tests.machine.claims import SETTLE_S, Claims
 from tests.machine.faults import FAULTS
@@ -22,6 +22,8 @@ BREAK_GUARD = """
 INSERT INTO mediasweep.attached (relation, capture, refs) VALUES ('pg_catalog.pg_class', '', '')
 """
 MEND_GUARD = "DELETE FROM mediasweep.attached WHERE relation = 'pg_catalog.pg_class'::regclass"
+PROTECT, UNPROTECT = "SELECT mediasweep.protect($1)", "SELECT mediasweep.unprotect($1)"
+MOVE_AWAY = "UPDATE mediasweep.installation SET system_identifier = 'another'"
 OPEN_GATES = "DELETE FROM mediasweep.gate"
 WHO = "the operator"
 ROUNDS_MOST = 60
@@ -34,7 +36,7 @@ class Game:
     def __init__(self, world: World, rules: Rules, worker: type[Worker] = Worker) -> None:
         self.world, self.rules, self.clock = world, rules, world.clock
         self.watch = Watch(rules.max_attempts)
-        self.claims = Claims(self.watch, world.cloud)
+        self.claims = Claims(self.watch, world.cloud, rules)
         self.steps = 0
         switches = {
             "asset_id_road": rules.by_asset_id,
@@ -189,6 +191,41 @@ class Game:
         self.world.run(Ledger(self.world.db).retry([id_], WHO))
         return self._judge()
 
+    def cancel(self, which: int = 0) -> bool:
+        """Cancel a row that is not finished, as far as it can be."""
+        rows = self.watch.unfinished()
+        if not rows:
+            return False
+        self._begin()
+        id_ = rows[which % len(rows)]["id"]
+        self.world.run(Ledger(self.world.db).cancel([id_], WHO, None))
+        return self._judge()
+
+    def protect(self, prefix: str) -> bool:
+        """Protect a prefix, or protect it no more."""
+        self._begin()
+        sql = UNPROTECT if prefix in self.watch.told["protected"] else PROTECT
+        self.world.run(self.world.db.execute(sql, prefix))
+        return self._judge()
+
+    def move_away(self) -> bool:
+        """Let this be another server than it was, as after a copy."""
+        self._begin()
+        self.world.run(self.world.db.execute(MOVE_AWAY))
+        self.claims.away = True
+        return self._judge()
+
+    def acknowledge(self) -> bool:
+        """Acknowledge what the brake holds."""
+        held = self.world.run(brake.show(self.world.db))
+        if not held:
+            return False
+        self._begin()
+        for source in held:
+            self.world.run(brake.acknowledge(self.world.db, source["digest"], who=WHO))
+        self.claims.acknowledged = True
+        return self._judge()
+
     def pause(self) -> bool:
         """Pause the fleet."""
         self._begin()
@@ -222,6 +259,9 @@ class Game:
             self.end(slot)
         self.wait(SETTLE_S)
         self._begin()
+        self.world.run(environment.adopt(self.world.db, cloud=self.world.cloud.name, who=WHO))
+        self.claims.away = False
+        self.acknowledge()
         self.world.run(self.world.db.execute(OPEN_GATES))
         self._judge()
         for _ in range(ROUNDS_MOST):
@@ -231,6 +271,6 @@ class Game:
                 while self.send(nth):
                     pass
                 self.record(nth)
-            if all(row["processed_at"] for row in self.watch.rows.values()):
+            if not self.watch.unfinished():
                 break
         self.watch.end({(rt, public_id) for rt, _, public_id in self.world.cloud.assets()})

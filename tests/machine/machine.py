@@ -28,7 +28,10 @@ from tests.machine.world import World
 
 ENDING = ("delete", "delete", "uncite", "soft delete")
 INSIDE = (None, "cite", "cite", *CHANGES)
-DISTURBANCES = ("retry", "resume", "retry", "resume", "crash", "stop", "no guard", "pause")
+DISTURBANCES = (
+    *["retry", "resume", "acknowledge", "protect"] * 2,
+    *["crash", "stop", "no guard", "pause", "cancel"],
+)
 HAPPENS = ("nothing", "cite", "long wait", "rival", "use", "undelete", "upload", "late", "wait")
 MEANWHILE = st.tuples(*[st.sampled_from([*["nothing"] * 5, *HAPPENS])] * 3)
 FAULT = st.sampled_from(DRAWN)
@@ -44,6 +47,7 @@ RULES = st.builds(
     grace_s=st.sampled_from([0, 0, 30]),
     by_asset_id=st.booleans(),
     keeps_asset_id=st.booleans(),
+    brake_floor=st.sampled_from([1000, 1000, 3]),
 )
 STEPS_A_GAME = 50
 
@@ -142,7 +146,7 @@ class Machine(RuleBasedStateMachine):
         self._happens(meanwhile[2], nth, slot)
 
     def _have_something(self) -> None:
-        if not any(row["processed_at"] is None for row in self.game.watch.rows.values()):
+        if not self.game.watch.unfinished():
             self.let_go("delete", "a", 0)
 
     def _happens(self, what: str, nth: int, slot: int | None) -> None:
@@ -177,12 +181,15 @@ class Machine(RuleBasedStateMachine):
 
     @rule(nth=WORKERS, which=NTH, how=st.sampled_from(DISTURBANCES))
     def disturb(self, nth: int, which: int, how: str) -> None:
-        """Kill a worker, stop it, break its guard; retry, pause or resume."""
+        """Kill a worker, stop it, break its guard; or do what an operator can do."""
         steps = {
             "crash": lambda: self.game.crash(nth),
             "stop": lambda: self.game.stop(nth),
             "no guard": lambda: self.game.claim_unguarded(nth),
             "retry": lambda: self.game.retry(which),
+            "cancel": lambda: self.game.cancel(which),
+            "acknowledge": self.game.acknowledge,
+            "protect": lambda: self.game.protect("a"),
             "pause": self.game.pause,
             "resume": self.game.resume,
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -36,6 +36,21 @@ RETURNS SETOF record
 LANGUAGE plpgsql AS 'BEGIN END'
 """
 ONLY_NEW = "ARRAY(SELECT c FROM unnest(candidates) c WHERE c.status = 'pending')"
+NO_SIBLINGS = """
+CREATE OR REPLACE FUNCTION mediasweep.waits_for_another(
+  q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) RETURNS boolean
+LANGUAGE sql STABLE AS 'SELECT false'
+"""
+NO_BRAKE = """
+CREATE OR REPLACE FUNCTION mediasweep.brake(
+  candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb,
+  INOUT news jsonb)
+LANGUAGE plpgsql AS 'BEGIN END'
+"""
+NO_ENVIRONMENT = """
+CREATE OR REPLACE FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) RETURNS integer
+LANGUAGE sql AS 'SELECT 1'
+"""
 NO_CAPTURE = "ALTER TABLE public.media_assets DISABLE TRIGGER USER"
 
 
@@ -69,10 +84,11 @@ class Safeguard:
     sql: str = ""
     patch: tuple[object, str, Any] | None = None
     worker: type[Worker] = Worker
+    rules: Rules = field(default_factory=Rules)
 
     def play(self, world: World, worker: type[Worker] = Worker) -> Game:
         """Play its game to the end; raises Broken."""
-        game = Game(world, Rules(), worker)
+        game = Game(world, self.rules, worker)
         self.game(game)
         game.finish()
         return game
@@ -139,7 +155,7 @@ SAFEGUARDS = {
     "lease: a claim holds until its lease ends": Safeguard(
         "claim",
         scripts.claimed_twice,
-        (("lock_from", "(q.lease_until IS NULL OR q.lease_until <= now_)", "true"),),
+        (("lock_from", "(q.lease_until IS NULL OR", "(true OR"),),
     ),
     "refund: a refusal costs no attempt": Safeguard(
         "moves", scripts.refused, (("record", "(r.move = 'refused')::integer", "0"),)
@@ -174,12 +190,41 @@ SAFEGUARDS = {
     "settling: a row fails when nothing can come any more": Safeguard(
         "settle", scripts.never_clear, worker=Unsettled
     ),
+    "poison: a row fails when its last request is over": Safeguard(
+        "settle",
+        scripts.never_heard_of,
+        (("lock_from", "q.handovers >= 20", "false"),),
+    ),
+    "siblings: the last row of an asset decides": Safeguard(
+        "siblings", scripts.let_go_of_twice, sql=NO_SIBLINGS, rules=Rules(grace_s=30)
+    ),
+    "protection: a prefix is never deleted": Safeguard(
+        "protected",
+        scripts.protected,
+        (("mark", "starts_with(c.cloudinary_public_id, p.prefix)", "false"),),
+    ),
+    "cancel: what is in doubt is not skipped": Safeguard(
+        "moves",
+        scripts.cancelled_in_doubt,
+        (
+            ("refusal", "WHEN in_doubt THEN", "WHEN false THEN"),
+            ("refusal", "WHEN status = 'processing' THEN", "WHEN false THEN"),
+        ),
+    ),
+    "brake: a burst is stopped": Safeguard(
+        "brake", scripts.burst, sql=NO_BRAKE, rules=Rules(brake_floor=1)
+    ),
+    "environment: a copy deletes nothing": Safeguard(
+        "environment", scripts.copied, sql=NO_ENVIRONMENT
+    ),
     "asset id: the only road, once it is proven": Safeguard(
         "asset id",
         scripts.uploaded_anew,
         patch=(mediasweep.cloudinary, "roads", any_road),
     ),
     "gates: nothing is claimed while one is closed": Safeguard(
-        "gates", scripts.paused, (("allowance", "batch := 0;", ""),)
+        "gates",
+        scripts.paused,
+        (("allowance", "allowed := 0; probing := false;\n    RETURN;", ""),),
     ),
 }

@@ -136,6 +136,61 @@ def never_clear(game: Game) -> None:
     game.claim()
 
 
+def never_heard_of(game: Game) -> None:
+    """Twenty workers die over a row of an unknown type, and the last one's request is late."""
+    game.change("cite", "a")
+    game.change("uncite", "a")
+    for _ in range(21):
+        game.wait(61)
+        game.crash()
+        game.claim()
+    game.send(fault="reset, not done", skip=2, call_s=19)
+    game.wait(5)
+    game.claim()
+
+
+def let_go_of_twice(game: Game) -> None:
+    """An asset is let go of in two tables, the second time when the first has rested."""
+    _two(game)
+    game.change("cite", "a")
+    game.change("delete", "a")
+    game.wait(20)
+    game.change("uncite", "a")
+    game.wait(20)
+    game.claim()
+
+
+def protected(game: Game) -> None:
+    """An asset is let go of whose id is protected."""
+    _let_go(game)
+    game.protect("a")
+    game.claim()
+
+
+def cancelled_in_doubt(game: Game) -> None:
+    """An operator wants a row back that is in doubt, and to be tried again."""
+    _let_go(game)
+    game.claim()
+    game.send(fault="reset, not done")
+    game.record()
+    game.cancel()
+
+
+def burst(game: Game) -> None:
+    """More is let go of than the brake lets pass."""
+    _let_go(game)
+    game.change("delete", "b")
+    game.claim()
+
+
+def copied(game: Game) -> None:
+    """The database is a copy when a worker begins."""
+    _let_go(game)
+    game.claim(1, 0)
+    game.move_away()
+    game.claim(0)
+
+
 def uploaded_anew(game: Game) -> None:
     """A deletion is repeated when another file was uploaded under the id."""
     _two(game)

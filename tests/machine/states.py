@@ -70,6 +70,11 @@ def moved(state: State, entry: Mapping[str, Any], limit: int) -> State:
         case "retried":
             _only(state.status in {"failed", "skipped"}, "retried, but not failed or skipped")
             new = replace(state, status="pending", attempts=0, handovers=0)
+        case "cancelled":
+            _only(
+                state.status == "pending" and not state.in_doubt, "cancelled, in doubt or claimed"
+            )
+            new = replace(state, status="skipped")
         case _:
             raise NoSuchMoveError(f"no such event: {event}")
     _only(entry["status"] == new.status, f"journalled as {entry['status']}, which leads elsewhere")

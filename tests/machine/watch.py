@@ -17,6 +17,7 @@ from tests.machine.states import NoSuchMoveError, State, moved
 from tests.machine.uses import NEWER, Broken, Claimed, File, Gone, Key, Row, Use, Writer, judged
 
 XIDS = 1 << 32
+KEPT = {"protected", "cancelled"}
 FINISHED = {"completed", "failed", "skipped"}
 
 
@@ -39,6 +40,7 @@ class Watch:
     rows: dict[str, Row] = field(default_factory=dict)
     uses: dict[tuple[object, ...], Use] = field(default_factory=dict)
     events: list[Mapping[str, Any]] = field(default_factory=list)
+    outcomes: dict[str, str | None] = field(default_factory=dict)
     captured: dict[str, int] = field(default_factory=dict)
     writers: dict[int, Writer] = field(default_factory=dict)
     files: dict[Key, File] = field(default_factory=dict)
@@ -59,6 +61,10 @@ class Watch:
     def at(self, said: str) -> float:
         """Return a time that the database has written down, on the same scale."""
         return datetime.fromisoformat(said).timestamp() + self.shifted_s
+
+    def unfinished(self) -> list[Row]:
+        """Return the rows that are not finished, oldest first."""
+        return [row for row in self.rows.values() if row["processed_at"] is None]
 
     def see(self, told: dict[str, Any]) -> None:
         """Take in a look after a step, and judge it."""
@@ -89,6 +95,7 @@ class Watch:
                     state = moved(state, event, self.limit)
                 except NoSuchMoveError as error:
                     raise Broken("moves", f"{event['event']} {was}: {error}; {row}") from error
+                self.outcomes[id_] = event["outcome"]
                 self.moves[": ".join(filter(None, (event["event"], event["outcome"])))] += 1
             if state != State.of(row):
                 raise Broken("moves", f"{was}, {state} by the journal, but {State.of(row)}: {row}")
@@ -207,7 +214,7 @@ class Watch:
         if last is None or last.step < file.since:
             return  # nobody has ever used this file
         rows = [self.rows[id_] for id_ in last.rows]
-        if any(row["status"] == "failed" for row in rows):
+        if any(row["status"] == "failed" or self.outcomes[row["id"]] in KEPT for row in rows):
             return
         if any(row["asset_id"] not in {None, file.asset_id} for row in rows):
             return  # the row named another file under this id

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from mediasweep.daemon import BACKOFF_CAP, GATE_FIRST, GATE_LONGEST
 from mediasweep.loops.config import Config
+from mediasweep.loops.gating import Gating
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, Ticket
@@ -27,6 +28,7 @@ from tests.machine.world import World, longer_ago
 
 LEASE = timedelta(seconds=60)
 LONGEST_CALL = timedelta(seconds=20)  # which is the reserve of a lease, and settles a row
+BRAKE_WINDOW = timedelta(minutes=10)
 POLICY = SweepPolicy(
     concurrency=8,
     lease=LEASE,
@@ -44,11 +46,21 @@ class Rules:
     grace_s: int = 0
     by_asset_id: bool = True
     keeps_asset_id: bool = False
+    brake_floor: int = 1000
 
     def terms(self, cloud: str) -> Terms:
-        """Return what claims are made under; the brake is out of reach."""
+        """Return what claims are made under."""
         grace = timedelta(seconds=self.grace_s)
-        return Terms(LEASE, grace, self.max_attempts, cloud, 1000, 0.05, timedelta(minutes=10))
+        return Terms(
+            lease=LEASE,
+            grace=grace,
+            settle=LONGEST_CALL,
+            max_attempts=self.max_attempts,
+            cloud=cloud,
+            brake_floor=self.brake_floor,
+            brake_share=0.05,
+            brake_window=BRAKE_WINDOW,
+        )
 
 
 class Worker(Sweep):
@@ -61,17 +73,23 @@ class Worker(Sweep):
         self.known = Known()
         self.tickets: list[Ticket] = []
         self.answers: list[tuple[Ticket, Answer]] = []
+        slots = Slots(clock_s=world.clock)
         super().__init__(
             queue=Queue(world.pool, self.id, rules.terms(world.cloud.name)),
             account=world.account,
-            gates=Gates(world.pool),
+            gating=Gating(
+                gates=Gates(world.pool),
+                keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
+                slots=slots,
+                fleet_limit=self.work.concurrency,
+                who="a worker",
+                emit=_nobody,
+            ),
             wake=Wake(world.dsn, world.pool, _nobody, patience=timedelta(seconds=1)),
-            keeper=GateKeeper(GatePolicy(GATE_FIRST, GATE_LONGEST)),
             policy=self.work,
             config=Config(timedelta(minutes=5), 10, timedelta(minutes=1)),
-            slots=Slots(clock_s=world.clock),
+            slots=slots,
             emit=_nobody,
-            who="a worker",
             stopping=asyncio.Event(),
             clock_s=world.clock,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from types import SimpleNamespace, TracebackType
@@ -23,6 +24,7 @@ from tests.machine.account import SharedAccount
 from tests.schema.queue import ARTICLES
 
 T = TypeVar("T")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 CLEAR = """
 DELETE FROM public.articles;
 DELETE FROM public.media_assets;
@@ -30,6 +32,9 @@ DELETE FROM mediasweep.cloudinary_cleanup_queue;
 DELETE FROM mediasweep.fallback;
 DELETE FROM mediasweep.journal;
 DELETE FROM mediasweep.gate;
+DELETE FROM mediasweep.protected;
+DELETE FROM mediasweep.acknowledgement;
+DELETE FROM mediasweep.installation;
 UPDATE mediasweep.scheduler SET forced = 0, throttled_to = NULL, throttled_at = NULL;
 """
 SHIFT = """
@@ -55,6 +60,7 @@ SELECT jsonb_build_object(
   'gates', (SELECT coalesce(jsonb_agg(g.name), '[]')
               FROM mediasweep.gate g WHERE g.until IS NULL OR g.until > clock_timestamp()),
   'testing', (SELECT count(*) FROM mediasweep.gate g WHERE g.until <= clock_timestamp()),
+  'protected', (SELECT coalesce(jsonb_agg(p.prefix), '[]') FROM mediasweep.protected p),
   'library', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'id', a.id, 'public_id', a.cloudinary_public_id, 'type', a.resource_type,
                 'asset_id', a.cloudinary_asset_id, 'live', a.deleted_at IS NULL,
@@ -159,11 +165,13 @@ class World:
 def longer_ago(memory: str | None, seconds: float) -> str | None:
     """Return a claim's memory with every time in it so much earlier."""
 
-    def moved(name: str, value: object) -> object:
+    def moved(value: object) -> object:
         if isinstance(value, dict):
-            return {inner: moved(inner, of) for inner, of in value.items()}
-        if not isinstance(value, str) or not name.endswith("at"):
-            return value
+            return {name: moved(of) for name, of in value.items()}
+        if isinstance(value, list):
+            return [moved(of) for of in value]
+        if not isinstance(value, str) or not TIME.match(value):
+            return value  # `server` is written in another way
         return (datetime.fromisoformat(value) - timedelta(seconds=seconds)).isoformat()
 
-    return None if memory is None else json.dumps(moved("", json.loads(memory)))
+    return None if memory is None else json.dumps(moved(json.loads(memory)))
