@@ -176,7 +176,7 @@ class Sweep:
         if self.slots.limit and not self._has_room():
             self._room.clear()
             with suppress(TimeoutError):
-                # not wait_for, which up to Python 3.11 swallows a cancellation that comes as it ends
+                # wait_for, up to Python 3.11, swallows a cancellation that comes as it ends
                 async with asyncio.timeout(LOOK_S):
                     await self._room.wait()
         return self._has_room()
