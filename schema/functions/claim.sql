@@ -55,7 +55,7 @@ BEGIN
   END LOOP;
   IF cardinality(candidates) = 0 THEN
     SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
-    IF forcing THEN
+    IF forcing AND NOT held THEN   -- what only an open transaction holds belongs to it
       PERFORM mediasweep.spend_forced(NULL);
     END IF;
     RETURN;
