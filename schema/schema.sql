@@ -187,6 +187,10 @@ BEGIN
     FROM mediasweep.gate g WHERE g.source_id IS NULL;
   SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END
     INTO forced, news FROM mediasweep.scheduler s;
+  IF forced > 0 AND gates.paused = 0 THEN   -- what it was to pass is open: the next pause is another one
+    PERFORM mediasweep.spend_forced(NULL);
+    forced := 0;
+  END IF;
   forcing := gates.paused > 0 AND gates.closed = 0 AND forced > 0;
   IF forcing THEN   -- what is left of it is shared by all daemons: one claim at a time
     SELECT s.forced INTO forced FROM mediasweep.scheduler s FOR UPDATE;
@@ -667,7 +671,7 @@ BEGIN
     RETURN;
   END;
   -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
-  sent := ARRAY(SELECT c FROM unnest(candidates) c WHERE NOT mediasweep.waits_for_another(c, memory, grace));
+  sent := mediasweep.without_waiting(candidates, memory, grace);
   held := cardinality(sent) < cardinality(candidates);
   -- mark
   SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
@@ -858,12 +862,17 @@ CREATE FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) RETU
     AS $$
   SELECT q.id, s.id
     FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s ON s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+    JOIN mediasweep.cloudinary_cleanup_queue s
+      ON hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
+     AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+     AND (s.resource_type = q.resource_type OR s.resource_type IS NULL OR q.resource_type IS NULL)
+     AND (s.delivery_type = q.delivery_type OR s.delivery_type IS NULL OR q.delivery_type IS NULL)
    WHERE q.id = ANY (ids) AND q.processed_at IS NULL
   UNION
   SELECT q.id, s.id
     FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s ON s.asset_id = q.asset_id AND s.processed_at IS NULL
+    JOIN mediasweep.cloudinary_cleanup_queue s
+      ON hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0) AND s.asset_id = q.asset_id AND s.processed_at IS NULL
    WHERE q.id = ANY (ids) AND q.processed_at IS NULL
 $$;
 
@@ -971,6 +980,16 @@ BEGIN
   timeline := mediasweep.timeline();
 END $$;
 
+CREATE FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT (s.claim_no = 0
+          AND NOT (s.due_at + grace <= ripe_at
+                   AND (s.xact >= pg_snapshot_xmax(pg_current_snapshot())
+                        OR (pg_visible_in_snapshot(s.xact, free) AND pg_visible_in_snapshot(s.xact, clear)))))
+         OR s.source_id = ANY (stopped)
+$$;
+
 CREATE FUNCTION mediasweep.home() RETURNS integer
     LANGUAGE sql STABLE
     AS $$ SELECT i.version FROM mediasweep.installation i $$;
@@ -1067,6 +1086,11 @@ BEGIN
     VALUES ('moved', format('place was %s, is %s', i.place, learn_place.place), 'mediasweep');
     -- a daemon that is new here may have been faster, and could not know
     PERFORM mediasweep.open_gates('environment', 'a daemon that was here before knows it again', 'mediasweep', learn_place.place);
+  ELSIF i.server_started_at <> learn_place.server_started_at THEN
+    -- it restarted, and one that came by an address that was not known yet was faster
+    PERFORM mediasweep.open_gates('environment', 'a daemon that was here before knows it again', 'mediasweep', g.detail ->> 'place')
+      FROM mediasweep.gate g
+     WHERE g.name = 'environment' AND (g.detail ->> 'server_started_at')::timestamptz = learn_place.server_started_at;
   END IF;
 END $$;
 
@@ -1103,6 +1127,9 @@ CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms j
 DECLARE
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
   once     boolean := terms ? 'once';
+  now_     timestamptz := clock_timestamp();
+  since    timestamptz := memory ->> 'from_start_at';
+  sources  integer[] := mediasweep.open_sources();
   oldest   mediasweep.cloudinary_cleanup_queue[];
 BEGIN
   candidates := '{}';
@@ -1110,28 +1137,23 @@ BEGIN
     RETURN;
   END IF;
   IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
-    candidates := mediasweep.lock_from(allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz);
+    candidates := (mediasweep.lock_from(
+      allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources))[1:allowed / 2];
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
-  IF NOT once AND coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
+  IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
+    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
   LOOP
-    oldest := mediasweep.lock_from(allowed, memory, terms, ripe_at, NULL);
-    IF cardinality(candidates) > 0 THEN
-      oldest := ARRAY(SELECT o FROM unnest(oldest) o
-                       WHERE o.id <> ALL (ARRAY(SELECT c.id FROM unnest(candidates) c))
-                       LIMIT allowed - cardinality(candidates));
-    END IF;
+    SELECT o.oldest, o.memory INTO oldest, memory FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates) o;
     EXIT WHEN cardinality(oldest) > 0 OR once OR NOT memory ? 'cursor';
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
+    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END LOOP;
-  memory := mediasweep.move_cursor(memory, oldest);
   candidates := candidates || oldest;
   memory := memory || jsonb_build_object('backlog', cardinality(candidates) = allowed);
 END $$;
 
-CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone) RETURNS mediasweep.cloudinary_cleanup_queue[]
+CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -1140,7 +1162,7 @@ DECLARE
   grace    interval := terms ->> 'grace';
   settle   interval := coalesce(terms ->> 'settle', '1 min');
   now_     timestamptz := clock_timestamp();
-  sources  integer[] := mediasweep.open_sources();
+  stopped  integer[] := mediasweep.stopped_sources();
 BEGIN
   RETURN ARRAY(
     SELECT due.q
@@ -1151,6 +1173,17 @@ BEGIN
                        '00000000-0000-0000-0000-000000000000') AS id) done
      CROSS JOIN LATERAL (
        SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
+         -- joined, so that Postgres remembers the answer for an asset of which there are many rows
+         LEFT JOIN LATERAL (
+           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
+            WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
+              AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_name ON true
+         LEFT JOIN LATERAL (
+           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
+            WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
+              AND s.asset_id = q.asset_id AND s.processed_at IS NULL
+              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_id ON true
         WHERE q.source_id = source.id
           AND q.processed_at IS NULL
           AND (q.due_at, q.id) > (done.due_at, done.id)
@@ -1161,12 +1194,31 @@ BEGIN
           -- an id that this very statement's snapshot does not know yet is of another server: a restored row
           AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
                OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
-          AND NOT mediasweep.waits_for_another(q, memory, grace)
+          AND by_name.waits IS NULL AND by_id.waits IS NULL
         ORDER BY q.due_at, q.id
         LIMIT most
           FOR UPDATE OF q SKIP LOCKED) due
-     ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at
-     LIMIT most);
+     ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at);
+END $$;
+
+CREATE FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  room    integer := allowed - cardinality(taken);
+  part    integer := ceil(allowed::numeric / greatest(1, cardinality(sources)));
+  locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources);
+  more    mediasweep.cloudinary_cleanup_queue[];
+BEGIN
+  oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);
+  memory := mediasweep.move_cursor(memory, oldest);
+  sources := ARRAY(SELECT l.source_id FROM unnest(locked) l GROUP BY l.source_id HAVING count(*) = part);
+  IF cardinality(oldest) < room AND cardinality(sources) > 0 THEN
+    more := ARRAY(SELECT m FROM unnest(mediasweep.lock_from(room, memory, terms, ripe_at, NULL, sources)) m
+                   WHERE m.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken || oldest) t)) LIMIT room - cardinality(oldest));
+    memory := mediasweep.move_cursor(memory, more);
+    oldest := oldest || more;
+  END IF;
 END $$;
 
 CREATE FUNCTION mediasweep.look_again(hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text) RETURNS record
@@ -1390,8 +1442,10 @@ BEGIN
         SELECT count(*) INTO came
           FROM mediasweep.let_go(source, known.covered, known.confirmed, since.due_from, last.due + 2 * last.span,
                                  since.queued_from, last.queued + 2 * last.span, last.seen, rule.most + 1);
-        passed := mediasweep.pushed(passed, to_jsonb(last) || jsonb_build_object(
-          'due_from', since.due_from, 'queued_from', since.queued_from));   -- also for those who come later
+        -- counted, they need not be counted again; those that the barrier does not see yet are, with those that come later
+        passed := mediasweep.pushed(passed, to_jsonb(last) || CASE WHEN last.counted + came <= rule.most THEN jsonb_build_object(
+          'counted', last.counted + came, 'seen', free ->> 's', 'due_from', free ->> 'at', 'queued_from', free ->> 'at')
+          ELSE jsonb_build_object('due_from', since.due_from, 'queued_from', since.queued_from) END);
       END IF;
     END IF;
     IF last.due IS NULL OR (came > 0 AND last.counted + came > rule.most) THEN
@@ -1802,7 +1856,7 @@ BEGIN
     PERFORM mediasweep.close_gate('environment', format(
       '%s (as the daemon on %s sees it). Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to'
       ' delete here', differs, coalesce(terms ->> 'host', 'a host of the release before')),
-      jsonb_build_object('place', alone));
+      jsonb_build_object('place', alone, 'server_started_at', CASE WHEN alone IS NOT NULL THEN h.server_started_at END));
     RETURN NULL;
   END IF;
   IF i.server_started_at IS DISTINCT FROM h.server_started_at OR h.place <> ALL (i.places) THEN
@@ -1896,7 +1950,7 @@ BEGIN
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
       queued := queued + rows_;
     -- about this capture, and not about the moment: whatever else goes wrong is tried again
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR undefined_column OR datatype_mismatch THEN
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR integrity_constraint_violation OR undefined_column OR datatype_mismatch THEN
       UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
     END;
   END LOOP;
@@ -2057,7 +2111,7 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
-           EXISTS (   -- as the claim has it (waits_for_another in due.sql)
+           EXISTS (   -- as the claim has it (holds_others in due.sql)
              SELECT FROM mediasweep.family(ARRAY[q.id]) f JOIN mediasweep.cloudinary_cleanup_queue s ON s.id = f.member
               WHERE s.id <> q.id
                 AND ((s.claim_no = 0
@@ -2067,7 +2121,7 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
                                  SELECT FROM barrier b
                                   WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
                                     AND pg_visible_in_snapshot(s.xact, b.clear)))))
-                     OR EXISTS (SELECT FROM mediasweep.closed_gates() g WHERE g.source_id = s.source_id))) AS sibling,
+                     OR s.source_id = ANY (mediasweep.stopped_sources()))) AS sibling,
            q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
            q.processing_attempts, q.max_attempts, q.error_message
       FROM mediasweep.cloudinary_cleanup_queue q
@@ -2094,6 +2148,13 @@ CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudin
            first.source_id, jsonb_build_object('due_at', first.due_at, 'id', '00000000-0000-0000-0000-000000000000')), '{}'))
     FROM (SELECT c.source_id, min(c.due_at) AS due_at FROM unnest(candidates) c GROUP BY c.source_id) first
    WHERE first.due_at <= (memory -> 'cursor' -> first.source_id::text ->> 'due_at')::timestamptz
+$$;
+
+CREATE FUNCTION mediasweep.stopped_sources() RETURNS integer[]
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
+                WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL)
 $$;
 
 CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
@@ -2369,26 +2430,6 @@ END'
     FROM mediasweep.attached a WHERE a.detached_at IS NULL
 $_$;
 
-CREATE FUNCTION mediasweep.waits_for_another(q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) RETURNS boolean
-    LANGUAGE sql STABLE
-    AS $$
-  SELECT EXISTS (
-    SELECT FROM (
-      SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
-       WHERE s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
-      UNION ALL
-      SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
-       WHERE s.asset_id = q.asset_id AND s.processed_at IS NULL) other
-     WHERE other.id <> q.id
-       AND ((other.claim_no = 0
-             AND NOT (other.due_at + grace <= least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz)
-                      AND (other.xact >= pg_snapshot_xmax(pg_current_snapshot())
-                           OR (pg_visible_in_snapshot(other.xact, (memory -> 'free' ->> 's')::pg_snapshot)
-                               AND pg_visible_in_snapshot(other.xact, (memory -> 'clear' ->> 's')::pg_snapshot)))))
-            OR EXISTS (SELECT FROM mediasweep.gate g
-                        WHERE g.source_id = other.source_id AND (g.until IS NULL OR g.until > clock_timestamp()))))
-$$;
-
 CREATE FUNCTION mediasweep.wake() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2473,6 +2514,36 @@ CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT
   SELECT s.number, s.rows, 120, 'next', NULL, NULL, NULL, s.ripe_at FROM group_ s
    WHERE NOT EXISTS (SELECT FROM found f WHERE f.number = s.number AND f.rank < 100)
 $$;
+
+CREATE FUNCTION mediasweep.without_waiting(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  free     pg_snapshot := memory -> 'free' ->> 's';
+  clear    pg_snapshot := memory -> 'clear' ->> 's';
+  ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
+  stopped  integer[] := mediasweep.stopped_sources();
+  names    text[];
+  ids      text[];
+BEGIN
+  names := ARRAY(
+    SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
+     WHERE EXISTS (
+       SELECT FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+  ids := ARRAY(
+    SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
+     WHERE EXISTS (
+       SELECT FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+  IF cardinality(names) + cardinality(ids) = 0 THEN
+    RETURN candidates;
+  END IF;
+  RETURN ARRAY(SELECT c FROM unnest(candidates) c
+                WHERE c.cloudinary_public_id <> ALL (names) AND (c.asset_id = ANY (ids)) IS NOT TRUE);
+END $$;
 
 CREATE TABLE mediasweep.acknowledgement (
     id bigint NOT NULL,
@@ -2652,7 +2723,7 @@ CREATE UNIQUE INDEX attached_once ON mediasweep.attached USING btree (relation) 
 
 COMMENT ON INDEX mediasweep.attached_once IS 'attach: a table is attached once at a time';
 
-CREATE INDEX cloudinary_cleanup_queue_asset_id ON mediasweep.cloudinary_cleanup_queue USING btree (asset_id) WHERE ((processed_at IS NULL) AND (asset_id IS NOT NULL));
+CREATE INDEX cloudinary_cleanup_queue_asset_id ON mediasweep.cloudinary_cleanup_queue USING btree (hashtextextended(asset_id, (0)::bigint)) WHERE ((processed_at IS NULL) AND (asset_id IS NOT NULL));
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_asset_id IS 'claim: the same, where it was renamed';
 
@@ -2664,7 +2735,7 @@ CREATE INDEX cloudinary_cleanup_queue_finished ON mediasweep.cloudinary_cleanup_
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished IS 'brake: how much of a source was queued within its window; prune: the oldest finished rows of a source';
 
-CREATE INDEX cloudinary_cleanup_queue_public_id ON mediasweep.cloudinary_cleanup_queue USING btree (cloudinary_public_id) WHERE (processed_at IS NULL);
+CREATE INDEX cloudinary_cleanup_queue_public_id ON mediasweep.cloudinary_cleanup_queue USING btree (hashtextextended(cloudinary_public_id, (0)::bigint)) WHERE (processed_at IS NULL);
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_public_id IS 'claim: the other unfinished rows of an asset';
 
@@ -2776,6 +2847,8 @@ REVOKE ALL ON FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT 
 
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.home() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
@@ -2794,7 +2867,9 @@ REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.look_again(hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text) FROM PUBLIC;
 
@@ -2880,6 +2955,8 @@ REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows
 
 REVOKE ALL ON FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.stopped_sources() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.throttle(own_limit integer) FROM PUBLIC;
@@ -2898,8 +2975,6 @@ REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.waits_for_another(q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record, OUT counted bigint, OUT too_much boolean) FROM PUBLIC;
@@ -2907,3 +2982,5 @@ REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudi
 REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.without_waiting(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) FROM PUBLIC;

@@ -20,6 +20,10 @@ BEGIN
     FROM mediasweep.gate g WHERE g.source_id IS NULL;
   SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END
     INTO forced, news FROM mediasweep.scheduler s;
+  IF forced > 0 AND gates.paused = 0 THEN   -- what it was to pass is open: the next pause is another one
+    PERFORM mediasweep.spend_forced(NULL);
+    forced := 0;
+  END IF;
   forcing := gates.paused > 0 AND gates.closed = 0 AND forced > 0;
   IF forcing THEN   -- what is left of it is shared by all daemons: one claim at a time
     SELECT s.forced INTO forced FROM mediasweep.scheduler s FOR UPDATE;

@@ -100,8 +100,10 @@ BEGIN
         SELECT count(*) INTO came
           FROM mediasweep.let_go(source, known.covered, known.confirmed, since.due_from, last.due + 2 * last.span,
                                  since.queued_from, last.queued + 2 * last.span, last.seen, rule.most + 1);
-        passed := mediasweep.pushed(passed, to_jsonb(last) || jsonb_build_object(
-          'due_from', since.due_from, 'queued_from', since.queued_from));   -- also for those who come later
+        -- counted, they need not be counted again; those that the barrier does not see yet are, with those that come later
+        passed := mediasweep.pushed(passed, to_jsonb(last) || CASE WHEN last.counted + came <= rule.most THEN jsonb_build_object(
+          'counted', last.counted + came, 'seen', free ->> 's', 'due_from', free ->> 'at', 'queued_from', free ->> 'at')
+          ELSE jsonb_build_object('due_from', since.due_from, 'queued_from', since.queued_from) END);
       END IF;
     END IF;
     IF last.due IS NULL OR (came > 0 AND last.counted + came > rule.most) THEN

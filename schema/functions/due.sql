@@ -25,32 +25,63 @@ END $$;
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_public_id IS 'claim: the other unfinished rows of an asset';
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_asset_id IS 'claim: the same, where it was renamed';
 
--- Is there another unfinished row of the same asset that this one has to wait for?
-CREATE OR REPLACE FUNCTION mediasweep.waits_for_another(
-  q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) RETURNS boolean
+-- Is this row one that others of its asset have to wait for? A barrier is `at` and the snapshots `free` and `clear`.
+CREATE OR REPLACE FUNCTION mediasweep.holds_others(
+  s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamptz, free pg_snapshot, clear pg_snapshot,
+  stopped integer[]) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
-  SELECT EXISTS (
-    SELECT FROM (
-      SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
-       WHERE s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
-      UNION ALL
-      SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
-       WHERE s.asset_id = q.asset_id AND s.processed_at IS NULL) other
-     WHERE other.id <> q.id
-       AND ((other.claim_no = 0
-             AND NOT (other.due_at + grace <= least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz)
-                      AND (other.xact >= pg_snapshot_xmax(pg_current_snapshot())
-                           OR (pg_visible_in_snapshot(other.xact, (memory -> 'free' ->> 's')::pg_snapshot)
-                               AND pg_visible_in_snapshot(other.xact, (memory -> 'clear' ->> 's')::pg_snapshot)))))
-            OR EXISTS (SELECT FROM mediasweep.gate g
-                        WHERE g.source_id = other.source_id AND (g.until IS NULL OR g.until > clock_timestamp()))))
+  SELECT (s.claim_no = 0
+          AND NOT (s.due_at + grace <= ripe_at
+                   AND (s.xact >= pg_snapshot_xmax(pg_current_snapshot())
+                        OR (pg_visible_in_snapshot(s.xact, free) AND pg_visible_in_snapshot(s.xact, clear)))))
+         OR s.source_id = ANY (stopped)
 $$;
 
--- Lock up to `most` claimable rows, the sources taking turns, each oldest first, passing by what others hold.
+-- The attached tables that have a closed gate of their own.
+CREATE OR REPLACE FUNCTION mediasweep.stopped_sources() RETURNS integer[]
+LANGUAGE sql STABLE
+AS $$
+  SELECT ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
+                WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL)
+$$;
+
+-- Of these rows, those that need not wait for another one of their asset. Each asset is asked once.
+CREATE OR REPLACE FUNCTION mediasweep.without_waiting(
+  candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  free     pg_snapshot := memory -> 'free' ->> 's';
+  clear    pg_snapshot := memory -> 'clear' ->> 's';
+  ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
+  stopped  integer[] := mediasweep.stopped_sources();
+  names    text[];
+  ids      text[];
+BEGIN
+  names := ARRAY(
+    SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
+     WHERE EXISTS (
+       SELECT FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+  ids := ARRAY(
+    SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
+     WHERE EXISTS (
+       SELECT FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+  IF cardinality(names) + cardinality(ids) = 0 THEN
+    RETURN candidates;
+  END IF;
+  RETURN ARRAY(SELECT c FROM unnest(candidates) c
+                WHERE c.cloudinary_public_id <> ALL (names) AND (c.asset_id = ANY (ids)) IS NOT TRUE);
+END $$;
+
+-- Lock up to `most` claimable rows of each source, the sources taking turns, each oldest first, passing by what others hold.
 -- `since`: only what fell due after it.
 CREATE OR REPLACE FUNCTION mediasweep.lock_from(
-  most integer, memory jsonb, terms jsonb, ripe_at timestamptz, since timestamptz)
+  most integer, memory jsonb, terms jsonb, ripe_at timestamptz, since timestamptz, sources integer[])
 RETURNS mediasweep.cloudinary_cleanup_queue[]
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -60,7 +91,7 @@ DECLARE
   grace    interval := terms ->> 'grace';
   settle   interval := coalesce(terms ->> 'settle', '1 min');
   now_     timestamptz := clock_timestamp();
-  sources  integer[] := mediasweep.open_sources();
+  stopped  integer[] := mediasweep.stopped_sources();
 BEGIN
   RETURN ARRAY(
     SELECT due.q
@@ -71,6 +102,17 @@ BEGIN
                        '00000000-0000-0000-0000-000000000000') AS id) done
      CROSS JOIN LATERAL (
        SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
+         -- joined, so that Postgres remembers the answer for an asset of which there are many rows
+         LEFT JOIN LATERAL (
+           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
+            WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
+              AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_name ON true
+         LEFT JOIN LATERAL (
+           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
+            WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
+              AND s.asset_id = q.asset_id AND s.processed_at IS NULL
+              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_id ON true
         WHERE q.source_id = source.id
           AND q.processed_at IS NULL
           AND (q.due_at, q.id) > (done.due_at, done.id)
@@ -81,20 +123,20 @@ BEGIN
           -- an id that this very statement's snapshot does not know yet is of another server: a restored row
           AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
                OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
-          AND NOT mediasweep.waits_for_another(q, memory, grace)
+          AND by_name.waits IS NULL AND by_id.waits IS NULL
         ORDER BY q.due_at, q.id
         LIMIT most
           FOR UPDATE OF q SKIP LOCKED) due
-     ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at
-     LIMIT most);
+     ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at);
 END $$;
 
 -- Where the next claim goes on: after the last of these rows, for each of their sources.
 CREATE OR REPLACE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || coalesce(jsonb_object_agg(
-           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id)), '{}'))
+  SELECT CASE WHEN cardinality(taken) = 0 THEN memory ELSE
+         memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || jsonb_object_agg(
+           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))) END
     FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
             FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last
 $$;
@@ -108,6 +150,9 @@ AS $$
 DECLARE
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
   once     boolean := terms ? 'once';
+  now_     timestamptz := clock_timestamp();
+  since    timestamptz := memory ->> 'from_start_at';
+  sources  integer[] := mediasweep.open_sources();
   oldest   mediasweep.cloudinary_cleanup_queue[];
 BEGIN
   candidates := '{}';
@@ -115,26 +160,46 @@ BEGIN
     RETURN;
   END IF;
   IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
-    candidates := mediasweep.lock_from(allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz);
+    candidates := (mediasweep.lock_from(
+      allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources))[1:allowed / 2];
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
-  IF NOT once AND coalesce((memory ->> 'from_start_at')::timestamptz < clock_timestamp() - interval '2 s', true) THEN
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
+  IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
+    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
   LOOP
-    oldest := mediasweep.lock_from(allowed, memory, terms, ripe_at, NULL);
-    IF cardinality(candidates) > 0 THEN
-      oldest := ARRAY(SELECT o FROM unnest(oldest) o
-                       WHERE o.id <> ALL (ARRAY(SELECT c.id FROM unnest(candidates) c))
-                       LIMIT allowed - cardinality(candidates));
-    END IF;
+    SELECT o.oldest, o.memory INTO oldest, memory FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates) o;
     EXIT WHEN cardinality(oldest) > 0 OR once OR NOT memory ? 'cursor';
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', clock_timestamp());
+    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END LOOP;
-  memory := mediasweep.move_cursor(memory, oldest);
   candidates := candidates || oldest;
   memory := memory || jsonb_build_object('backlog', cardinality(candidates) = allowed);
 END $$;
+
+-- The oldest rows beside those that are `taken`, first an equal part of each source, then more of those that have more: to lock
+-- as many of each as might be wanted of all would keep rows from the other daemons that nobody takes.
+CREATE OR REPLACE FUNCTION mediasweep.lock_oldest(
+  allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamptz, sources integer[],
+  taken mediasweep.cloudinary_cleanup_queue[], OUT oldest mediasweep.cloudinary_cleanup_queue[])
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  room    integer := allowed - cardinality(taken);
+  part    integer := ceil(allowed::numeric / greatest(1, cardinality(sources)));
+  locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources);
+  more    mediasweep.cloudinary_cleanup_queue[];
+BEGIN
+  oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);
+  memory := mediasweep.move_cursor(memory, oldest);
+  sources := ARRAY(SELECT l.source_id FROM unnest(locked) l GROUP BY l.source_id HAVING count(*) = part);
+  IF cardinality(oldest) < room AND cardinality(sources) > 0 THEN
+    more := ARRAY(SELECT m FROM unnest(mediasweep.lock_from(room, memory, terms, ripe_at, NULL, sources)) m
+                   WHERE m.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken || oldest) t)) LIMIT room - cardinality(oldest));
+    memory := mediasweep.move_cursor(memory, more);
+    oldest := oldest || more;
+  END IF;
+END $$;
+
 -- When to look again for what no NOTIFY will announce: a retry, a grace that ends, a lease that runs out, a source's gate.
 -- `held`: rows are due but the horizon holds them back, so look again soon.
 CREATE OR REPLACE FUNCTION mediasweep.next_due(grace interval, OUT at timestamptz, OUT held boolean)

@@ -122,6 +122,11 @@ BEGIN
     VALUES ('moved', format('place was %s, is %s', i.place, learn_place.place), 'mediasweep');
     -- a daemon that is new here may have been faster, and could not know
     PERFORM mediasweep.open_gates('environment', 'a daemon that was here before knows it again', 'mediasweep', learn_place.place);
+  ELSIF i.server_started_at <> learn_place.server_started_at THEN
+    -- it restarted, and one that came by an address that was not known yet was faster
+    PERFORM mediasweep.open_gates('environment', 'a daemon that was here before knows it again', 'mediasweep', g.detail ->> 'place')
+      FROM mediasweep.gate g
+     WHERE g.name = 'environment' AND (g.detail ->> 'server_started_at')::timestamptz = learn_place.server_started_at;
   END IF;
 END $$;
 
@@ -157,7 +162,7 @@ BEGIN
     PERFORM mediasweep.close_gate('environment', format(
       '%s (as the daemon on %s sees it). Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to'
       ' delete here', differs, coalesce(terms ->> 'host', 'a host of the release before')),
-      jsonb_build_object('place', alone));
+      jsonb_build_object('place', alone, 'server_started_at', CASE WHEN alone IS NOT NULL THEN h.server_started_at END));
     RETURN NULL;
   END IF;
   IF i.server_started_at IS DISTINCT FROM h.server_started_at OR h.place <> ALL (i.places) THEN

@@ -78,18 +78,24 @@ BEGIN
   PERFORM mediasweep.wake();
 END $$;
 
--- For each of these rows, the unfinished rows of its asset, itself included: all that would delete it.
+-- For each of these rows, the unfinished rows of its asset, itself included: all that would delete it. Types count as they
+-- do for the guard.
 CREATE OR REPLACE FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) RETURNS SETOF record
 LANGUAGE sql STABLE
 AS $$
   SELECT q.id, s.id
     FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s ON s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+    JOIN mediasweep.cloudinary_cleanup_queue s
+      ON hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
+     AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
+     AND (s.resource_type = q.resource_type OR s.resource_type IS NULL OR q.resource_type IS NULL)
+     AND (s.delivery_type = q.delivery_type OR s.delivery_type IS NULL OR q.delivery_type IS NULL)
    WHERE q.id = ANY (ids) AND q.processed_at IS NULL
   UNION
   SELECT q.id, s.id
     FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s ON s.asset_id = q.asset_id AND s.processed_at IS NULL
+    JOIN mediasweep.cloudinary_cleanup_queue s
+      ON hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0) AND s.asset_id = q.asset_id AND s.processed_at IS NULL
    WHERE q.id = ANY (ids) AND q.processed_at IS NULL
 $$;
 

@@ -45,7 +45,7 @@ BEGIN
       DELETE FROM mediasweep.fallback f WHERE f.ctid = kept.place;
       queued := queued + rows_;
     -- about this capture, and not about the moment: whatever else goes wrong is tried again
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR undefined_column OR datatype_mismatch THEN
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR integrity_constraint_violation OR undefined_column OR datatype_mismatch THEN
       UPDATE mediasweep.fallback f SET refused = SQLERRM WHERE f.ctid = kept.place;
     END;
   END LOOP;

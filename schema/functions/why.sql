@@ -113,7 +113,7 @@ AS $$
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
-           EXISTS (   -- as the claim has it (waits_for_another in due.sql)
+           EXISTS (   -- as the claim has it (holds_others in due.sql)
              SELECT FROM mediasweep.family(ARRAY[q.id]) f JOIN mediasweep.cloudinary_cleanup_queue s ON s.id = f.member
               WHERE s.id <> q.id
                 AND ((s.claim_no = 0
@@ -123,7 +123,7 @@ AS $$
                                  SELECT FROM barrier b
                                   WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
                                     AND pg_visible_in_snapshot(s.xact, b.clear)))))
-                     OR EXISTS (SELECT FROM mediasweep.closed_gates() g WHERE g.source_id = s.source_id))) AS sibling,
+                     OR s.source_id = ANY (mediasweep.stopped_sources()))) AS sibling,
            q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
            q.processing_attempts, q.max_attempts, q.error_message
       FROM mediasweep.cloudinary_cleanup_queue q

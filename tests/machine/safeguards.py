@@ -37,9 +37,9 @@ LANGUAGE plpgsql AS 'BEGIN END'
 """
 ONLY_NEW = "ARRAY(SELECT c FROM unnest(candidates) c WHERE c.status = 'pending')"
 NO_SIBLINGS = """
-CREATE OR REPLACE FUNCTION mediasweep.waits_for_another(
-  q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) RETURNS boolean
-LANGUAGE sql STABLE AS 'SELECT false'
+CREATE OR REPLACE FUNCTION mediasweep.holds_others(
+  s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamptz, free pg_snapshot,
+  clear pg_snapshot, stopped integer[]) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT false'
 """
 NO_BRAKE = """
 CREATE OR REPLACE FUNCTION mediasweep.brake(

@@ -12,9 +12,9 @@ from tests.schema.queue import ARTICLES, claim, enqueue, insert_assets
 
 HOUR = timedelta(hours=1)
 WITHOUT = """
-CREATE OR REPLACE FUNCTION mediasweep.waits_for_another(
-  q mediasweep.cloudinary_cleanup_queue, memory jsonb, grace interval) RETURNS boolean
-LANGUAGE sql STABLE AS 'SELECT false'
+CREATE OR REPLACE FUNCTION mediasweep.holds_others(
+  s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamptz, free pg_snapshot,
+  clear pg_snapshot, stopped integer[]) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT false'
 """
 COPY = "INSERT INTO articles (title, cover) SELECT 'two', cover FROM articles"
 CLOSE = """
