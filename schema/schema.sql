@@ -195,8 +195,9 @@ BEGIN
   IF forcing THEN   -- what is left of it is shared by all daemons: one claim at a time
     SELECT s.forced INTO forced FROM mediasweep.scheduler s FOR UPDATE;
     batch := least(batch, forced);
+    news := news || '{"forced": true}';
   ELSIF gates.closed + gates.paused > 0 THEN
-    news := news || jsonb_build_object('closed', gates.said);
+    news := news || jsonb_build_object('closed', gates.said, 'paused', gates.closed = 0);
     allowed := 0; probing := false;
     RETURN;
   END IF;
@@ -1509,8 +1510,9 @@ $$;
 CREATE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     AS $$
-  SELECT memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || coalesce(jsonb_object_agg(
-           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id)), '{}'))
+  SELECT CASE WHEN cardinality(taken) = 0 THEN memory ELSE
+         memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || jsonb_object_agg(
+           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))) END
     FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
             FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last
 $$;
@@ -2095,6 +2097,9 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
     LANGUAGE sql STABLE
     AS $$
   WITH barrier AS MATERIALIZED (SELECT b.* FROM mediasweep.barriers() b),
+  fleet AS MATERIALIZED (SELECT f.* FROM mediasweep.fleet_at_work() f),
+  busy AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM mediasweep.open_transactions()) AS open, mediasweep.stopped_sources() AS stopped),
   row_ AS (
     SELECT q.source_id, a.relation::oid AS table_, a.detached_at,
            q.source_id <> 0 AND (a.id IS NULL OR a.detached_at IS NOT NULL) AS sourceless,
@@ -2111,24 +2116,31 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
-           EXISTS (   -- as the claim has it (holds_others in due.sql)
-             SELECT FROM mediasweep.family(ARRAY[q.id]) f JOIN mediasweep.cloudinary_cleanup_queue s ON s.id = f.member
-              WHERE s.id <> q.id
-                AND ((s.claim_no = 0
-                      AND (s.due_at + fleet.grace > statement_timestamp()
-                           OR (EXISTS (SELECT FROM mediasweep.open_transactions())
-                               AND NOT EXISTS (
-                                 SELECT FROM barrier b
-                                  WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
-                                    AND pg_visible_in_snapshot(s.xact, b.clear)))))
-                     OR s.source_id = ANY (mediasweep.stopped_sources()))) AS sibling,
+           by_name.waits OR by_id.waits AS sibling,
            q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
            q.processing_attempts, q.max_attempts, q.error_message
       FROM mediasweep.cloudinary_cleanup_queue q
       LEFT JOIN mediasweep.attached a ON a.id = q.source_id
       LEFT JOIN mediasweep.open_transactions() locker ON locker.xact = q.xmax
-     CROSS JOIN mediasweep.fleet_at_work() fleet
+     CROSS JOIN fleet
+     CROSS JOIN busy
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
+      -- as the claim has it (holds_others in due.sql), by the barriers that are known
+     CROSS JOIN LATERAL (
+       SELECT EXISTS (
+         SELECT FROM mediasweep.cloudinary_cleanup_queue s
+          WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
+            AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL AND s.id <> q.id
+            AND ((s.claim_no = 0 AND (s.due_at + fleet.grace > statement_timestamp() OR (busy.open AND NOT EXISTS (
+                    SELECT FROM barrier b WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
+                                            AND pg_visible_in_snapshot(s.xact, b.clear)))))
+                 OR s.source_id = ANY (busy.stopped))) AS waits) by_name
+     CROSS JOIN LATERAL (
+       SELECT EXISTS (
+         SELECT FROM mediasweep.cloudinary_cleanup_queue s
+          WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
+            AND s.asset_id = q.asset_id AND s.processed_at IS NULL AND s.id <> q.id
+            AND ((s.claim_no = 0 AND s.due_at + fleet.grace > statement_timestamp()) OR s.source_id = ANY (busy.stopped))) AS waits) by_id
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
   SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
          r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,

@@ -28,8 +28,9 @@ BEGIN
   IF forcing THEN   -- what is left of it is shared by all daemons: one claim at a time
     SELECT s.forced INTO forced FROM mediasweep.scheduler s FOR UPDATE;
     batch := least(batch, forced);
+    news := news || '{"forced": true}';
   ELSIF gates.closed + gates.paused > 0 THEN
-    news := news || jsonb_build_object('closed', gates.said);
+    news := news || jsonb_build_object('closed', gates.said, 'paused', gates.closed = 0);
     allowed := 0; probing := false;
     RETURN;
   END IF;

@@ -59,11 +59,16 @@ async def test_nothing_is_sent_while_stopped_but_a_forced_sweep(
     async with running(environment(database, cloud.url)) as daemon:
         await scheduler.stop(db, who="ann")
         await daemon.seen("held")
+        await to_thread(cloud.faults, {"latency_s": 0.1})  # so that they wait for their turn
         await _delete(db, cloud, "a", 30)
         assert await scheduler.force_cleanup(db, who="ann", limit=12) == 12
         await until(db, COMPLETED, 12)
         await until(db, "SELECT forced = 0 FROM mediasweep.scheduler")
         assert (await to_thread(cloud.state))["calls"]["destroy"] == 12
+        assert (
+            await db.fetchval("SELECT count(*) FROM mediasweep.journal WHERE event = 'refused'")
+            == 0
+        )
         assert (await scheduler.status(db))["is_running"] is False
         await scheduler.start(db, who="ann")
         assert await finished(db) == {"completed": 30}

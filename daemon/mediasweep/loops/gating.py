@@ -17,6 +17,7 @@ from mediasweep.rules.outcome import Answer, Outcome
 
 if TYPE_CHECKING:
     from mediasweep.loops.slots import Slots
+    from mediasweep.loops.ticket import Ticket
     from mediasweep.postgres.gates import Gates
     from mediasweep.postgres.queue import Claim
     from mediasweep.rules.events import Emit
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Gating:
-    """`shut` says why nothing is sent; `claiming` is held by whoever claims or closes.
+    """`shut` says why nothing is sent, `paused` that it is for a pause alone.
 
+    `claiming` is held by whoever claims or closes.
     `fleet_limit` is what the whole fleet may have out at a time, as this daemon was started.
     """
 
@@ -37,21 +39,30 @@ class Gating:
     who: str
     emit: Emit
     shut: str | None = None
+    paused: bool = False
     claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closings: int = 0
 
     def see(self, claim: Claim) -> None:
         """Learn from a claim: what it says is closed, is; what brought jobs is open."""
         if claim.news.closed:
+            if not self._closings:
+                self.paused = claim.news.paused
             self.shut = claim.news.closed
         elif claim.jobs and not self._closings:
             self.shut = None
+
+    def stops(self, ticket: Ticket) -> str | None:
+        """Return why this job must not be sent, as far as it is for the gates."""
+        passes = ticket.probe or (ticket.forced and self.paused)
+        return None if passes else self.shut
 
     async def judge(self, answer: Answer, *, probe: bool) -> None:
         """Close or open what an answer closes or opens; safe to repeat until it has worked."""
         closing = self.keeper.see(answer, probe=probe, now=datetime.now(UTC))
         if closing is not None:
             self.shut = f"{closing.name} gate closed: {closing.reason}"
+            self.paused = False
             self._closings += 1
             try:
                 async with self.claiming:

@@ -160,7 +160,8 @@ class Sweep:
         send_before_s = started_s + (self.policy.lease - self.policy.reserve).total_seconds()
         for job in claim.jobs:
             self._open += 1
-            self._inbox.put_nowait(Ticket(job, claimed_s, send_before_s, claim.probing))
+            ticket = Ticket(job, claimed_s, send_before_s, claim.probing, claim.news.forced)
+            self._inbox.put_nowait(ticket)
         self._say(claim, claimed_s - started_s, woken_by)
         self.tally.swept_s = claimed_s
         return claim
@@ -224,8 +225,8 @@ class Sweep:
         """Return why a job must not be sent now; asked before every call, also the later ones."""
         if self.stopping.is_set():
             return "the daemon is stopping"
-        if self.gating.shut and not ticket.probe:
-            return self.gating.shut
+        if reason := self.gating.stops(ticket):
+            return reason
         return None if self.clock_s() < ticket.send_before_s else "its lease has too little time"
 
     # -- record -----------------------------------------------------------------------------------

@@ -35,12 +35,16 @@ class SweepPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A job on its way: sent only before `send_before_s`; `probe` means it tests a gate."""
+    """A job on its way: sent only before `send_before_s`.
+
+    `probe`: it tests a gate; `forced`: it goes through a pause.
+    """
 
     job: Job
     claimed_s: float
     send_before_s: float
     probe: bool
+    forced: bool = False
 
 
 @dataclass(slots=True)

@@ -85,11 +85,14 @@ class Terms:
 class News:
     """What a claim found out beside its rows.
 
-    `closed`: why nothing is being sent, if so. `braked`: the sources that it stopped. `config`:
-    what an operator has set for all daemons.
+    `closed`: why nothing is being sent, if so; `paused`: for no other reason than a pause.
+    `forced`: its rows go through a pause, because somebody asked for a sweep. `braked`: the sources
+    that it stopped. `config`: what an operator has set for all daemons.
     """
 
     closed: str | None = None
+    paused: bool = False
+    forced: bool = False
     braked: Sequence[Mapping[str, Any]] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 
