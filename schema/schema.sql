@@ -672,7 +672,7 @@ BEGIN
     RETURN;
   END;
   -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
-  sent := mediasweep.without_waiting(candidates, memory, grace);
+  sent := mediasweep.without(candidates, mediasweep.waiting_assets(candidates, memory, grace));
   held := cardinality(sent) < cardinality(candidates);
   -- mark
   SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
@@ -1132,6 +1132,9 @@ DECLARE
   since    timestamptz := memory ->> 'from_start_at';
   sources  integer[] := mediasweep.open_sources();
   oldest   mediasweep.cloudinary_cleanup_queue[];
+  avoid    text[] := '{}';
+  waiting  text[];
+  found_   boolean;
 BEGIN
   candidates := '{}';
   IF ripe_at IS NULL THEN
@@ -1139,22 +1142,29 @@ BEGIN
   END IF;
   IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
     candidates := (mediasweep.lock_from(
-      allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources))[1:allowed / 2];
+      allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
   IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
-  LOOP
-    SELECT o.oldest, o.memory INTO oldest, memory FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates) o;
-    EXIT WHEN cardinality(oldest) > 0 OR once OR NOT memory ? 'cursor';
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
+  FOR round IN 1..20 LOOP
+    SELECT o.oldest, o.memory INTO oldest, memory
+      FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid) o;
+    found_ := cardinality(oldest) > 0;
+    candidates := candidates || oldest;
+    waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
+    candidates := mediasweep.without(candidates, waiting);
+    avoid := avoid || waiting;
+    EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR NOT memory ? 'cursor'));
+    IF NOT found_ THEN
+      memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
+    END IF;
   END LOOP;
-  candidates := candidates || oldest;
-  memory := memory || jsonb_build_object('backlog', cardinality(candidates) = allowed);
+  memory := memory || jsonb_build_object('backlog', cardinality(candidates) >= allowed);
 END $$;
 
-CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
+CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[], avoid text[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -1163,7 +1173,6 @@ DECLARE
   grace    interval := terms ->> 'grace';
   settle   interval := coalesce(terms ->> 'settle', '1 min');
   now_     timestamptz := clock_timestamp();
-  stopped  integer[] := mediasweep.stopped_sources();
 BEGIN
   RETURN ARRAY(
     SELECT due.q
@@ -1174,17 +1183,6 @@ BEGIN
                        '00000000-0000-0000-0000-000000000000') AS id) done
      CROSS JOIN LATERAL (
        SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
-         -- joined, so that Postgres remembers the answer for an asset of which there are many rows
-         LEFT JOIN LATERAL (
-           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
-            WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
-              AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
-              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_name ON true
-         LEFT JOIN LATERAL (
-           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
-            WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
-              AND s.asset_id = q.asset_id AND s.processed_at IS NULL
-              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_id ON true
         WHERE q.source_id = source.id
           AND q.processed_at IS NULL
           AND (q.due_at, q.id) > (done.due_at, done.id)
@@ -1195,27 +1193,27 @@ BEGIN
           -- an id that this very statement's snapshot does not know yet is of another server: a restored row
           AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
                OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
-          AND by_name.waits IS NULL AND by_id.waits IS NULL
+          AND q.cloudinary_public_id <> ALL (avoid) AND (q.asset_id = ANY (avoid)) IS NOT TRUE
         ORDER BY q.due_at, q.id
         LIMIT most
           FOR UPDATE OF q SKIP LOCKED) due
      ORDER BY row_number() OVER (PARTITION BY source.id ORDER BY due.due_at, (due.q).id), due.due_at);
 END $$;
 
-CREATE FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) RETURNS record
+CREATE FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], avoid text[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
   room    integer := allowed - cardinality(taken);
   part    integer := ceil(allowed::numeric / greatest(1, cardinality(sources)));
-  locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources);
+  locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources, avoid);
   more    mediasweep.cloudinary_cleanup_queue[];
 BEGIN
   oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);
   memory := mediasweep.move_cursor(memory, oldest);
   sources := ARRAY(SELECT l.source_id FROM unnest(locked) l GROUP BY l.source_id HAVING count(*) = part);
   IF cardinality(oldest) < room AND cardinality(sources) > 0 THEN
-    more := ARRAY(SELECT m FROM unnest(mediasweep.lock_from(room, memory, terms, ripe_at, NULL, sources)) m
+    more := ARRAY(SELECT m FROM unnest(mediasweep.lock_from(room, memory, terms, ripe_at, NULL, sources, avoid)) m
                    WHERE m.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken || oldest) t)) LIMIT room - cardinality(oldest));
     memory := mediasweep.move_cursor(memory, more);
     oldest := oldest || more;
@@ -2100,6 +2098,15 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
   fleet AS MATERIALIZED (SELECT f.* FROM mediasweep.fleet_at_work() f),
   busy AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM mediasweep.open_transactions()) AS open, mediasweep.stopped_sources() AS stopped),
+  -- the assets of which a row has the others wait, as the claim has it (holds_others in due.sql), by the barriers that are known
+  holder AS MATERIALIZED (
+    SELECT DISTINCT s.cloudinary_public_id AS name, s.asset_id
+      FROM mediasweep.cloudinary_cleanup_queue s CROSS JOIN fleet CROSS JOIN busy
+     WHERE s.processed_at IS NULL AND s.id IS DISTINCT FROM one
+       AND ((s.claim_no = 0 AND (s.due_at + fleet.grace > statement_timestamp() OR (busy.open AND NOT EXISTS (
+               SELECT FROM barrier b WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
+                                       AND pg_visible_in_snapshot(s.xact, b.clear)))))
+            OR s.source_id = ANY (busy.stopped))),
   row_ AS (
     SELECT q.source_id, a.relation::oid AS table_, a.detached_at,
            q.source_id <> 0 AND (a.id IS NULL OR a.detached_at IS NOT NULL) AS sourceless,
@@ -2116,7 +2123,8 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
-           by_name.waits OR by_id.waits AS sibling,
+           q.cloudinary_public_id IN (SELECT h.name FROM holder h)
+           OR coalesce(q.asset_id IN (SELECT h.asset_id FROM holder h WHERE h.asset_id IS NOT NULL), false) AS sibling,
            q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
            q.processing_attempts, q.max_attempts, q.error_message
       FROM mediasweep.cloudinary_cleanup_queue q
@@ -2125,22 +2133,6 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
      CROSS JOIN fleet
      CROSS JOIN busy
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
-      -- as the claim has it (holds_others in due.sql), by the barriers that are known
-     CROSS JOIN LATERAL (
-       SELECT EXISTS (
-         SELECT FROM mediasweep.cloudinary_cleanup_queue s
-          WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
-            AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL AND s.id <> q.id
-            AND ((s.claim_no = 0 AND (s.due_at + fleet.grace > statement_timestamp() OR (busy.open AND NOT EXISTS (
-                    SELECT FROM barrier b WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
-                                            AND pg_visible_in_snapshot(s.xact, b.clear)))))
-                 OR s.source_id = ANY (busy.stopped))) AS waits) by_name
-     CROSS JOIN LATERAL (
-       SELECT EXISTS (
-         SELECT FROM mediasweep.cloudinary_cleanup_queue s
-          WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
-            AND s.asset_id = q.asset_id AND s.processed_at IS NULL AND s.id <> q.id
-            AND ((s.claim_no = 0 AND s.due_at + fleet.grace > statement_timestamp()) OR s.source_id = ANY (busy.stopped))) AS waits) by_id
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
   SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
          r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
@@ -2442,6 +2434,29 @@ END'
     FROM mediasweep.attached a WHERE a.detached_at IS NULL
 $_$;
 
+CREATE FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS text[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  free     pg_snapshot := memory -> 'free' ->> 's';
+  clear    pg_snapshot := memory -> 'clear' ->> 's';
+  ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
+  stopped  integer[] := mediasweep.stopped_sources();
+BEGIN
+  RETURN ARRAY(
+    SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
+     WHERE EXISTS (
+       SELECT FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped))
+    UNION ALL
+    SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
+     WHERE EXISTS (
+       SELECT FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+END $$;
+
 CREATE FUNCTION mediasweep.wake() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2508,7 +2523,7 @@ CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT
        (60, s.locked_by IS NOT NULL, 'locked', s.locked_by, NULL, s.locked_since, NULL),
        (70, s.holder IS NOT NULL AND NOT (s.seen OR s.leased OR s.resting), CASE WHEN s.writes THEN 'writer' ELSE 'reader' END,
             s.holder, NULL, s.holding_since, NULL),
-       (80, s.sibling AND NOT (s.leased OR s.resting), 'sibling', NULL, NULL, NULL, NULL),
+       (80, s.sibling AND NOT (s.leased OR s.resting) AND (s.seen OR NOT s.fresh OR one IS NOT NULL), 'sibling', NULL, NULL, NULL, NULL),
        (110, s.let_go, 'let_go', s.claimant, NULL, s.lease_until, NULL),
        (111, s.in_doubt AND NOT (s.resting OR s.leased OR s.let_go), 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
        (112, s.unguarded AND NOT (s.resting OR s.leased), 'guard', NULL, s.error, NULL, s.ripe_at),
@@ -2527,35 +2542,13 @@ CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT
    WHERE NOT EXISTS (SELECT FROM found f WHERE f.number = s.number AND f.rank < 100)
 $$;
 
-CREATE FUNCTION mediasweep.without_waiting(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
-    LANGUAGE plpgsql
+CREATE FUNCTION mediasweep.without(candidates mediasweep.cloudinary_cleanup_queue[], assets text[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
+    LANGUAGE sql IMMUTABLE
     AS $$
-DECLARE
-  free     pg_snapshot := memory -> 'free' ->> 's';
-  clear    pg_snapshot := memory -> 'clear' ->> 's';
-  ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
-  stopped  integer[] := mediasweep.stopped_sources();
-  names    text[];
-  ids      text[];
-BEGIN
-  names := ARRAY(
-    SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
-     WHERE EXISTS (
-       SELECT FROM mediasweep.cloudinary_cleanup_queue s
-        WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
-  ids := ARRAY(
-    SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
-     WHERE EXISTS (
-       SELECT FROM mediasweep.cloudinary_cleanup_queue s
-        WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
-  IF cardinality(names) + cardinality(ids) = 0 THEN
-    RETURN candidates;
-  END IF;
-  RETURN ARRAY(SELECT c FROM unnest(candidates) c
-                WHERE c.cloudinary_public_id <> ALL (names) AND (c.asset_id = ANY (ids)) IS NOT TRUE);
-END $$;
+  SELECT CASE WHEN cardinality(assets) = 0 THEN candidates
+              ELSE ARRAY(SELECT c FROM unnest(candidates) c
+                          WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE) END
+$$;
 
 CREATE TABLE mediasweep.acknowledgement (
     id bigint NOT NULL,
@@ -2879,9 +2872,9 @@ REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[], avoid text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], avoid text[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.look_again(hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text) FROM PUBLIC;
 
@@ -2987,6 +2980,8 @@ REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record, OUT counted bigint, OUT too_much boolean) FROM PUBLIC;
@@ -2995,4 +2990,4 @@ REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.without_waiting(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.without(candidates mediasweep.cloudinary_cleanup_queue[], assets text[]) FROM PUBLIC;

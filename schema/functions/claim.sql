@@ -70,7 +70,7 @@ BEGIN
     RETURN;
   END;
   -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
-  sent := mediasweep.without_waiting(candidates, memory, grace);
+  sent := mediasweep.without(candidates, mediasweep.waiting_assets(candidates, memory, grace));
   held := cardinality(sent) < cardinality(candidates);
   -- mark
   SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed

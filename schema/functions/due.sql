@@ -46,9 +46,9 @@ AS $$
                 WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL)
 $$;
 
--- Of these rows, those that need not wait for another one of their asset. Each asset is asked once.
-CREATE OR REPLACE FUNCTION mediasweep.without_waiting(
-  candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS mediasweep.cloudinary_cleanup_queue[]
+-- Of the assets of these rows, those that have to wait for another row of theirs: public ids and asset ids. Each is asked once.
+CREATE OR REPLACE FUNCTION mediasweep.waiting_assets(
+  candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS text[]
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -56,32 +56,36 @@ DECLARE
   clear    pg_snapshot := memory -> 'clear' ->> 's';
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
   stopped  integer[] := mediasweep.stopped_sources();
-  names    text[];
-  ids      text[];
 BEGIN
-  names := ARRAY(
+  RETURN ARRAY(
     SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
      WHERE EXISTS (
        SELECT FROM mediasweep.cloudinary_cleanup_queue s
         WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
-  ids := ARRAY(
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped))
+    UNION ALL
     SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
      WHERE EXISTS (
        SELECT FROM mediasweep.cloudinary_cleanup_queue s
         WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
           AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
-  IF cardinality(names) + cardinality(ids) = 0 THEN
-    RETURN candidates;
-  END IF;
-  RETURN ARRAY(SELECT c FROM unnest(candidates) c
-                WHERE c.cloudinary_public_id <> ALL (names) AND (c.asset_id = ANY (ids)) IS NOT TRUE);
 END $$;
 
+-- These rows without those assets.
+CREATE OR REPLACE FUNCTION mediasweep.without(candidates mediasweep.cloudinary_cleanup_queue[], assets text[])
+RETURNS mediasweep.cloudinary_cleanup_queue[]
+LANGUAGE sql IMMUTABLE
+AS $$
+  SELECT CASE WHEN cardinality(assets) = 0 THEN candidates
+              ELSE ARRAY(SELECT c FROM unnest(candidates) c
+                          WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE) END
+$$;
+
 -- Lock up to `most` claimable rows of each source, the sources taking turns, each oldest first, passing by what others hold.
--- `since`: only what fell due after it.
+-- `since`: only what fell due after it. `avoid`: public ids and asset ids that have to wait for another row of theirs.
 CREATE OR REPLACE FUNCTION mediasweep.lock_from(
-  most integer, memory jsonb, terms jsonb, ripe_at timestamptz, since timestamptz, sources integer[])
+  most integer, memory jsonb, terms jsonb, ripe_at timestamptz, since timestamptz, sources integer[],
+  avoid text[])
 RETURNS mediasweep.cloudinary_cleanup_queue[]
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -91,7 +95,6 @@ DECLARE
   grace    interval := terms ->> 'grace';
   settle   interval := coalesce(terms ->> 'settle', '1 min');
   now_     timestamptz := clock_timestamp();
-  stopped  integer[] := mediasweep.stopped_sources();
 BEGIN
   RETURN ARRAY(
     SELECT due.q
@@ -102,17 +105,6 @@ BEGIN
                        '00000000-0000-0000-0000-000000000000') AS id) done
      CROSS JOIN LATERAL (
        SELECT q, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
-         -- joined, so that Postgres remembers the answer for an asset of which there are many rows
-         LEFT JOIN LATERAL (
-           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
-            WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
-              AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
-              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_name ON true
-         LEFT JOIN LATERAL (
-           SELECT true AS waits FROM mediasweep.cloudinary_cleanup_queue s
-            WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
-              AND s.asset_id = q.asset_id AND s.processed_at IS NULL
-              AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) LIMIT 1) by_id ON true
         WHERE q.source_id = source.id
           AND q.processed_at IS NULL
           AND (q.due_at, q.id) > (done.due_at, done.id)
@@ -123,7 +115,7 @@ BEGIN
           -- an id that this very statement's snapshot does not know yet is of another server: a restored row
           AND (q.xact >= pg_snapshot_xmax(pg_current_snapshot())
                OR (pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)))
-          AND by_name.waits IS NULL AND by_id.waits IS NULL
+          AND q.cloudinary_public_id <> ALL (avoid) AND (q.asset_id = ANY (avoid)) IS NOT TRUE
         ORDER BY q.due_at, q.id
         LIMIT most
           FOR UPDATE OF q SKIP LOCKED) due
@@ -154,6 +146,9 @@ DECLARE
   since    timestamptz := memory ->> 'from_start_at';
   sources  integer[] := mediasweep.open_sources();
   oldest   mediasweep.cloudinary_cleanup_queue[];
+  avoid    text[] := '{}';
+  waiting  text[];
+  found_   boolean;
 BEGIN
   candidates := '{}';
   IF ripe_at IS NULL THEN
@@ -161,39 +156,46 @@ BEGIN
   END IF;
   IF (memory ->> 'backlog')::boolean AND allowed > 1 AND NOT once THEN
     candidates := (mediasweep.lock_from(
-      allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources))[1:allowed / 2];
+      allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at);
   IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
-  LOOP
-    SELECT o.oldest, o.memory INTO oldest, memory FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates) o;
-    EXIT WHEN cardinality(oldest) > 0 OR once OR NOT memory ? 'cursor';
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
+  FOR round IN 1..20 LOOP
+    SELECT o.oldest, o.memory INTO oldest, memory
+      FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid) o;
+    found_ := cardinality(oldest) > 0;
+    candidates := candidates || oldest;
+    waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
+    candidates := mediasweep.without(candidates, waiting);
+    avoid := avoid || waiting;
+    EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR NOT memory ? 'cursor'));
+    IF NOT found_ THEN
+      memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
+    END IF;
   END LOOP;
-  candidates := candidates || oldest;
-  memory := memory || jsonb_build_object('backlog', cardinality(candidates) = allowed);
+  memory := memory || jsonb_build_object('backlog', cardinality(candidates) >= allowed);
 END $$;
 
 -- The oldest rows beside those that are `taken`, first an equal part of each source, then more of those that have more: to lock
 -- as many of each as might be wanted of all would keep rows from the other daemons that nobody takes.
 CREATE OR REPLACE FUNCTION mediasweep.lock_oldest(
   allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamptz, sources integer[],
-  taken mediasweep.cloudinary_cleanup_queue[], OUT oldest mediasweep.cloudinary_cleanup_queue[])
+  taken mediasweep.cloudinary_cleanup_queue[], avoid text[], OUT oldest mediasweep.cloudinary_cleanup_queue[])
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   room    integer := allowed - cardinality(taken);
   part    integer := ceil(allowed::numeric / greatest(1, cardinality(sources)));
-  locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources);
+  locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources, avoid);
   more    mediasweep.cloudinary_cleanup_queue[];
 BEGIN
   oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);
   memory := mediasweep.move_cursor(memory, oldest);
   sources := ARRAY(SELECT l.source_id FROM unnest(locked) l GROUP BY l.source_id HAVING count(*) = part);
   IF cardinality(oldest) < room AND cardinality(sources) > 0 THEN
-    more := ARRAY(SELECT m FROM unnest(mediasweep.lock_from(room, memory, terms, ripe_at, NULL, sources)) m
+    more := ARRAY(SELECT m FROM unnest(mediasweep.lock_from(room, memory, terms, ripe_at, NULL, sources, avoid)) m
                    WHERE m.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken || oldest) t)) LIMIT room - cardinality(oldest));
     memory := mediasweep.move_cursor(memory, more);
     oldest := oldest || more;

@@ -100,6 +100,15 @@ AS $$
   fleet AS MATERIALIZED (SELECT f.* FROM mediasweep.fleet_at_work() f),
   busy AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM mediasweep.open_transactions()) AS open, mediasweep.stopped_sources() AS stopped),
+  -- the assets of which a row has the others wait, as the claim has it (holds_others in due.sql), by the barriers that are known
+  holder AS MATERIALIZED (
+    SELECT DISTINCT s.cloudinary_public_id AS name, s.asset_id
+      FROM mediasweep.cloudinary_cleanup_queue s CROSS JOIN fleet CROSS JOIN busy
+     WHERE s.processed_at IS NULL AND s.id IS DISTINCT FROM one
+       AND ((s.claim_no = 0 AND (s.due_at + fleet.grace > statement_timestamp() OR (busy.open AND NOT EXISTS (
+               SELECT FROM barrier b WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
+                                       AND pg_visible_in_snapshot(s.xact, b.clear)))))
+            OR s.source_id = ANY (busy.stopped))),
   row_ AS (
     SELECT q.source_id, a.relation::oid AS table_, a.detached_at,
            q.source_id <> 0 AND (a.id IS NULL OR a.detached_at IS NOT NULL) AS sourceless,
@@ -116,7 +125,8 @@ AS $$
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
-           by_name.waits OR by_id.waits AS sibling,
+           q.cloudinary_public_id IN (SELECT h.name FROM holder h)
+           OR coalesce(q.asset_id IN (SELECT h.asset_id FROM holder h WHERE h.asset_id IS NOT NULL), false) AS sibling,
            q.lease_until, ripe.at AS ripe_at, a.grace AS of_table, fleet.grace AS of_fleet,
            q.processing_attempts, q.max_attempts, q.error_message
       FROM mediasweep.cloudinary_cleanup_queue q
@@ -125,22 +135,6 @@ AS $$
      CROSS JOIN fleet
      CROSS JOIN busy
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
-      -- as the claim has it (holds_others in due.sql), by the barriers that are known
-     CROSS JOIN LATERAL (
-       SELECT EXISTS (
-         SELECT FROM mediasweep.cloudinary_cleanup_queue s
-          WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
-            AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL AND s.id <> q.id
-            AND ((s.claim_no = 0 AND (s.due_at + fleet.grace > statement_timestamp() OR (busy.open AND NOT EXISTS (
-                    SELECT FROM barrier b WHERE b.at >= s.due_at + fleet.grace AND pg_visible_in_snapshot(s.xact, b.free)
-                                            AND pg_visible_in_snapshot(s.xact, b.clear)))))
-                 OR s.source_id = ANY (busy.stopped))) AS waits) by_name
-     CROSS JOIN LATERAL (
-       SELECT EXISTS (
-         SELECT FROM mediasweep.cloudinary_cleanup_queue s
-          WHERE hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0)
-            AND s.asset_id = q.asset_id AND s.processed_at IS NULL AND s.id <> q.id
-            AND ((s.claim_no = 0 AND s.due_at + fleet.grace > statement_timestamp()) OR s.source_id = ANY (busy.stopped))) AS waits) by_id
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
   SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
          r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
@@ -184,7 +178,7 @@ AS $$
        (60, s.locked_by IS NOT NULL, 'locked', s.locked_by, NULL, s.locked_since, NULL),
        (70, s.holder IS NOT NULL AND NOT (s.seen OR s.leased OR s.resting), CASE WHEN s.writes THEN 'writer' ELSE 'reader' END,
             s.holder, NULL, s.holding_since, NULL),
-       (80, s.sibling AND NOT (s.leased OR s.resting), 'sibling', NULL, NULL, NULL, NULL),
+       (80, s.sibling AND NOT (s.leased OR s.resting) AND (s.seen OR NOT s.fresh OR one IS NOT NULL), 'sibling', NULL, NULL, NULL, NULL),
        (110, s.let_go, 'let_go', s.claimant, NULL, s.lease_until, NULL),
        (111, s.in_doubt AND NOT (s.resting OR s.leased OR s.let_go), 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
        (112, s.unguarded AND NOT (s.resting OR s.leased), 'guard', NULL, s.error, NULL, s.ripe_at),
