@@ -177,6 +177,11 @@ SAFEGUARDS = {
                 "pg_visible_in_snapshot(q.xact, free) AND pg_visible_in_snapshot(q.xact, clear)",
                 "true",
             ),
+            (  # which asks the same of each row of the asset, and of this one as well
+                "holds_others",
+                "pg_visible_in_snapshot(s.xact, free) AND pg_visible_in_snapshot(s.xact, clear)",
+                "true",
+            ),
         ),
     ),
     "freshness: a guard's answer is good for 2 s": Safeguard(
