@@ -23,6 +23,10 @@ PAGE = MODEL.parent.parent / "docs" / "model.md"
 explored = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
+# the checker is compiled once, within the first test that wants it: gcc takes its time beside others
+pytestmark = pytest.mark.timeout(300)
+
+
 @pytest.fixture(scope="session")
 def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the model, once for each test process."""
