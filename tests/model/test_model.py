@@ -23,7 +23,7 @@ PAGE = MODEL.parent.parent / "docs" / "model.md"
 explored = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
-# the checker is compiled once, within the first test that wants it: gcc takes its time beside others
+# the checker is compiled once, within the first test that wants it, and gcc may take its time
 pytestmark = pytest.mark.timeout(300)
 
 
