@@ -19,6 +19,15 @@ AS $$
   END
 $$;
 
+-- Lock these rows; returns those that nobody else holds.
+CREATE OR REPLACE FUNCTION mediasweep.hold(ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  RETURN ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
+                WHERE q.id = ANY (ids) ORDER BY q.id FOR UPDATE SKIP LOCKED);
+END $$;
+
 -- Move these rows; for each id whether it was refused, and why, or was held by somebody else.
 CREATE OR REPLACE FUNCTION mediasweep.move_by_hand(
   move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean)
@@ -78,65 +87,97 @@ BEGIN
   PERFORM mediasweep.wake();
 END $$;
 
--- For each of these rows, the unfinished rows of its asset, itself included: all that would delete it. Types count as they
--- do for the guard.
-CREATE OR REPLACE FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) RETURNS SETOF record
-LANGUAGE sql STABLE
+-- The unfinished rows of these rows' assets, themselves included: all that would delete one of them. Types count as they do
+-- for the guard; and so on from those that are found, because a row without types may be of two assets.
+CREATE OR REPLACE FUNCTION mediasweep.same_assets(ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql VOLATILE
 AS $$
-  SELECT q.id, s.id
-    FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s
-      ON hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
-     AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
-     AND (s.resource_type = q.resource_type OR s.resource_type IS NULL OR q.resource_type IS NULL)
-     AND (s.delivery_type = q.delivery_type OR s.delivery_type IS NULL OR q.delivery_type IS NULL)
-   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
-  UNION
-  SELECT q.id, s.id
-    FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s
-      ON hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0) AND s.asset_id = q.asset_id AND s.processed_at IS NULL
-   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
-$$;
+DECLARE
+  found_  uuid[] := ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
+                           WHERE q.id = ANY (ids) AND q.processed_at IS NULL);
+  more    uuid[];
+BEGIN
+  LOOP
+    more := ARRAY(
+      WITH row_ AS MATERIALIZED (SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = ANY (found_))
+      -- each asset is asked for once, however many rows there are of it
+      SELECT s.id
+        FROM (SELECT DISTINCT r.cloudinary_public_id, r.resource_type, r.delivery_type FROM row_ r) a
+        JOIN mediasweep.cloudinary_cleanup_queue s
+          ON hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(a.cloudinary_public_id, 0)
+         AND s.cloudinary_public_id = a.cloudinary_public_id AND s.processed_at IS NULL
+         AND (s.resource_type = a.resource_type OR s.resource_type IS NULL OR a.resource_type IS NULL)
+         AND (s.delivery_type = a.delivery_type OR s.delivery_type IS NULL OR a.delivery_type IS NULL)
+       UNION
+      SELECT s.id
+        FROM (SELECT DISTINCT r.asset_id FROM row_ r) a
+        JOIN mediasweep.cloudinary_cleanup_queue s
+          ON hashtextextended(s.asset_id, 0) = hashtextextended(a.asset_id, 0) AND s.asset_id = a.asset_id
+         AND s.processed_at IS NULL);
+    EXIT WHEN cardinality(more) <= cardinality(found_);
+    found_ := more;
+  END LOOP;
+  RETURN found_;
+END $$;
+
+-- What a cancel of these rows comes to, if `held` is what can be locked: each of them, and each row that goes with them, and
+-- why it stays where it is. A row that stays keeps all others of its asset.
+CREATE OR REPLACE FUNCTION mediasweep.plan_cancel(ids uuid[], held uuid[], OUT id uuid, OUT refused text, OUT busy boolean)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  asked  uuid[] := ids || mediasweep.same_assets(ids);
+  stuck  uuid[] := mediasweep.same_assets(ARRAY(
+    SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.id = ANY (asked) AND q.processed_at IS NULL
+       AND (q.id <> ALL (held) OR mediasweep.refusal('cancel', q.status, q.in_doubt) IS NOT NULL)));
+BEGIN
+  RETURN QUERY
+    WITH reason AS MATERIALIZED (
+      SELECT DISTINCT q.cloudinary_public_id, q.asset_id, mediasweep.refusal('cancel', q.status, q.in_doubt) AS said
+        FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE q.id = ANY (stuck) AND mediasweep.refusal('cancel', q.status, q.in_doubt) IS NOT NULL)
+    SELECT a.id,
+           CASE WHEN q.id IS NULL THEN 'there is no such row'
+                WHEN own.said IS NOT NULL THEN own.said
+                WHEN q.id <> ALL (stuck) THEN NULL
+                WHEN q.id <> ALL (held) THEN 'somebody else is holding it'
+                ELSE coalesce('another row of its asset: ' || (
+                       SELECT min(r.said) FROM reason r
+                        WHERE r.cloudinary_public_id = q.cloudinary_public_id OR r.asset_id = q.asset_id),
+                     'somebody else is holding another row of its asset') END,
+           own.said IS NULL AND q.id = ANY (stuck)
+             AND NOT EXISTS (SELECT FROM reason r
+                              WHERE r.cloudinary_public_id = q.cloudinary_public_id OR r.asset_id = q.asset_id)
+      FROM (SELECT DISTINCT u.id FROM unnest(asked) u (id)) a
+      LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = a.id
+      LEFT JOIN LATERAL mediasweep.refusal('cancel', q.status, q.in_doubt) own (said) ON true;
+END $$;
 
 -- Do not delete after all. Only what was never sent: not what a daemon has, and never what is in doubt. A row is cancelled
 -- together with the others of its asset, or not at all: one that is left would delete what was to be kept, and earlier than
--- the cancelled one would have let it.
+-- the cancelled one would have let it. The answer also has what was cancelled along.
 CREATE OR REPLACE FUNCTION mediasweep.cancel(
   ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
+  held     uuid[] := mediasweep.hold(mediasweep.same_assets(ids));
   moving   uuid[];
   staying  jsonb;
 BEGIN
-  WITH member AS MATERIALIZED (
-    SELECT f.* FROM mediasweep.family(ids) f),
-  locked AS MATERIALIZED (
-    SELECT q.id, mediasweep.refusal('cancel', q.status, q.in_doubt) AS refused
-      FROM mediasweep.cloudinary_cleanup_queue q
-     WHERE q.id = ANY (ARRAY(SELECT m.member FROM member m))
-     ORDER BY q.id
-       FOR UPDATE SKIP LOCKED),
-  verdict AS (
-    SELECT m.id, bool_or(l.id IS NULL) AS busy,
-           coalesce(min(l.refused) FILTER (WHERE l.id = m.id), 'another row of its asset: ' || min(l.refused),
-                    CASE WHEN bool_or(l.id IS NULL AND m.member = m.id) THEN 'somebody else is holding it'
-                         WHEN bool_or(l.id IS NULL) THEN 'somebody else is holding another row of its asset' END) AS refused
-      FROM member m LEFT JOIN locked l ON l.id = m.member GROUP BY m.id)
-  SELECT ARRAY(SELECT m.member FROM member m JOIN verdict v ON v.id = m.id WHERE v.refused IS NULL),
-         (SELECT jsonb_object_agg(v.id, jsonb_build_object('refused', v.refused, 'busy', v.busy))
-            FROM verdict v WHERE v.refused IS NOT NULL)
-    INTO moving, staying;
+  SELECT coalesce(array_agg(p.id) FILTER (WHERE p.refused IS NULL), '{}'),
+         coalesce(jsonb_object_agg(p.id, jsonb_build_object('refused', p.refused, 'busy', p.busy))
+                    FILTER (WHERE p.refused IS NOT NULL AND p.id = ANY (ids)), '{}')
+    INTO moving, staying
+    FROM mediasweep.plan_cancel(ids, held) p;
   PERFORM mediasweep.move_by_hand('cancel', moving, who, why);
   RETURN QUERY
-    SELECT given.id, staying -> given.id::text ->> 'refused', coalesce((staying -> given.id::text ->> 'busy')::boolean, false)
-      FROM (SELECT DISTINCT g.id FROM unnest(ids) g (id)) given
-     WHERE given.id = ANY (moving) OR staying ? given.id::text
-    UNION ALL   -- finished, or not there
-    SELECT m.* FROM mediasweep.move_by_hand('cancel', ARRAY(
-      SELECT g.id FROM unnest(ids) g (id) WHERE g.id <> ALL (moving) AND (staying ? g.id::text) IS NOT TRUE), who, why) m;
+    SELECT m.id, NULL, false FROM unnest(moving) m (id)
+     UNION ALL
+    SELECT s.key::uuid, s.value ->> 'refused', (s.value ->> 'busy')::boolean FROM jsonb_each(staying) s;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

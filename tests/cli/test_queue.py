@@ -82,7 +82,10 @@ async def test_where_nobody_can_be_asked_nothing_is_done(
     [id_] = await enqueue(db, "a")
     done = await _queue(database, *(str(id_) if word == "ID" else word for word in command))
     assert (done.code, done.out, len(done.err)) == (2, [], 1)
-    assert "cancel 1 row? There is no terminal to ask on: add --yes" in done.err[0]
+    assert (
+        "cancel 1 row and the others of the same assets? There is no terminal to ask on: add --yes"
+        in done.err[0]
+    )
     assert await _statuses(db) == ["pending"]
 
 
@@ -100,7 +103,7 @@ async def test_a_person_is_asked(
     await enqueue(db, "a")
     done = await _queue(database, "cancel", "--source", "manual", typed=typed)
     assert done.code == code
-    assert "cancel 1 row: go on? [y/N]" in done.err[0]
+    assert "cancel 1 row and the others of the same assets: go on? [y/N]" in done.err[0]
     assert done.err[-1].endswith(said)
     assert await _statuses(db) == [status]
 
@@ -144,6 +147,17 @@ async def test_a_dry_run_changes_nothing(database: str, db: Db) -> None:
         "left": 1,
     }
     assert before == await rows(db)
+
+
+async def test_what_goes_along_is_told(database: str, db: Db) -> None:
+    """A cancel of one row of an asset prints the others, too, and says how many they are."""
+    ids = await enqueue(db, "a", "a", "b")
+    told = await _queue(database, "cancel", str(ids[0]), "--dry-run")
+    assert (told.code, len(told.out)) == (0, 3)
+    assert told.err == ["2 would be cancelled, 1 of them as other rows of the same assets"]
+    done = await _queue(database, "cancel", str(ids[0]), "--yes")
+    assert done.out == [str(id_) for id_ in ids[:2]]
+    assert done.err == ["2 cancelled, 1 of them as other rows of the same assets"]
 
 
 async def test_the_answer_can_be_had_as_json(database: str, db: Db) -> None:

@@ -18,6 +18,11 @@ from tests.schema.queue import claim, enqueue, record, result, rows
 
 HOLD = "SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE id = $1 FOR UPDATE"
 
+HALF_SENT = (
+    "UPDATE mediasweep.cloudinary_cleanup_queue SET status = 'processing', claim_no = 1,"
+    " lease_until = clock_timestamp() + interval '1 min' WHERE id = $1"
+)
+
 
 async def _move(db: Db, move: ByHand, ids: Sequence[uuid.UUID]) -> list[queue.Step]:
     steps = queue.move_rows(db, move, ids, who="ann", why=None)
@@ -113,6 +118,36 @@ async def test_many_rows_are_moved_in_steps_of_a_thousand(db: Db, connect: Conne
         done = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'skipped'"
         seen.append((len(step.moved), await watch.fetchval(done)))
     assert seen == [(1000, 1000), (1000, 2000), (500, 2500)]
+
+
+async def test_what_went_along_is_not_refused_by_a_later_step(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that an earlier step cancelled with others of their asset count as cancelled, once."""
+    monkeypatch.setattr(queue, "STEP", 2)
+    ids = await enqueue(db, "a", "b", "a", "c", "b")
+    steps = await _move(db, ByHand.CANCEL, ids)
+    assert [(len(step.moved), step.refused, step.done) for step in steps] == [
+        (4, {}, 2),
+        (1, {}, 4),
+        (0, {}, 5),
+    ]
+    assert steps[0].moved[:2] == ids[:2]
+
+
+async def test_a_preview_shows_what_goes_along_and_what_keeps_it(db: Db) -> None:
+    """The other rows of an asset are foreseen, whether they go with it or keep it from going."""
+    first, second, alone, kept = await enqueue(db, "a", "a", "b", "b")
+    await db.execute(HALF_SENT, alone)
+    foreseen = await queue.preview(db, ByHand.CANCEL, [first, kept])
+    assert {row["id"]: row["refused"] for row in foreseen} == {
+        first: None,
+        second: None,
+        kept: "another row of its asset: a daemon is deleting it",
+    }
+    [step] = await _move(db, ByHand.CANCEL, [first, kept])
+    assert set(step.moved) == {first, second}
+    assert step.refused == {kept: "another row of its asset: a daemon is deleting it"}
 
 
 async def test_what_is_held_for_a_moment_is_moved_all_the_same(db: Db, connect: Connect) -> None:

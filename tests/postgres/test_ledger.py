@@ -10,7 +10,7 @@ import pytest
 from mediasweep.postgres.ledger import Ledger
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.filter import Filter, source_number
-from mediasweep.rules.job import Status
+from mediasweep.rules.job import ByHand, Status
 from mediasweep.rules.moment import Window
 from tests.schema.queue import ARTICLES, claim, enqueue, record, result
 
@@ -71,7 +71,7 @@ async def test_limits_take_the_newest_to_show_and_the_oldest_to_move(db: Db) -> 
     ledger = Ledger(db)
     [newest] = await ledger.rows(Filter(), 1)
     assert newest["cloudinary_public_id"] == "a%b"
-    [oldest] = await ledger.preview(await ledger.oldest(Filter(), 1), "cancel")
+    [oldest] = await ledger.preview(await ledger.oldest(Filter(), 1), ByHand.CANCEL)
     assert (oldest["cloudinary_public_id"], oldest["refused"]) == ("posts/1", None)
 
 
@@ -82,19 +82,19 @@ async def test_a_preview_refuses_what_the_move_refuses(db: Db) -> None:
     said = ("completed", "deleted"), ("failed", "rejected"), ("unknown", "unclear")
     await record(db, *(result(job, *one) for job, one in zip(jobs, said, strict=False)))
     ledger = Ledger(db)
-    for move in ("cancel", "retry"):
+    for move in ByHand:
         foreseen = {row["id"]: row["refused"] for row in await ledger.preview(ids, move)}
         undone = db.transaction()
         await undone.start()
         answers = (
             await ledger.retry(ids, "ann")
-            if move == "retry"
+            if move is ByHand.RETRY
             else await ledger.cancel(ids, "ann", None)
         )
         assert foreseen == {one.id: one.refused for one in answers}
         assert None in foreseen.values()
         await undone.rollback()
-    assert await ledger.preview([uuid.uuid4()], "retry") == []
+    assert await ledger.preview([uuid.uuid4()], ByHand.RETRY) == []
 
 
 async def test_a_table_is_found_by_each_of_its_names(db: Db) -> None:

@@ -157,14 +157,39 @@ async def test_a_row_that_somebody_holds_is_not_waited_for(
 
 async def test_a_cancel_takes_along_the_other_rows_of_the_asset(db: Db) -> None:
     """Whoever cancels one row keeps the asset: no other row of it is left to delete it."""
-    first, _, renamed, other = await enqueue(db, "a", "a", "b", "c")
+    first, second, renamed, other = await enqueue(db, "a", "a", "b", "c")
     await db.execute(
         "UPDATE mediasweep.cloudinary_cleanup_queue SET asset_id = 'x' WHERE id = ANY ($1)",
         [first, renamed],
     )
-    assert await _cancel(db, first) == {first: None}
+    assert await _cancel(db, first) == dict.fromkeys((first, second, renamed))
     left = [r["id"] for r in await rows(db) if r["status"] == "pending"]
     assert left == [other]
+
+
+async def test_a_row_without_types_takes_along_all_that_it_may_be(db: Db) -> None:
+    """By way of a row that may be of two assets, a cancel of the one is a cancel of both."""
+    [image] = await enqueue(db, "a", resource_type="image")
+    [unknown] = await enqueue(db, "a", resource_type=None)
+    [video] = await enqueue(db, "a", resource_type="video")
+    assert await _cancel(db, image) == dict.fromkeys((image, unknown, video))
+
+
+async def test_another_type_of_the_same_name_is_another_asset(db: Db) -> None:
+    """Where all types are known, a cancel leaves the other asset of that name alone."""
+    [image] = await enqueue(db, "a", resource_type="image")
+    await enqueue(db, "a", resource_type="video")
+    await enqueue(db, "a", delivery_type="private")
+    assert await _cancel(db, image) == {image: None}
+    assert [r["status"] for r in await rows(db)] == ["skipped", "pending", "pending"]
+
+
+async def test_many_rows_of_one_asset_are_cancelled_together(db: Db) -> None:
+    """An asset with five thousand rows is one asset, and costs no more than its rows."""
+    ids = await enqueue(db, *["default"] * 5000)
+    async with asyncio.timeout(20):
+        answers = await _cancel(db, *ids[:1000])
+    assert answers == dict.fromkeys(ids)
 
 
 async def test_a_cancel_of_a_part_of_an_asset_is_none(db: Db, connect: Connect) -> None:

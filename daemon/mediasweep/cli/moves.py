@@ -128,7 +128,7 @@ def _do(task: Task) -> None:
         _print(task, moved, refused, chosen.left)
     _say_refused(refused)
     say_left(chosen.left, task.limit)
-    typer.echo(f"{len(moved)} {DONE[task.move]}", err=True)
+    _say_moved(moved, chosen, DONE[task.move])
     if task.ids and refused:
         raise typer.Exit(1)
 
@@ -147,6 +147,7 @@ def _choose(task: Task) -> Choice:
 
 def _ask(task: Task, chosen: Choice) -> None:
     question = f"{task.move} {len(chosen.ids)} row{'s' * (len(chosen.ids) > 1)}"
+    question += " and the others of the same assets" * (task.move is ByHand.CANCEL)
     if not sys.stdin.isatty():
         typer.echo(
             f"mediasweep: {question}? There is no terminal to ask on: add --yes, or --dry-run",
@@ -173,9 +174,8 @@ async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID,
             if not task.as_json:
                 for id_ in step.moved:
                     typer.echo(str(id_))
-            done = len(moved) + len(refused)
             if len(ids) > queue.STEP:
-                typer.echo(f"{done} of {len(ids)}", err=True)
+                typer.echo(f"{step.done} of {len(ids)}", err=True)
     return moved, refused
 
 
@@ -197,7 +197,13 @@ def _preview(task: Task, chosen: Choice) -> None:
         columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
         print_table(rows, columns | {"source": "source", "queued_at": "queued"})
     _say_refused(refused)
-    typer.echo(f"{len(moved)} would be {DONE[task.move]}", err=True)
+    _say_moved(moved, chosen, f"would be {DONE[task.move]}")
+
+
+def _say_moved(moved: Sequence[UUID], chosen: Choice, what: str) -> None:
+    along = len(set(moved) - set(chosen.ids))
+    more = f", {along} of them as other rows of the same assets" if along else ""
+    typer.echo(f"{len(moved)} {what}{more}", err=True)
 
 
 def _print(task: Task, moved: Sequence[UUID], refused: Mapping[UUID, str], left: int) -> None:

@@ -8,7 +8,7 @@ holds is asked for again for a moment, and then named.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.ledger import Ledger
@@ -47,10 +47,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step moved, and what it did not, with the reason."""
+    """What a step moved, also of what was not asked for, and what it did not, with the reason.
+
+    `done`: how many of the rows that were asked for are settled by now.
+    """
 
     moved: Sequence[UUID]
-    refused: Mapping[UUID, str] = field(default_factory=dict)
+    refused: Mapping[UUID, str]
+    done: int
 
 
 async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> Listing:
@@ -90,22 +94,33 @@ async def choose(connection: Pool | Connection, move: ByHand, said: Said, *, lim
 async def preview(
     connection: Pool | Connection, move: ByHand, ids: Sequence[UUID]
 ) -> list[Mapping[str, Any]]:
-    """Return these rows as they are, each with the reason for which it would be `refused`."""
+    """Return these rows as they are, each with the reason for which it would be `refused`, and
+    those that would be moved along.
+    """
     return await Ledger(connection).preview(ids, move)
 
 
 async def move_rows(
     connection: Pool | Connection, move: ByHand, ids: Sequence[UUID], *, who: str, why: str | None
 ) -> AsyncIterator[Step]:
-    """Move these rows, and yield what came of each step."""
+    """Move these rows, and yield what came of each step.
+
+    A cancel takes along the other rows of an asset: a step may move what a later one would.
+    """
     ledger = Ledger(connection)
+    along: set[UUID] = set()
     for first in range(0, len(ids), STEP):
-        yield await _step(ledger, move, ids[first : first + STEP], who, why)
+        asked = [id_ for id_ in ids[first : first + STEP] if id_ not in along]
+        answers = await _step(ledger, move, asked, who, why)
+        moved = [one.id for one in answers if one.refused is None]
+        along.update(moved)
+        refused = {one.id: one.refused for one in answers if one.refused is not None}
+        yield Step(moved, refused, min(first + STEP, len(ids)))
 
 
 async def _step(
     ledger: Ledger, move: ByHand, ids: Sequence[UUID], who: str, why: str | None
-) -> Step:
+) -> list[Moved]:
     """Move these rows, asking again for those that are held just now."""
     done: dict[UUID, Moved] = {}
     asked = ids
@@ -119,7 +134,5 @@ async def _step(
         if not asked:
             break
         await asyncio.sleep(BUSY_WAIT_S)
-    return Step(
-        [id_ for id_ in dict.fromkeys(ids) if done[id_].refused is None],
-        {one.id: one.refused for one in done.values() if one.refused is not None},
-    )
+    known = {id_: done[id_] for id_ in ids}  # in this order, and then what went along
+    return list((known | done).values())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.job import ByHand
 
 SQL = statements(__file__)
 
@@ -71,16 +72,20 @@ class Ledger:
         found = await self._connection.fetch(SQL["oldest"], *_parameters(filter_), limit)
         return [row["id"] for row in found]
 
-    async def preview(self, ids: Sequence[UUID], move: str) -> list[Mapping[str, Any]]:
-        """Return these rows, the oldest first, each with why the move would be `refused`."""
-        return [dict(row) for row in await self._connection.fetch(SQL["preview"], ids, move)]
+    async def preview(self, ids: Sequence[UUID], move: ByHand) -> list[Mapping[str, Any]]:
+        """Return these rows, the oldest first, each with why the move would be `refused`; and those
+        that would be moved along.
+        """
+        return [dict(row) for row in await self._connection.fetch(SQL[f"would_{move}"], ids)]
 
     async def retry(self, ids: Sequence[UUID], who: str) -> list[Moved]:
         """Put failed and skipped rows back to pending."""
         return [Moved(**row) for row in await self._connection.fetch(SQL["retry"], ids, who)]
 
     async def cancel(self, ids: Sequence[UUID], who: str, why: str | None) -> list[Moved]:
-        """Skip pending rows that were never sent."""
+        """Skip pending rows that were never sent; the answer also has the others of their assets,
+        which go with them.
+        """
         return [Moved(**row) for row in await self._connection.fetch(SQL["cancel"], ids, who, why)]
 
     async def show(self, id_: UUID) -> Shown | None:

@@ -32,13 +32,22 @@ SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
  ORDER BY q.queued_at, q.id
  LIMIT $10
 
--- name: preview
--- $1 ids, $2 move; each row with the reason for which it would be refused, or NULL; the oldest first
+-- name: would_retry
+-- $1 ids; each row with the reason for which it would be refused, or NULL; the oldest first
 SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, coalesce(a.relation::text, q.trigger_source) AS source,
-       mediasweep.refusal($2, q.status, q.in_doubt) AS refused
+       mediasweep.refusal('retry', q.status, q.in_doubt) AS refused
   FROM mediasweep.cloudinary_cleanup_queue q
   LEFT JOIN mediasweep.attached a ON a.id = q.source_id
  WHERE q.id = ANY ($1)
+ ORDER BY q.queued_at, q.id
+
+-- name: would_cancel
+-- $1 ids; the same, and the rows that would be cancelled along
+SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, coalesce(a.relation::text, q.trigger_source) AS source, p.refused
+  FROM mediasweep.plan_cancel($1, mediasweep.same_assets($1)) p
+  JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = p.id
+  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
+ WHERE p.refused IS NULL OR q.id = ANY ($1)
  ORDER BY q.queued_at, q.id
 
 -- name: retry
