@@ -53,6 +53,17 @@ async def test_who_compares_during_an_adoption_waits_for_it(
     assert await person.fetchval(GATE, "environment") is None
 
 
+async def test_an_adoption_waits_for_who_compares(installed: Db, connect: Connect) -> None:
+    """A gate that is being closed for a difference is opened by the adoption of it."""
+    daemon, theirs = await connect(), json.dumps(HERE | {"cloud": "theirs"})
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group, daemon.transaction():
+        await daemon.fetchval(RECOGNISE, DAEMON, theirs)
+        adopting = group.create_task(installed.fetch(ADOPT, theirs))
+        await until_someone_waits(daemon)
+    assert [row["what"] for row in adopting.result()] == ["cloud"]
+    assert await daemon.fetchval(GATE, "environment") is None
+
+
 async def test_adopting_tells_what_was_and_forgets_what_is_void(installed: Db) -> None:
     """The old place's proofs and acknowledgements go, the gates open, the journal says who did."""
     await _changed_and_acknowledged(installed)

@@ -23,6 +23,10 @@ from tests.schema.queue import (
 )
 
 PROMOTED = "UPDATE mediasweep.installation SET timeline = timeline - 1"
+PROMOTED_BEFORE = """
+UPDATE mediasweep.gate
+   SET detail = detail || '{"timeline": 0}', closed_at = closed_at - interval '1 h'
+"""
 LOOK = "SELECT state, looked, in_use, error FROM mediasweep.look_again($1, $2)"
 GATE = "SELECT reason FROM mediasweep.gate WHERE name = 'failover'"
 RECALL = "SELECT mediasweep.recall($1, $2::jsonb)"
@@ -114,6 +118,8 @@ async def test_what_is_in_use_again_keeps_it_closed(db: Db) -> None:
     await _promoted(db)
     assert await _look(db) == Look("found", 3, ["b"], None)
     assert await _look(db) == Look("found", 3, [], None)
+    await db.execute("UPDATE mediasweep.gate SET detail = detail - 'looked_to'")
+    assert (await _look(db)).in_use == []
     reason = await db.fetchval(GATE)
     assert reason.startswith("after a failover, deleted assets are in use again: 1, among them b.")
     assert "`mediasweep adopt`" in reason
@@ -193,7 +199,7 @@ async def test_a_second_failover_begins_the_hold_anew(db: Db) -> None:
     await _deleted(db, "a", "b")
     await _promoted(db)
     await _look(db, most=1)
-    await db.execute("UPDATE mediasweep.gate SET detail = detail || '{\"timeline\": 0}'")
+    await db.execute(PROMOTED_BEFORE)
     assert (await _look(db)).state == "holding"
     await _claim(db)
     assert (await _look(db, hold=timedelta(minutes=5))).state == "holding"
