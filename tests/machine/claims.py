@@ -115,15 +115,20 @@ class Claims:
                 continue
             if not all(self._has_passed(other, barrier) for barrier in barriers):
                 raise Broken("siblings", f"claimed: {row}, and not ripe yet: {other}")
+        if not (row["claim_no"] or self.acknowledged):
+            self._is_no_burst(row)
+
+    def _is_no_burst(self, row: Mapping[str, Any]) -> None:
+        """Judge that not too much of a source was let go of up to a row; what was kept was not."""
         window_s = BRAKE_WINDOW.total_seconds()
-        since = watch.at(row["queued_at"]) - window_s
+        queued_at = self.watch.at(row["queued_at"])
         burst = [
             other
-            for other in watch.rows.values()
-            if other["source_id"] == row["source_id"]
-            and since < watch.at(other["queued_at"]) <= since + window_s
+            for other in self.watch.rows.values()
+            if (other["source_id"], other["status"] != "skipped") == (row["source_id"], True)
+            and queued_at - window_s < self.watch.at(other["queued_at"]) <= queued_at
         ]
-        if not self.acknowledged and len(burst) > self.rules.brake_floor:
+        if len(burst) > self.rules.brake_floor:
             raise Broken("brake", f"claimed, and {len(burst)} were let go of: {row}")
 
     def _is_settled(self, row_id: str, now_s: float) -> None:
