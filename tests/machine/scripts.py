@@ -1,11 +1,14 @@
-"""Short games, each of which one safeguard alone brings to a good end.
+"""Short games: those that one safeguard alone brings to a good end, and one for each window.
 
 A game begins with nothing; `_two` lets the library use two assets.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.machine.game import Game
+from tests.machine.uses import GONE, NEWER, A, B, C
 
 
 def _two(game: Game) -> None:
@@ -210,3 +213,60 @@ def paused(game: Game) -> None:
     _let_go(game)
     game.pause()
     game.claim()
+
+
+def used_after_the_guard(game: Game) -> None:
+    """A use is committed between claim and call."""
+    _let_go(game)
+    game.claim()
+    game.change("cite", "a")
+    game.send()
+
+
+def used_before_a_late_request(game: Game) -> None:
+    """A use is committed while a row is in doubt, and the request comes in after all."""
+    _let_go(game)
+    game.claim()
+    game.send(fault="reset, not done")
+    game.record()
+    game.change("cite", "a")
+    game.late()
+
+
+def used_by_a_patient_reader(game: Game) -> None:
+    """A reader has an older snapshot for more than 5 s, and then writes a use."""
+    _two(game)
+    game.begin(repeatable=True)
+    game.change("delete", "a")
+    game.claim()
+    game.wait(6)
+    game.claim()
+    game.send()
+    game.change("cite", "a", slot=0)
+    game.end()
+
+
+def uploaded_before_the_call(game: Game) -> None:
+    """Another file is uploaded under the id, and nobody uses it yet when the old one is deleted."""
+    _let_go(game)
+    game.upload("a")
+    game.claim()
+    game.send()
+
+
+def used_too_late(game: Game) -> None:
+    """A use is committed when the asset is gone."""
+    _let_go(game)
+    game.claim()
+    game.send()
+    game.record()
+    game.change("cite", "a")
+
+
+WINDOWS: dict[str, Callable[[Game], None]] = {
+    A: used_after_the_guard,
+    B: used_before_a_late_request,
+    C: used_by_a_patient_reader,
+    NEWER: uploaded_before_the_call,
+    GONE: used_too_late,
+}

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 A = "a) committed after the guard, by a transaction from after the barrier"
 B = "b) committed while the row was in doubt"
 C = "c) by a reader that was open for more than 5 s, and then wrote"
-NEWER = "2) a newer file under the same id, deleted by a late or repeated call"
+NEWER = "2) a newer file under the same id, deleted by public id"
 GONE = "0) committed when nobody had used the asset any more and it was gone"
 
 
