@@ -70,11 +70,11 @@ class Watch:
         """Take in a look after a step, and judge it."""
         self.told = told
         before, self.rows = self.rows, {row["id"]: row for row in told["rows"]}
-        self.events = told["journal"]
+        self.events = [event for event in told["journal"] if event["queue_id"]]
         self._moves(before)
         self._capture(before)
-        if self.events:
-            self.journal_id = self.events[-1]["id"]
+        if told["journal"]:
+            self.journal_id = told["journal"][-1]["id"]
         newest = max((xid for xid in self.writers), default=0)
         self.begun.append((self.now_at, max(told["xmax"], newest + 1)))
 
@@ -84,13 +84,12 @@ class Watch:
         """Judge that the journal tells exactly how the rows have come to be what they are."""
         if lost := before.keys() - self.rows.keys():
             raise Broken("moves", f"rows vanished: {lost}")
-        events = [event for event in self.events if event["queue_id"]]
-        for event in self.events:
+        for event in self.told["journal"]:
             self.moves[": ".join(filter(None, (event["event"], event["outcome"])))] += 1
         for id_, row in self.rows.items():
             was = State.of(before[id_]) if id_ in before else State()
             state = was
-            for event in events:
+            for event in self.events:
                 if event["queue_id"] != id_:
                     continue
                 try:
