@@ -89,13 +89,15 @@ class Game:
         self._begin()
         worker, held = self.workers[nth], len(self.workers[nth].tickets)
         shut, testing = self.watch.told["gates"], self.watch.told["testing"]
-        before = self.watch.rows
+        stopped, before = self.watch.told["stopped"], self.watch.rows
         claim = self.world.run(worker.take(batch))
         self._judge()
         tickets = worker.tickets[held:]
         self.claims.take(worker, tickets, before, self.clock.now_s)
         if shut and self.watch.told["gates"] and self.watch.events:
             raise Broken("gates", f"{shut} closed, and moved: {self.watch.events}")
+        if any(event["source_id"] in stopped for event in self.watch.events):
+            raise Broken("gates", f"{stopped} stopped, and moved: {self.watch.events}")
         if testing and len(tickets) > 1:
             raise Broken("gates", f"a gate is tested with {len(tickets)} rows at a time")
         if claim.guard_error:

@@ -57,8 +57,10 @@ SELECT jsonb_build_object(
   'journal', (SELECT coalesce(jsonb_agg(to_jsonb(j) ORDER BY j.id), '[]')
                 FROM mediasweep.journal j WHERE j.id > $1),
   'fallback', (SELECT count(*) FROM mediasweep.fallback),
-  'gates', (SELECT coalesce(jsonb_agg(g.name), '[]')
-              FROM mediasweep.gate g WHERE g.until IS NULL OR g.until > clock_timestamp()),
+  'gates', (SELECT coalesce(jsonb_agg(g.name), '[]') FROM mediasweep.gate g
+             WHERE g.source_id IS NULL AND (g.until IS NULL OR g.until > clock_timestamp())),
+  'stopped', (SELECT coalesce(jsonb_agg(g.source_id), '[]')
+                FROM mediasweep.gate g WHERE g.source_id IS NOT NULL),
   'testing', (SELECT count(*) FROM mediasweep.gate g WHERE g.until <= clock_timestamp()),
   'protected', (SELECT coalesce(jsonb_agg(p.prefix), '[]') FROM mediasweep.protected p),
   'library', (SELECT coalesce(jsonb_agg(jsonb_build_object(
