@@ -1,0 +1,240 @@
+"""Killed, frozen, failing, hanging at each step: what is left is finished by whoever comes next."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import pytest
+
+from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.pool import Connection as Db
+from tests.daemons import UNFINISHED, environment
+from tests.failpoints import aftermath, cases, database
+from tests.failpoints.cases import Blow
+from tests.failpoints.nursery import FROZEN, Child, Nursery
+from tests.failpoints.worlds import ARTICLES, QUICK, WORLDS, Scene, World
+
+AT_A_TIME = 22  # points for which one test has time
+STARTED_LATER = {"MEDIASWEEP_DRY_RUN": "false", "MEDIASWEEP_AUTO_START": "true"}
+TIME_PASSES = "UPDATE mediasweep.daemon SET beat_at = beat_at - interval '1 minute'"
+CALLS_LOST = "SELECT count(*) >= 2 FROM mediasweep.journal WHERE event = 'unknown'"
+# in front of what was asked and behind it
+BY_CLOUD = {
+    blow: [{"effect": effect, "act": act, "times": 1} for act in (False, True)]
+    for blow, effect in (("lost", "reset"), ("hang", "hang"))
+}
+
+
+@dataclass(slots=True)
+class Play:
+    """One world, and the daemons that are born into it."""
+
+    world: World
+    scene: Scene
+    nursery: Nursery
+    env: dict[str, str]
+
+    async def born(
+        self, points: dict[str, tuple[str, int]] | None = None, *, hurried: bool = False
+    ) -> Child:
+        """Start one more daemon."""
+        return await self.nursery.bear(self.env, points, hurried=hurried)
+
+    @asynccontextmanager
+    async def beside(self, child: Child) -> AsyncIterator[None]:
+        """Let go on what goes on beside a daemon in this world."""
+        task = asyncio.create_task(self.world.meanwhile(self.scene, child))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def ended(self, child: Child) -> int | str:
+        """Return how it ended."""
+        async with self.beside(child):
+            return await child.over()
+
+    async def all_done(self) -> None:
+        """Return when the queue is finished and the world as it is to be."""
+        for holds in (UNFINISHED, *self.world.holds):
+            await self.scene.wait(holds)
+
+    async def finish(self, last: Child | None = None) -> None:
+        """Heal the world, let this or one more daemon finish, and see that all is well."""
+        await self.world.heal(self.scene)
+        last = last or await self.nursery.bear(self.env | STARTED_LATER)
+        await self.all_done()
+        assert await last.stop() == 0
+        await aftermath.check(self.scene)
+
+
+@pytest.fixture
+async def nursery() -> AsyncIterator[Nursery]:
+    """Give a nursery of the test's own."""
+    nursery = await Nursery.open()
+    yield nursery
+    await nursery.close()
+
+
+@pytest.fixture
+async def play(world: str, database: str, db: Db, cloud: Cloud, nursery: Nursery) -> Play:
+    """Give a world to play in."""
+    await db.execute(ARTICLES)
+    env = environment(database, cloud.url, **QUICK, **WORLDS[world].env)
+    return Play(WORLDS[world], Scene(db, cloud), nursery, env)
+
+
+def _chains(blow: str, *, inside: bool) -> list[object]:
+    """Return worlds with the points that are come to one after the other, by a daemon each."""
+    found = []
+    for world in cases.CASES:
+        blows = cases.one_by_one(world, blow, inside=inside)
+        parts = [blows[at : at + AT_A_TIME] for at in range(0, len(blows), AT_A_TIME)]
+        found += [pytest.param(world, part, id=f"{world} {n}") for n, part in enumerate(parts, 1)]
+    return found
+
+
+def _worlds(blow: str, *, inside: bool) -> list[object]:
+    """Return worlds with the points that are come to by one daemon, which goes on."""
+    every = [(world, cases.at_once(world, blow, inside=inside)) for world in cases.CASES]
+    return [pytest.param(world, points, id=world) for world, points in every if points]
+
+
+@pytest.mark.parametrize(("world", "blows"), _chains("kill", inside=False))
+async def test_a_daemon_killed_at_a_step_loses_nothing(play: Play, blows: list[Blow]) -> None:
+    """SIGKILL before and after each step, one daemon after the other: the next one finishes."""
+    for point, nth in blows:
+        await play.world.furnish(play.scene)
+        child = await play.born({point: ("kill", nth)})
+        assert (await play.ended(child), child.struck()) == (-9, {point})
+    await play.finish()
+
+
+@pytest.mark.parametrize(("world", "blows"), _chains("bug", inside=False))
+async def test_a_bug_at_a_step_ends_the_daemon_for_all_to_see(
+    play: Play, blows: list[Blow]
+) -> None:
+    """An error that nobody planned for ends the process, with a traceback and a bad exit code."""
+    for point, nth in blows:
+        await play.world.furnish(play.scene)
+        child = await play.born({point: ("bug", nth)})
+        assert (await play.ended(child), child.struck()) == (1, {point})
+        assert f"RuntimeError: failpoint {point}" in child.said()
+    await play.finish()
+
+
+@pytest.mark.parametrize(("world", "blows"), _chains("freeze", inside=False))
+async def test_a_daemon_frozen_at_a_step_is_succeeded_and_does_no_harm_later(
+    play: Play, blows: list[Blow]
+) -> None:
+    """Stopped where it stands, another takes over when its lease ends; thawed, it sends nothing."""
+    for point, nth in blows:
+        await play.world.furnish(play.scene)
+        child = await play.born({point: ("freeze", nth)})
+        assert (await play.ended(child), child.struck()) == (FROZEN, {point})
+        await play.scene.db.execute(TIME_PASSES)  # else it would keep its share of the calls
+    await play.world.heal(play.scene)
+    frozen, last = list(play.nursery.born), await play.nursery.bear(play.env | STARTED_LATER)
+    await play.all_done()
+    assert await last.stop() == 0
+    before = await to_thread(play.scene.cloud.calls)
+    assert [await child.thaw_and_stop() for child in frozen] == [0] * len(frozen)
+    assert await to_thread(play.scene.cloud.calls) == before
+    await aftermath.check(play.scene)
+
+
+@pytest.mark.parametrize("blow", ["lost", "hang"])
+@pytest.mark.parametrize("world", ["deletions", "starts paused"])
+async def test_a_database_lost_while_starting_ends_the_daemon_with_its_code(
+    play: Play, world: str, blow: str
+) -> None:
+    """Before it has begun it does not retry: it says so and exits with 3, and is started again."""
+    for point in cases.while_starting(world):
+        await play.world.furnish(play.scene)
+        child = await play.born({point: (blow, 1)}, hurried=blow == "hang")
+        assert (await play.ended(child), child.struck()) == (3, {point})
+        assert "the database does not answer" in child.said()
+    await play.finish()
+
+
+@pytest.mark.parametrize("blow", ["lost", "hang"])
+@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.at_once(w, "lost")])
+async def test_a_step_that_is_lost_or_hangs_is_made_up_for(
+    play: Play, world: str, blow: str
+) -> None:
+    """Each connection is lost, or each call unanswered, once: the same daemon does it all again."""
+    await play.world.furnish(play.scene)
+    points = cases.at_once(world, blow)
+    by_cloud = cases.fails_by_cloud(world)
+    if by_cloud:
+        await to_thread(play.scene.cloud.faults, *BY_CLOUD[blow])
+    child = await play.born({point: (blow, 1) for point in points}, hurried=blow == "hang")
+    async with play.beside(child):
+        for point in points:
+            await child.seen("failpoint", point=point)
+        if by_cloud:
+            await play.scene.wait(CALLS_LOST)
+        goes_on = world not in {"stops", "dry run"}
+        if not goes_on:
+            assert await child.stop() == 0
+        await play.finish(child if goes_on else None)
+
+
+@pytest.fixture
+async def inside(play: Play) -> Play:
+    """Give a world in whose database there are points."""
+    await database.prepare(play.scene.db)
+    await database.hold(play.scene.db)
+    return play
+
+
+@pytest.mark.parametrize(("world", "blows"), _chains("kill", inside=True))
+async def test_a_daemon_killed_while_the_database_is_at_a_step_loses_nothing(
+    inside: Play, blows: list[Blow]
+) -> None:
+    """SIGKILL while its statement stands at a step: that goes on, and commits for nobody."""
+    for point, _ in blows:
+        await inside.world.furnish(inside.scene)
+        await database.arm(inside.scene.db, [point], "hang")
+        child = await inside.born()
+        async with inside.beside(child):
+            await database.until_one_stands(inside.scene.db)
+        child.kill()
+        assert await child.over() == -9
+        await database.let_go(inside.scene.db)
+        await database.hold(inside.scene.db)  # when the statement is over
+    await inside.finish()
+
+
+@pytest.mark.parametrize(("world", "blows"), _chains("bug", inside=True))
+async def test_a_bug_inside_the_database_ends_the_daemon_for_all_to_see(
+    inside: Play, blows: list[Blow]
+) -> None:
+    """An error of the database that nobody planned for is rolled back and ends the process."""
+    for point, _ in blows:
+        await inside.world.furnish(inside.scene)
+        await database.arm(inside.scene.db, [point], "bug")
+        child = await inside.born()
+        assert await inside.ended(child) in {1, 3}
+        assert f"failpoint {point}" in child.said()
+    await inside.finish()
+
+
+@pytest.mark.parametrize("blow", ["cut", "deadlock", "hang"])
+@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.at_once(w, "cut", inside=True)])
+async def test_a_statement_that_fails_or_hangs_at_a_step_is_made_up_for(
+    inside: Play, world: str, blow: str
+) -> None:
+    """Cut off, chosen as a victim or never going on, once at each step: the same daemon goes on."""
+    await inside.world.furnish(inside.scene)
+    await database.arm(inside.scene.db, cases.at_once(world, blow, inside=True), blow)
+    child = await inside.born(hurried=blow == "hang")
+    async with inside.beside(child):
+        await inside.scene.time_passes_until(database.ALL_FELL)
+        await inside.finish(child)
