@@ -8,7 +8,6 @@ error that nobody has planned for.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -155,24 +154,26 @@ def put(module: Any, name: str, value: object) -> None:  # noqa: ANN401  a modul
 
 def shorten_waits() -> None:
     """Let gates test soon, beats come often, and retries at once."""
-    import mediasweep.daemon
-    from mediasweep.loops import heartbeat, outage, rehearsal, sweep
+    import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.loops import heartbeat, outage, rehearsal, second_look, sweep  # noqa: PLC0415  only in the process that is struck
 
     first = dict.fromkeys(mediasweep.daemon.GATE_FIRST, timedelta(seconds=0.1))
     put(mediasweep.daemon, "GATE_FIRST", first)
     put(mediasweep.daemon, "GATE_LONGEST", timedelta(seconds=0.5))
     put(heartbeat, "PERIOD", timedelta(seconds=0.4))
     put(heartbeat, "SOON", timedelta(seconds=0.1))
+    put(second_look, "HOLD", timedelta(seconds=0.5))
+    put(second_look, "LOOK_MOST", 5)
     for module in (outage, sweep, rehearsal):
         put(module, "RETRY_S", 0.01)
 
 
 def shorten_patience() -> None:
     """Let every call be given up within half a second, by the server or by the daemon."""
-    import mediasweep.daemon
-    import mediasweep.run
-    from mediasweep.loops import heartbeat
-    from mediasweep.postgres import pool
+    import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck
+    import mediasweep.run  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.loops import heartbeat  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.postgres import pool  # noqa: PLC0415  only in the process that is struck
 
     half = timedelta(seconds=0.5)
     for module in (mediasweep.daemon, mediasweep.run, heartbeat):

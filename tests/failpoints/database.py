@@ -18,19 +18,20 @@ CREATE SCHEMA failpoint;
 CREATE TABLE failpoint.armed (
   point text PRIMARY KEY, blow text NOT NULL, counter regclass NOT NULL);
 CREATE SEQUENCE failpoint.number;
-CREATE FUNCTION failpoint.reach(at text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION failpoint.reach(at text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   armed  failpoint.armed;
 BEGIN
-  IF current_setting('application_name') NOT LIKE 'mediasweep%' THEN RETURN; END IF;
+  IF current_setting('application_name') NOT LIKE 'mediasweep%' THEN RETURN true; END IF;
   SELECT * INTO armed FROM failpoint.armed a WHERE a.point = at;
-  IF armed.point IS NULL OR nextval(armed.counter) <> 1 THEN RETURN; END IF;
+  IF armed.point IS NULL OR nextval(armed.counter) <> 1 THEN RETURN true; END IF;
   CASE armed.blow
     WHEN 'hang' THEN PERFORM pg_advisory_xact_lock_shared({LOCK});
     WHEN 'cut' THEN PERFORM pg_terminate_backend(pg_backend_pid());
     WHEN 'deadlock' THEN RAISE deadlock_detected USING MESSAGE = 'failpoint ' || at;
     WHEN 'bug' THEN RAISE internal_error USING MESSAGE = 'failpoint ' || at;
   END CASE;
+  RETURN true;
 END $$;
 """
 ARM = """

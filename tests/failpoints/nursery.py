@@ -65,8 +65,9 @@ class Child:
         os.kill(self.pid, signal.SIGTERM)
 
     async def stop(self) -> int | str:
-        """Ask it to stop, and return how it ended."""
-        self.terminate()
+        """Ask it to stop, if it has not been, and return how it ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self.terminate()
         return await self.over()
 
     async def thaw_and_stop(self) -> int | str:
@@ -162,9 +163,9 @@ def _orders() -> dict[str, Any]:
 
 def _become(command: Mapping[str, Any]) -> None:
     """Be what the command says."""
-    from mediasweep.cli import main
-    from mediasweep.postgres import migrate
-    from tests.failpoints import blows
+    from mediasweep.cli import main  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.postgres import migrate  # noqa: PLC0415  only in the process that is struck
+    from tests.failpoints import blows  # noqa: PLC0415  only in the process that is struck
 
     os.environ.clear()
     os.environ.update(command["env"])

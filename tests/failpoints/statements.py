@@ -2,8 +2,10 @@
 
 A step is a statement of a PL/pgSQL function that writes, locks, or calls a function of ours, in
 every function that what the daemon's steps call leads to. (A function in SQL is one statement, and
-stands where it is called.) `armed` returns such a function with a call in front of each step and
-behind it; it is put in the place of the real one in the test's own database only.
+stands where it is called; one that is STABLE or IMMUTABLE cannot write, and whoever dies in it has
+done nothing; the guard is a step all the same.) `armed` returns such a function
+with a call in front of each step and behind it; it is put in the place of the real one in the
+test's own database only.
 """
 
 from __future__ import annotations
@@ -20,19 +22,21 @@ FUNCTIONS = Path(__file__).parents[2] / "schema" / "functions"
 FORMER = "previous.sql"  # what daemons of the release before call, and no step of ours
 GENERATED = {"uses"}  # by build(), and it only reads
 DEFINITION = re.compile(
-    r"^CREATE OR REPLACE FUNCTION mediasweep\.(\w+)\(.*?\nAS \$\$(.*?)\$\$;", re.DOTALL | re.MULTILINE
+    r"^CREATE OR REPLACE FUNCTION mediasweep\.(\w+)\(.*?\nAS \$\$(.*?)\$\$;",
+    re.DOTALL | re.MULTILINE,
 )
 TOKEN = re.compile(
     r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|\"[^\"]*\"|\w+|\s+|.", re.DOTALL
 )
 WRITES = re.compile(
-    r"\b(INSERT) INTO mediasweep\.(\w+)|\b(UPDATE) mediasweep\.(\w+)|\b(DELETE) FROM mediasweep\.(\w+)"
+    r"\b(INSERT) INTO mediasweep\.(\w+)|\b(UPDATE) mediasweep\.(\w+)"
+    r"|\b(DELETE) FROM mediasweep\.(\w+)"
     r"|mediasweep\.(\w+)\s*\(|\b(FOR UPDATE)\b"
 )
 HEADER = {"IF", "ELSIF", "FOR", "FOREACH", "WHILE", "EXCEPTION", "WHEN"}
 NOTHING_BEHIND = {"RETURN", "EXIT", "CONTINUE", "RAISE"}
 NOTHING_IN_FRONT = {"ELSIF", "EXCEPTION", "WHEN"}
-REACH = " PERFORM failpoint.reach('{}'); "
+REACH = " ASSERT failpoint.reach('{}'); "  # leaves FOUND and ROW_COUNT as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class Function:
     def is_sql(self) -> bool:
         """Tell whether it is one statement."""
         return "LANGUAGE sql" in self.text.split("AS $$")[0]
+
+    @property
+    def only_reads(self) -> bool:
+        """Tell whether Postgres keeps it from writing and locking."""
+        return re.search(r"\b(STABLE|IMMUTABLE)\b", self.text.split("AS $$")[0]) is not None
 
 
 @functools.cache
@@ -99,9 +108,10 @@ def _labels(text: str) -> list[str]:
     bare = "".join(t[0] for t in TOKEN.finditer(text) if not t[0].startswith(("--", "/*", "'")))
     labels = []
     for match in WRITES.finditer(bare):
-        verb, of = [part for part in match.groups() if part][0], match[match.lastindex or 0]
+        verb, of = next(filter(None, match.groups())), match[match.lastindex or 0]
         if match[7]:
-            labels += [of] if of in functions() or of in GENERATED else []
+            called = functions().get(of)
+            labels += [of] if of in GENERATED or (called and not called.only_reads) else []
         elif match[8]:
             labels.append("LOCK")
         else:

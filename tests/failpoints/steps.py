@@ -40,6 +40,7 @@ INSIDE = {
     "outage.until_it_works",
     "outbox.get",
     "pulse",
+    "second_look.once",
     "settled.wait",
     "slots.take",
     "stopping.wait",
@@ -163,9 +164,10 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     around: tuple[Callable[..., Any], Callable[..., Any]]
 
-    def get_code(self, fullname: str) -> CodeType:
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  importlib's
         tree = Reader(Path(self.path).stem).visit(ast.parse(self.get_data(self.path)))
-        return compile(tree, self.path, "exec")  # type: ignore[no-any-return]  # of a Module
+        code: CodeType = compile(tree, self.path, "exec")
+        return code
 
     def exec_module(self, module: ModuleType) -> None:
         setattr(module, CALL, self.around[0])

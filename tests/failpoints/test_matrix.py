@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import asyncpg
 import pytest
 
 from mediasweep.emulator.client import Cloud
@@ -16,10 +17,15 @@ from tests.daemons import UNFINISHED, environment
 from tests.failpoints import aftermath, cases, database
 from tests.failpoints.cases import Blow
 from tests.failpoints.nursery import FROZEN, Child, Nursery
-from tests.failpoints.worlds import ARTICLES, QUICK, WORLDS, Scene, World
+from tests.failpoints.scene import Scene
+from tests.failpoints.worlds import ARTICLES, QUICK, WORLDS, World
 
-AT_A_TIME = 22  # points for which one test has time
-STARTED_LATER = {"MEDIASWEEP_DRY_RUN": "false", "MEDIASWEEP_AUTO_START": "true"}
+AT_A_TIME = 8  # points for which one test has time
+STARTED_LATER = {
+    "MEDIASWEEP_DRY_RUN": "false",
+    "MEDIASWEEP_AUTO_START": "true",
+    "MEDIASWEEP_BRAKE_FLOOR": "1000000",
+}
 TIME_PASSES = "UPDATE mediasweep.daemon SET beat_at = beat_at - interval '1 minute'"
 CALLS_LOST = "SELECT count(*) >= 2 FROM mediasweep.journal WHERE event = 'unknown'"
 # in front of what was asked and behind it
@@ -83,27 +89,25 @@ async def nursery() -> AsyncIterator[Nursery]:
 
 
 @pytest.fixture
-async def play(world: str, database: str, db: Db, cloud: Cloud, nursery: Nursery) -> Play:
+async def play(
+    world: str, database: str, db: Db, cloud: Cloud, nursery: Nursery
+) -> AsyncIterator[Play]:
     """Give a world to play in."""
+    beside = await asyncpg.connect(database)
     await db.execute(ARTICLES)
     env = environment(database, cloud.url, **QUICK, **WORLDS[world].env)
-    return Play(WORLDS[world], Scene(db, cloud), nursery, env)
+    yield Play(WORLDS[world], Scene(db, cloud, beside), nursery, env)
+    await beside.close()
 
 
 def _chains(blow: str, *, inside: bool) -> list[object]:
     """Return worlds with the points that are come to one after the other, by a daemon each."""
-    found = []
+    found: list[object] = []
     for world in cases.CASES:
         blows = cases.one_by_one(world, blow, inside=inside)
         parts = [blows[at : at + AT_A_TIME] for at in range(0, len(blows), AT_A_TIME)]
         found += [pytest.param(world, part, id=f"{world} {n}") for n, part in enumerate(parts, 1)]
     return found
-
-
-def _worlds(blow: str, *, inside: bool) -> list[object]:
-    """Return worlds with the points that are come to by one daemon, which goes on."""
-    every = [(world, cases.at_once(world, blow, inside=inside)) for world in cases.CASES]
-    return [pytest.param(world, points, id=world) for world, points in every if points]
 
 
 @pytest.mark.parametrize(("world", "blows"), _chains("kill", inside=False))
@@ -164,26 +168,26 @@ async def test_a_database_lost_while_starting_ends_the_daemon_with_its_code(
 
 
 @pytest.mark.parametrize("blow", ["lost", "hang"])
-@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.at_once(w, "lost")])
+@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.at_once(w)])
 async def test_a_step_that_is_lost_or_hangs_is_made_up_for(
     play: Play, world: str, blow: str
 ) -> None:
     """Each connection is lost, or each call unanswered, once: the same daemon does it all again."""
-    await play.world.furnish(play.scene)
-    points = cases.at_once(world, blow)
-    by_cloud = cases.fails_by_cloud(world)
-    if by_cloud:
-        await to_thread(play.scene.cloud.faults, *BY_CLOUD[blow])
-    child = await play.born({point: (blow, 1) for point in points}, hurried=blow == "hang")
-    async with play.beside(child):
-        for point in points:
-            await child.seen("failpoint", point=point)
+    points, by_cloud = cases.at_once(world), cases.fails_by_cloud(world)
+    child = None
+    for part in [points] if play.world.goes_on else [[point] for point in points]:
+        await play.world.furnish(play.scene)
         if by_cloud:
-            await play.scene.wait(CALLS_LOST)
-        goes_on = world not in {"stops", "dry run"}
-        if not goes_on:
-            assert await child.stop() == 0
-        await play.finish(child if goes_on else None)
+            await to_thread(play.scene.cloud.faults, *BY_CLOUD[blow])
+        child = await play.born(dict.fromkeys(part, (blow, 1)), hurried=blow == "hang")
+        async with play.beside(child):
+            for point in part:
+                await child.seen("failpoint", point=point)
+            if by_cloud:
+                await play.scene.wait(CALLS_LOST)
+            if not play.world.goes_on:
+                assert await child.stop() == 0
+    await play.finish(child if play.world.goes_on else None)
 
 
 @pytest.fixture
@@ -227,14 +231,32 @@ async def test_a_bug_inside_the_database_ends_the_daemon_for_all_to_see(
 
 
 @pytest.mark.parametrize("blow", ["cut", "deadlock", "hang"])
-@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.at_once(w, "cut", inside=True)])
+@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.at_once(w, inside=True)])
 async def test_a_statement_that_fails_or_hangs_at_a_step_is_made_up_for(
     inside: Play, world: str, blow: str
 ) -> None:
     """Cut off, chosen as a victim or never going on, once at each step: the same daemon goes on."""
     await inside.world.furnish(inside.scene)
-    await database.arm(inside.scene.db, cases.at_once(world, blow, inside=True), blow)
+    await database.arm(inside.scene.db, cases.at_once(world, inside=True), blow)
     child = await inside.born(hurried=blow == "hang")
     async with inside.beside(child):
         await inside.scene.time_passes_until(database.ALL_FELL)
-        await inside.finish(child)
+        if not inside.world.goes_on:
+            assert await child.stop() == 0
+        await inside.finish(child if inside.world.goes_on else None)
+
+
+@pytest.mark.parametrize("blow", ["cut", "deadlock", "hang"])
+@pytest.mark.parametrize("world", [w for w in cases.CASES if cases.while_starting(w, inside=True)])
+async def test_a_statement_that_fails_while_starting_ends_the_daemon_with_its_code(
+    inside: Play, world: str, blow: str
+) -> None:
+    """While it finds out where it is, it does not retry: it says so and exits with 3."""
+    for point in cases.while_starting(world, inside=True):
+        await inside.world.furnish(inside.scene)
+        await database.arm(inside.scene.db, [point], blow)
+        child = await inside.born(hurried=blow == "hang")
+        assert (await inside.ended(child), point) == (3, point)
+        assert "the database does not answer" in child.said()
+    await database.arm(inside.scene.db, [], blow)
+    await inside.finish()

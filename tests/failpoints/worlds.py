@@ -6,23 +6,17 @@ to finish everything. In all of them rows were deleted, some of whose assets ano
 
 from __future__ import annotations
 
-import asyncio
 import json
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 
-import cloudinary.uploader
-
-from mediasweep.emulator.client import Cloud
 from mediasweep.loops.predecessor import identity
-from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.scheduler import Scheduler
-from tests.daemons import INSERT_ASSETS, WITHIN_S, until
+from tests.daemons import until
 from tests.failpoints.nursery import Child
+from tests.failpoints.scene import DUE_NOW, Scene
 
-ROWS = 22  # deleted before each daemon: more than two batches
-USED = 2  # of them are used by another row
 QUICK = {
     "MEDIASWEEP_HTTP_TIMEOUT": "0.8",
     "MEDIASWEEP_LEASE": "3",
@@ -39,7 +33,6 @@ DO $$ BEGIN
   EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
 END $$
 """
-NAMED = "UPDATE media_assets SET cloudinary_asset_id = $2 WHERE cloudinary_public_id = $1"
 DEAD_DAEMON = """
 INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency, config)
 VALUES (gen_random_uuid(), 'here', 1, 'dead', 3, $1::jsonb)
@@ -62,70 +55,51 @@ SELECT NOT EXISTS (SELECT FROM mediasweep.journal j WHERE j.event = 'old')
                     WHERE q.cloudinary_public_id = 'old')
 """
 REFILLED = "SELECT NOT EXISTS (SELECT FROM mediasweep.fallback f WHERE f.refused IS NULL)"
-DUE_NOW = """
-UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = clock_timestamp()
- WHERE processed_at IS NULL AND lease_until IS NULL
-"""
-DUE_AGAIN = DUE_NOW + " AND error_message LIKE 'the guard could not answer%' AND due_at > now()"
 NO_GATE = "SELECT NOT EXISTS (SELECT FROM mediasweep.gate)"
-ASLEEP = """
-SELECT EXISTS (
-  SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-    JOIN pg_stat_activity a ON a.pid = l.pid AND a.application_name = 'mediasweep listener'
-   WHERE l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted)
-"""
 COLUMN = "ALTER TABLE public.articles RENAME COLUMN {} TO {}"
 PAUSE = """
 INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', 'a test', 'a test')
 ON CONFLICT DO NOTHING
 """
-
-
-@dataclass(slots=True)
-class Scene:
-    """One database and one cloud, and what the test has put there."""
-
-    db: Db
-    cloud: Cloud
-    gone: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
-    by_asset_id: dict[str, str] = field(default_factory=dict)
-    rows: int = 0
-    furnished: int = 0
-
-    async def delete_some(self) -> None:
-        """Delete rows, of whose assets some are used elsewhere, and one has an asset id."""
-        self.furnished += 1
-        prefix = f"n{self.furnished}_"
-        ids = [f"{prefix}{n}" for n in range(ROWS)]
-        await to_thread(self.cloud.fill, prefix, ROWS)
-        upload = {**self.cloud.options(), "public_id": ids[0]}
-        told = await to_thread(cloudinary.uploader.upload, b"bytes", **upload)
-        await self.db.execute(INSERT_ASSETS, prefix, ROWS)
-        await self.db.execute(NAMED, ids[0], told["asset_id"])
-        await self.db.execute(
-            "INSERT INTO public.articles (cover) SELECT unnest($1::text[])", ids[-USED:]
-        )
-        await self.db.execute("DELETE FROM media_assets")
-        self.by_asset_id[told["asset_id"]] = ids[0]
-        self.gone |= set(ids[:-USED])
-        self.kept |= set(ids[-USED:])
-        self.rows += ROWS
-
-    async def wait(self, sql: str) -> None:
-        """Return when a query answers true."""
-        await until(self.db, sql)
-
-
-    async def time_passes_until(self, sql: str) -> None:
-        """Return when a query answers true; what the guard's failure put off is due at once."""
-        async with asyncio.timeout(WITHIN_S):
-            while not await self.db.fetchval(sql):
-                await self.db.execute(DUE_AGAIN)
-                await self.db.execute("SELECT pg_sleep(0.05)")
+OPEN = "DELETE FROM mediasweep.gate"
+INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), $1::jsonb)"
+AT_HOME = """
+SELECT EXISTS (
+  SELECT FROM mediasweep.daemon d JOIN mediasweep.installation i ON d.home = i.version
+   WHERE d.last_sweep > d.started_at AND mediasweep.is_alive(d))
+"""
+# with another version, so that it compares
+MOVE = """
+WITH moved AS (
+  UPDATE mediasweep.installation i
+     SET places = '{elsewhere}', place = 'elsewhere', version = i.version + 1,
+         server_started_at = i.server_started_at - interval '1 day'
+  RETURNING i.version)
+UPDATE mediasweep.daemon d SET home = moved.version FROM moved
+"""
+DELETED_BEFORE = """
+INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)
+SELECT 'completed', 'before' || n, 'image', 'upload' FROM generate_series(1, 7) n
+"""
+UNDER_WAY = """
+SELECT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue
+                WHERE status = 'processing' AND lease_until > clock_timestamp())
+"""
+LOSE = """
+WITH gone AS (
+  DELETE FROM mediasweep.cloudinary_cleanup_queue
+   WHERE id = (SELECT id FROM mediasweep.cloudinary_cleanup_queue
+                WHERE status = 'processing' AND lease_until > clock_timestamp() AND asset_id IS NULL
+                ORDER BY updated_at DESC LIMIT 1)
+  RETURNING id, cloudinary_public_id),
+unknown AS (
+  DELETE FROM mediasweep.journal j USING gone WHERE j.queue_id = gone.id)
+SELECT array_agg(gone.cloudinary_public_id) FROM gone
+"""
 
 
 Act = Callable[[Scene], Awaitable[None]]
+Beside = Callable[[Scene, Child], Coroutine[None, None, None]]
 
 
 async def _nothing(_: Scene) -> None:
@@ -138,13 +112,17 @@ async def _stay(_: Scene, __: Child) -> None:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """How to furnish and to heal; `meanwhile` goes on beside each daemon; `holds` in the end."""
+    """How to furnish and to heal; `meanwhile` goes on beside each daemon; `holds` in the end.
+
+    `goes_on`: the daemon that was struck can itself finish what is to be done.
+    """
 
     furnish: Act
     env: Mapping[str, str] = field(default_factory=dict)
-    meanwhile: Callable[[Scene, Child], Awaitable[None]] = _stay
+    meanwhile: Beside = _stay
     heal: Act = _nothing
     holds: tuple[str, ...] = ()
+    goes_on: bool = True
 
 
 async def _deletions(scene: Scene) -> None:
@@ -152,6 +130,7 @@ async def _deletions(scene: Scene) -> None:
     dead = {"works": True, "process": identity() | {"started": 1}}
     await scene.db.execute(DEAD_DAEMON, json.dumps(dead))
     await scene.db.execute(ASYNCHRONOUS)
+    await scene.db.execute("DELETE FROM mediasweep.installation")
     await scene.delete_some()
 
 
@@ -176,11 +155,6 @@ async def _fall_back(scene: Scene) -> None:
     await scene.db.execute(FELL_BACK, f"{name}0")
     scene.gone.add(f"{name}0")
     scene.rows += 1
-
-
-async def _fall_back_late(scene: Scene, _: Child) -> None:
-    await until(scene.db, ASLEEP)
-    await _fall_back(scene)
 
 
 async def _break_guard(scene: Scene) -> None:
@@ -214,16 +188,79 @@ async def _stop(_: Scene, child: Child) -> None:
     child.terminate()
 
 
+async def _burst(scene: Scene) -> None:
+    """More is let go of at once than the brake of these daemons lets pass."""
+    await scene.db.execute(OPEN)
+    await scene.delete_some()
+
+
+async def _slow_loss(scene: Scene) -> None:
+    """Paused, so that upkeep alone sees how much has gone within a day."""
+    await _burst(scene)
+    await scene.db.execute(PAUSE)
+
+
+async def _installed(scene: Scene) -> None:
+    await scene.db.execute(OPEN)
+    await scene.db.execute(INSTALL, json.dumps({"cloud": scene.cloud.name}))
+
+
+async def _copy(scene: Scene) -> None:
+    """The installation says that it is of another cloud."""
+    await _installed(scene)
+    await scene.db.execute("UPDATE mediasweep.installation SET cloud_name = 'another'")
+    await scene.delete_some()
+
+
+async def _adopt(scene: Scene) -> None:
+    terms = json.dumps({"cloud": scene.cloud.name})
+    await scene.db.execute("SELECT mediasweep.adopt($1::jsonb, 'a test')", terms)
+
+
+async def _move(scene: Scene, _: Child) -> None:
+    """Let the server be another one than it was, for a daemon that was at home before."""
+    await until(scene.beside, AT_HOME)
+    await scene.beside.execute(MOVE)
+    await scene.delete_some(scene.beside)
+
+
+async def _fail_over(scene: Scene) -> None:
+    """A standby was promoted, after more deletions than are looked at in one step."""
+    await _installed(scene)
+    await scene.db.execute(DELETED_BEFORE)
+    await scene.db.execute("UPDATE mediasweep.installation SET timeline = timeline - 1")
+    await scene.delete_some()
+
+
+async def _late_answers(scene: Scene) -> None:
+    await scene.db.execute(OPEN)
+    await to_thread(scene.cloud.faults, {"latency_s": 0.6})
+    await scene.delete_some()
+
+
+async def _lose_commits(scene: Scene, _: Child) -> None:
+    """Lose all that the database knows of a deletion that is under way."""
+    await until(scene.beside, UNDER_WAY)
+    for public_id in await scene.beside.fetchval(LOSE):
+        scene.lost.add(public_id)
+        scene.rows -= 1
+
+
 WORLDS = {
     "deletions": World(_deletions),
     "refusal": World(_refusal, holds=(NO_GATE,)),
     "chores": World(_chores, holds=(NOTHING_OLD, REFILLED)),
-    "late fallback": World(Scene.delete_some, meanwhile=_fall_back_late, holds=(REFILLED,)),
     "broken guard": World(_break_guard, heal=_mend_guard),
     "forced": World(_force, heal=_resume),
-    "starts paused": World(
-        Scene.delete_some, env={"MEDIASWEEP_AUTO_START": "false"}, heal=_resume
+    "burst": World(_burst, env={"MEDIASWEEP_BRAKE_FLOOR": "2"}, heal=_resume, goes_on=False),
+    "slow loss": World(
+        _slow_loss, env={"MEDIASWEEP_BRAKE_FLOOR": "1"}, heal=_resume, goes_on=False
     ),
-    "stops": World(Scene.delete_some, meanwhile=_stop),
-    "dry run": World(Scene.delete_some, env={"MEDIASWEEP_DRY_RUN": "true"}),
+    "copy": World(_copy, heal=_adopt),
+    "moved": World(_installed, meanwhile=_move),
+    "failover": World(_fail_over, holds=(NO_GATE,)),
+    "lost commits": World(_late_answers, meanwhile=_lose_commits, holds=(NO_GATE,)),
+    "starts paused": World(Scene.delete_some, env={"MEDIASWEEP_AUTO_START": "false"}, heal=_resume),
+    "stops": World(Scene.delete_some, meanwhile=_stop, goes_on=False),
+    "dry run": World(Scene.delete_some, env={"MEDIASWEEP_DRY_RUN": "true"}, goes_on=False),
 }
