@@ -169,3 +169,12 @@ def test_no_file_of_the_script_ends_the_transaction() -> None:
     schema = read_schema(with_library=True)
     found = [file.name for file in schema if word.search(file.in_transaction)]
     assert found == []
+
+
+def test_a_file_without_a_transaction_can_be_run_again() -> None:
+    """Ended after the index was built and before that was noted, migrate finds it there."""
+    outside = [f for f in read_schema() if " CONCURRENTLY " in f.text]
+    assert outside
+    found = [f.name for f in outside if not f.text.startswith("-- no-transaction")]
+    once = [f.name for f in outside if re.search(r"CONCURRENTLY (?!IF NOT EXISTS)", f.text)]
+    assert (found, once) == ([], [])
