@@ -124,10 +124,12 @@ CASES = {
         look_again:look_from
         look_again:note_look
         look_again:open_gates
-        look_again:timeline
         note_failover:UPDATE gate
         note_failover:close_gate
         recognise:note_failover
+    """,
+    "failover just now": """
+        look_again:timeline
     """,
     "lost commits": """
         second_look.recall:environment.recall

@@ -201,7 +201,9 @@ async def _slow_loss(scene: Scene) -> None:
 
 
 async def _installed(scene: Scene) -> None:
+    """Nothing differs, whatever a daemon that was struck has left."""
     await scene.db.execute(OPEN)
+    await scene.db.execute("DELETE FROM mediasweep.installation")
     await scene.db.execute(INSTALL, json.dumps({"cloud": scene.cloud.name}))
 
 
@@ -257,8 +259,9 @@ WORLDS = {
         _slow_loss, env={"MEDIASWEEP_BRAKE_FLOOR": "1"}, heal=_resume, goes_on=False
     ),
     "copy": World(_copy, heal=_adopt),
-    "moved": World(_installed, meanwhile=_move),
+    "moved": World(_installed, meanwhile=_move, heal=_adopt),
     "failover": World(_fail_over, holds=(NO_GATE,)),
+    "failover just now": World(_fail_over, holds=(NO_GATE,)),
     "lost commits": World(_late_answers, meanwhile=_lose_commits, holds=(NO_GATE,)),
     "starts paused": World(Scene.delete_some, env={"MEDIASWEEP_AUTO_START": "false"}, heal=_resume),
     "stops": World(Scene.delete_some, meanwhile=_stop, goes_on=False),
