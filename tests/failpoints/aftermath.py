@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from asyncio import to_thread
 from collections import Counter
 
 import asyncpg
 
 from mediasweep.postgres.pool import Connection as Db
+from tests.daemons import until
 from tests.failpoints.scene import Scene
 
 Row = asyncpg.Record
@@ -68,6 +70,12 @@ async def check(scene: Scene) -> None:
     assert len(queue) == scene.rows
     await _journal_is_legal(db, queue)
     await _calls_are_few(scene, db)
+    await _nothing_is_locked(db)
+
+
+async def _nothing_is_locked(db: Db) -> None:
+    with contextlib.suppress(TimeoutError):  # a session outlives its daemon by a moment
+        await until(db, f"SELECT NOT EXISTS ({LOCKS.strip()})", within_s=3)
     locks = [dict(lock) for lock in await db.fetch(LOCKS)]
     assert locks == [], locks
 
