@@ -40,6 +40,7 @@ INSIDE = {
     "outage.until_it_works",
     "outbox.get",
     "pulse",
+    "room.wait",
     "second_look.once",
     "settled.wait",
     "slots.take",
