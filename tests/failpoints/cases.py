@@ -40,10 +40,14 @@ CASES = {
         claim:next_due
         claim:recognise
         claim:uses
+        claim:waiting_assets
         lock_due:lock_from
-        lock_due:lock_from#2
+        lock_due:lock_oldest
+        lock_due:open_sources
+        lock_due:waiting_assets
         lock_from:LOCK
-        lock_from:open_sources
+        lock_oldest:lock_from
+        lock_oldest:lock_from#2
         here:timeline
         mark:UPDATE cloudinary_cleanup_queue+INSERT journal
         next_due:open_sources
@@ -99,6 +103,9 @@ CASES = {
         claim:spend_forced
         claim:spend_forced#2
     """,
+    "forced, and resumed": """
+        allowance:spend_forced
+    """,
     "burst": """
         brake:close_brake
         close_brake:INSERT gate
@@ -115,6 +122,9 @@ CASES = {
         learn_place:UPDATE installation
         learn_place:open_gates
         recognise:learn_place
+    """,
+    "restarted": """
+        learn_place:open_gates#2
     """,
     "failover": """
         look_again:LOCK
@@ -165,11 +175,6 @@ MIGRATE = """
     migrate.run:connection.execute
     migrate.run:connection.execute#2
 """
-# here a run that ends is not finished by the next one yet: these fail, and say so when they do not
-BETWEEN_INDEX_AND_LEDGER = (
-    "migrate.run:connection.execute:after",
-    "migrate.run:connection.execute#2:before",
-)
 APART = {
     "daemon.refresh:probes.state": "answers whoever asks for /metrics, and moves nothing",
     "wake.why_deaf:is_pooled": "only behind a pooler, to say what is wrong",

@@ -77,6 +77,13 @@ WITH moved AS (
   RETURNING i.version)
 UPDATE mediasweep.daemon d SET home = moved.version FROM moved
 """
+RESTART = """
+WITH restarted AS (
+  UPDATE mediasweep.installation i
+     SET version = i.version + 1, server_started_at = i.server_started_at - interval '1 day'
+  RETURNING i.version)
+UPDATE mediasweep.daemon d SET home = restarted.version FROM restarted
+"""
 DELETED_BEFORE = """
 INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)
 SELECT 'completed', 'before' || n, 'image', 'upload' FROM generate_series(1, 7) n
@@ -188,6 +195,12 @@ async def _stop(_: Scene, child: Child) -> None:
     child.terminate()
 
 
+async def _force_late(scene: Scene) -> None:
+    """The stop was over before the sweep that was to pass it."""
+    await scene.delete_some()
+    await scene.db.execute("UPDATE mediasweep.scheduler SET forced = 3")
+
+
 async def _burst(scene: Scene) -> None:
     """More is let go of at once than the brake of these daemons lets pass."""
     await scene.db.execute(OPEN)
@@ -226,6 +239,13 @@ async def _move(scene: Scene, _: Child) -> None:
     await scene.delete_some(scene.beside)
 
 
+async def _restart(scene: Scene, _: Child) -> None:
+    """Let the server have begun anew, for a daemon that was at home before."""
+    await until(scene.beside, AT_HOME)
+    await scene.beside.execute(RESTART)
+    await scene.delete_some(scene.beside)
+
+
 async def _fail_over(scene: Scene) -> None:
     """A standby was promoted, after more deletions than are looked at in one step."""
     await _installed(scene)
@@ -254,12 +274,14 @@ WORLDS = {
     "chores": World(_chores, holds=(NOTHING_OLD, REFILLED)),
     "broken guard": World(_break_guard, heal=_mend_guard),
     "forced": World(_force, heal=_resume),
+    "forced, and resumed": World(_force_late),
     "burst": World(_burst, env={"MEDIASWEEP_BRAKE_FLOOR": "2"}, heal=_resume, goes_on=False),
     "slow loss": World(
         _slow_loss, env={"MEDIASWEEP_BRAKE_FLOOR": "1"}, heal=_resume, goes_on=False
     ),
     "copy": World(_copy, heal=_adopt),
     "moved": World(_installed, meanwhile=_move, heal=_adopt),
+    "restarted": World(_installed, meanwhile=_restart, heal=_adopt),
     "failover": World(_fail_over, holds=(NO_GATE,)),
     "failover just now": World(_fail_over, holds=(NO_GATE,)),
     "lost commits": World(_late_answers, meanwhile=_lose_commits, holds=(NO_GATE,)),
