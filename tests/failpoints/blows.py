@@ -13,8 +13,10 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import partial, wraps
@@ -23,13 +25,36 @@ from typing import Any
 import asyncpg
 
 BLOWS = ("kill", "freeze", "lost", "bug", "hang")
-NEVER = "SET LOCAL statement_timeout = 0; SELECT pg_sleep(3600)"
+# longer than anybody waits for an answer, and over before the test asks whether all have gone
+NEVER = "SET LOCAL statement_timeout = 0; SELECT pg_sleep(2)"
 ASKED = ("execute", "fetch", "fetchrow", "fetchval")
 
 armed: dict[str, tuple[str, int]] = {}
 reached: Counter[str] = Counter()
 # what hangs in this task: one entry, taken out by the first statement
 hanging: ContextVar[list[str]] = ContextVar("hanging")
+
+
+out: set[object] = set()  # the calls to Cloudinary that a thread has been given
+over = threading.Condition()
+
+
+class CountedThreads(ThreadPoolExecutor):
+    """The threads of an account, which know how many calls are out."""
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **more: Any) -> Future[Any]:  # noqa: ANN401  any call
+        """Count a call until it is over."""
+        mine = object()
+        out.add(mine)
+
+        def end(_: Future[Any]) -> None:
+            with over:
+                out.discard(mine)
+                over.notify_all()
+
+        done = super().submit(call, *args, **more)
+        done.add_done_callback(end)
+        return done
 
 
 def _falls(point: str) -> str | None:
@@ -49,6 +74,9 @@ def come_to(point: str) -> str | None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "freeze":
+            # a call that is half sent would be sent on when it thaws, and nobody can help that
+            with over:
+                over.wait_for(lambda: not out, timeout=2)
             os.kill(os.getpid(), signal.SIGSTOP)
         case "lost":
             raise ConnectionResetError(f"failpoint {point}")
@@ -154,10 +182,12 @@ def put(module: Any, name: str, value: object) -> None:  # noqa: ANN401  a modul
 
 def shorten_waits() -> None:
     """Let gates test soon, beats come often, and retries at once."""
+    import mediasweep.cloudinary  # noqa: PLC0415  only in the process that is struck
     import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck
     from mediasweep.loops import heartbeat, outage, rehearsal, second_look, sweep  # noqa: PLC0415  only in the process that is struck
 
     first = dict.fromkeys(mediasweep.daemon.GATE_FIRST, timedelta(seconds=0.1))
+    put(mediasweep.cloudinary, "ThreadPoolExecutor", CountedThreads)
     put(mediasweep.daemon, "GATE_FIRST", first)
     put(mediasweep.daemon, "GATE_LONGEST", timedelta(seconds=0.5))
     put(heartbeat, "PERIOD", timedelta(seconds=0.4))

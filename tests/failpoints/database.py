@@ -43,9 +43,9 @@ SELECT EXISTS (
   SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
    WHERE l.locktype = 'advisory' AND l.objid = {LOCK} AND NOT l.granted)
 """
-ALL_FELL = """
-SELECT NOT EXISTS (
-  SELECT FROM failpoint.armed a WHERE pg_sequence_last_value(a.counter) IS NULL)
+LEFT = """
+SELECT array_agg(a.point ORDER BY a.point) FROM failpoint.armed a
+ WHERE pg_sequence_last_value(a.counter) IS NULL
 """
 
 
@@ -79,3 +79,9 @@ async def let_go(db: Db) -> None:
 async def until_one_stands(db: Db) -> None:
     """Return when a session stands at a point."""
     await until(db, STANDS)
+
+
+async def left(db: Db) -> list[str]:
+    """Return the points that were armed and not come to yet."""
+    points: list[str] | None = await db.fetchval(LEFT)
+    return points or []

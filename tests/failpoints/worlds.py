@@ -6,14 +6,16 @@ to finish everything. In all of them rows were deleted, some of whose assets ano
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 
 from mediasweep.loops.predecessor import identity
 from mediasweep.postgres.scheduler import Scheduler
-from tests.daemons import until
+from tests.daemons import WITHIN_S, until
 from tests.failpoints.nursery import Child
 from tests.failpoints.scene import DUE_NOW, Scene
 
@@ -39,7 +41,9 @@ VALUES (gen_random_uuid(), 'here', 1, 'dead', 3, $1::jsonb)
 """
 FELL_BACK = """
 INSERT INTO mediasweep.fallback (source_id, ref)
-VALUES (1, jsonb_build_object('public_id', $1::text, 'resource_type', 'image')), (1, '{"row": 1}')
+VALUES (1, jsonb_build_object('public_id', $1::text, 'resource_type', 'image',
+                              'delivery_type', 'upload')),
+       (1, '{"row": 1}')
 """
 OLD = """
 WITH queue AS (
@@ -69,14 +73,6 @@ SELECT EXISTS (
    WHERE d.last_sweep > d.started_at AND mediasweep.is_alive(d))
 """
 # with another version, so that it compares
-MOVE = """
-WITH moved AS (
-  UPDATE mediasweep.installation i
-     SET places = '{elsewhere}', place = 'elsewhere', version = i.version + 1,
-         server_started_at = i.server_started_at - interval '1 day'
-  RETURNING i.version)
-UPDATE mediasweep.daemon d SET home = moved.version FROM moved
-"""
 RESTART = """
 WITH restarted AS (
   UPDATE mediasweep.installation i
@@ -84,27 +80,26 @@ WITH restarted AS (
   RETURNING i.version)
 UPDATE mediasweep.daemon d SET home = restarted.version FROM restarted
 """
+MOVE = RESTART.replace("SET ", "SET places = '{elsewhere}', place = 'elsewhere', ", 1)
+ACKNOWLEDGE = """
+INSERT INTO mediasweep.acknowledgement (source_id, snapshot, acknowledged_by)
+SELECT a.id, pg_current_snapshot(), 'a test' FROM mediasweep.attached a
+"""
 DELETED_BEFORE = """
 INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)
 SELECT 'completed', 'before' || n, 'image', 'upload' FROM generate_series(1, 7) n
-"""
-UNDER_WAY = """
-SELECT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue
-                WHERE status = 'processing' AND lease_until > clock_timestamp())
 """
 LOSE = """
 WITH gone AS (
   DELETE FROM mediasweep.cloudinary_cleanup_queue
    WHERE id = (SELECT id FROM mediasweep.cloudinary_cleanup_queue
-                WHERE status = 'processing' AND lease_until > clock_timestamp() AND asset_id IS NULL
-                ORDER BY updated_at DESC LIMIT 1)
+                WHERE status = 'processing' AND lease_until IS NOT NULL AND asset_id IS NULL
+                  AND cloudinary_public_id = ANY ($1) LIMIT 1)
   RETURNING id, cloudinary_public_id),
 unknown AS (
   DELETE FROM mediasweep.journal j USING gone WHERE j.queue_id = gone.id)
-SELECT array_agg(gone.cloudinary_public_id) FROM gone
+SELECT gone.cloudinary_public_id FROM gone
 """
-
-
 Act = Callable[[Scene], Awaitable[None]]
 Beside = Callable[[Scene, Child], Coroutine[None, None, None]]
 
@@ -121,12 +116,15 @@ async def _stay(_: Scene, __: Child) -> None:
 class World:
     """How to furnish and to heal; `meanwhile` goes on beside each daemon; `holds` in the end.
 
+    `more` comes in again and again while one daemon takes all the blows.
+
     `goes_on`: the daemon that was struck can itself finish what is to be done.
     """
 
     furnish: Act
     env: Mapping[str, str] = field(default_factory=dict)
     meanwhile: Beside = _stay
+    more: Act = _nothing
     heal: Act = _nothing
     holds: tuple[str, ...] = ()
     goes_on: bool = True
@@ -202,14 +200,16 @@ async def _force_late(scene: Scene) -> None:
 
 
 async def _burst(scene: Scene) -> None:
-    """More is let go of at once than the brake of these daemons lets pass."""
+    """More is let go of at once than the brake of these daemons lets pass, and not in a day."""
     await scene.db.execute(OPEN)
+    await scene.db.execute(ACKNOWLEDGE)
     await scene.delete_some()
 
 
 async def _slow_loss(scene: Scene) -> None:
     """Paused, so that upkeep alone sees how much has gone within a day."""
-    await _burst(scene)
+    await scene.db.execute(OPEN)
+    await scene.delete_some()
     await scene.db.execute(PAUSE)
 
 
@@ -217,7 +217,8 @@ async def _installed(scene: Scene) -> None:
     """Nothing differs, whatever a daemon that was struck has left."""
     await scene.db.execute(OPEN)
     await scene.db.execute("DELETE FROM mediasweep.installation")
-    await scene.db.execute(INSTALL, json.dumps({"cloud": scene.cloud.name}))
+    terms = {"cloud": scene.cloud.name, "host": socket.gethostname()}
+    await scene.db.execute(INSTALL, json.dumps(terms))
 
 
 async def _copy(scene: Scene) -> None:
@@ -228,8 +229,8 @@ async def _copy(scene: Scene) -> None:
 
 
 async def _adopt(scene: Scene) -> None:
-    terms = json.dumps({"cloud": scene.cloud.name})
-    await scene.db.execute("SELECT mediasweep.adopt($1::jsonb, 'a test')", terms)
+    terms = {"cloud": scene.cloud.name, "host": socket.gethostname()}
+    await scene.db.execute("SELECT mediasweep.adopt($1::jsonb, 'a test')", json.dumps(terms))
 
 
 async def _move(scene: Scene, _: Child) -> None:
@@ -261,21 +262,26 @@ async def _late_answers(scene: Scene) -> None:
 
 
 async def _lose_commits(scene: Scene, _: Child) -> None:
-    """Lose all that the database knows of a deletion that is under way."""
-    await until(scene.beside, UNDER_WAY)
-    for public_id in await scene.beside.fetchval(LOSE):
-        scene.lost.add(public_id)
-        scene.rows -= 1
+    """Lose all that the database knows of a deletion that Cloudinary is about to make."""
+    after, lost = (await to_thread(scene.cloud.state))["seq"], None
+    async with asyncio.timeout(WITHIN_S):
+        while lost is None:
+            await scene.beside.execute("SELECT pg_sleep(0.02)")
+            calls = await to_thread(scene.cloud.calls, "destroy", after)
+            out = [call["public_id"] for call in calls if not call["status"]]
+            lost = await scene.beside.fetchval(LOSE, out)
+    scene.lost.add(lost)
+    scene.rows -= 1
 
 
 WORLDS = {
-    "deletions": World(_deletions),
+    "deletions": World(_deletions, more=Scene.delete_some),
     "refusal": World(_refusal, holds=(NO_GATE,)),
     "chores": World(_chores, holds=(NOTHING_OLD, REFILLED)),
     "broken guard": World(_break_guard, heal=_mend_guard),
     "forced": World(_force, heal=_resume),
     "forced, and resumed": World(_force_late),
-    "burst": World(_burst, env={"MEDIASWEEP_BRAKE_FLOOR": "2"}, heal=_resume, goes_on=False),
+    "burst": World(_burst, env={"MEDIASWEEP_BRAKE_FLOOR": "6"}, heal=_resume, goes_on=False),
     "slow loss": World(
         _slow_loss, env={"MEDIASWEEP_BRAKE_FLOOR": "1"}, heal=_resume, goes_on=False
     ),
