@@ -510,35 +510,20 @@ CREATE FUNCTION mediasweep.cancel(ids uuid[], who text, why text, OUT id uuid, O
     LANGUAGE plpgsql
     AS $$
 DECLARE
+  held     uuid[] := mediasweep.hold(mediasweep.same_assets(ids));
   moving   uuid[];
   staying  jsonb;
 BEGIN
-  WITH member AS MATERIALIZED (
-    SELECT f.* FROM mediasweep.family(ids) f),
-  locked AS MATERIALIZED (
-    SELECT q.id, mediasweep.refusal('cancel', q.status, q.in_doubt) AS refused
-      FROM mediasweep.cloudinary_cleanup_queue q
-     WHERE q.id = ANY (ARRAY(SELECT m.member FROM member m))
-     ORDER BY q.id
-       FOR UPDATE SKIP LOCKED),
-  verdict AS (
-    SELECT m.id, bool_or(l.id IS NULL) AS busy,
-           coalesce(min(l.refused) FILTER (WHERE l.id = m.id), 'another row of its asset: ' || min(l.refused),
-                    CASE WHEN bool_or(l.id IS NULL AND m.member = m.id) THEN 'somebody else is holding it'
-                         WHEN bool_or(l.id IS NULL) THEN 'somebody else is holding another row of its asset' END) AS refused
-      FROM member m LEFT JOIN locked l ON l.id = m.member GROUP BY m.id)
-  SELECT ARRAY(SELECT m.member FROM member m JOIN verdict v ON v.id = m.id WHERE v.refused IS NULL),
-         (SELECT jsonb_object_agg(v.id, jsonb_build_object('refused', v.refused, 'busy', v.busy))
-            FROM verdict v WHERE v.refused IS NOT NULL)
-    INTO moving, staying;
+  SELECT coalesce(array_agg(p.id) FILTER (WHERE p.refused IS NULL), '{}'),
+         coalesce(jsonb_object_agg(p.id, jsonb_build_object('refused', p.refused, 'busy', p.busy))
+                    FILTER (WHERE p.refused IS NOT NULL AND p.id = ANY (ids)), '{}')
+    INTO moving, staying
+    FROM mediasweep.plan_cancel(ids, held) p;
   PERFORM mediasweep.move_by_hand('cancel', moving, who, why);
   RETURN QUERY
-    SELECT given.id, staying -> given.id::text ->> 'refused', coalesce((staying -> given.id::text ->> 'busy')::boolean, false)
-      FROM (SELECT DISTINCT g.id FROM unnest(ids) g (id)) given
-     WHERE given.id = ANY (moving) OR staying ? given.id::text
-    UNION ALL   -- finished, or not there
-    SELECT m.* FROM mediasweep.move_by_hand('cancel', ARRAY(
-      SELECT g.id FROM unnest(ids) g (id) WHERE g.id <> ALL (moving) AND (staying ? g.id::text) IS NOT TRUE), who, why) m;
+    SELECT m.id, NULL, false FROM unnest(moving) m (id)
+     UNION ALL
+    SELECT s.key::uuid, s.value ->> 'refused', (s.value ->> 'busy')::boolean FROM jsonb_each(staying) s;
 END $$;
 
 CREATE TABLE mediasweep.attached (
@@ -858,25 +843,6 @@ CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation t
       FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
 $_$;
 
-CREATE FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) RETURNS SETOF record
-    LANGUAGE sql STABLE
-    AS $$
-  SELECT q.id, s.id
-    FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s
-      ON hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(q.cloudinary_public_id, 0)
-     AND s.cloudinary_public_id = q.cloudinary_public_id AND s.processed_at IS NULL
-     AND (s.resource_type = q.resource_type OR s.resource_type IS NULL OR q.resource_type IS NULL)
-     AND (s.delivery_type = q.delivery_type OR s.delivery_type IS NULL OR q.delivery_type IS NULL)
-   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
-  UNION
-  SELECT q.id, s.id
-    FROM mediasweep.cloudinary_cleanup_queue q
-    JOIN mediasweep.cloudinary_cleanup_queue s
-      ON hashtextextended(s.asset_id, 0) = hashtextextended(q.asset_id, 0) AND s.asset_id = q.asset_id AND s.processed_at IS NULL
-   WHERE q.id = ANY (ids) AND q.processed_at IS NULL
-$$;
-
 CREATE FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     AS $$
@@ -979,6 +945,14 @@ BEGIN
            END;
   server_started_at := pg_postmaster_start_time();
   timeline := mediasweep.timeline();
+END $$;
+
+CREATE FUNCTION mediasweep.hold(ids uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RETURN ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
+                WHERE q.id = ANY (ids) ORDER BY q.id FOR UPDATE SKIP LOCKED);
 END $$;
 
 CREATE FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) RETURNS boolean
@@ -1694,6 +1668,38 @@ BEGIN
   RETURN horizon || jsonb_build_object(waited, wall);
 END $$;
 
+CREATE FUNCTION mediasweep.plan_cancel(ids uuid[], held uuid[], OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  asked  uuid[] := ids || mediasweep.same_assets(ids);
+  stuck  uuid[] := mediasweep.same_assets(ARRAY(
+    SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.id = ANY (asked) AND q.processed_at IS NULL
+       AND (q.id <> ALL (held) OR mediasweep.refusal('cancel', q.status, q.in_doubt) IS NOT NULL)));
+BEGIN
+  RETURN QUERY
+    WITH reason AS MATERIALIZED (
+      SELECT DISTINCT q.cloudinary_public_id, q.asset_id, mediasweep.refusal('cancel', q.status, q.in_doubt) AS said
+        FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE q.id = ANY (stuck) AND mediasweep.refusal('cancel', q.status, q.in_doubt) IS NOT NULL)
+    SELECT a.id,
+           CASE WHEN q.id IS NULL THEN 'there is no such row'
+                WHEN own.said IS NOT NULL THEN own.said
+                WHEN q.id <> ALL (stuck) THEN NULL
+                WHEN q.id <> ALL (held) THEN 'somebody else is holding it'
+                ELSE coalesce('another row of its asset: ' || (
+                       SELECT min(r.said) FROM reason r
+                        WHERE r.cloudinary_public_id = q.cloudinary_public_id OR r.asset_id = q.asset_id),
+                     'somebody else is holding another row of its asset') END,
+           own.said IS NULL AND q.id = ANY (stuck)
+             AND NOT EXISTS (SELECT FROM reason r
+                              WHERE r.cloudinary_public_id = q.cloudinary_public_id OR r.asset_id = q.asset_id)
+      FROM (SELECT DISTINCT u.id FROM unnest(asked) u (id)) a
+      LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = a.id
+      LEFT JOIN LATERAL mediasweep.refusal('cancel', q.status, q.in_doubt) own (said) ON true;
+END $$;
+
 CREATE FUNCTION mediasweep.protect(prefix text) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -2064,6 +2070,37 @@ CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
                WHERE i.indrelid = relation AND i.indisprimary),
              '''ctid='' || r.ctid::text'))
 $$;
+
+CREATE FUNCTION mediasweep.same_assets(ids uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_  uuid[] := ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
+                           WHERE q.id = ANY (ids) AND q.processed_at IS NULL);
+  more    uuid[];
+BEGIN
+  LOOP
+    more := ARRAY(
+      WITH row_ AS MATERIALIZED (SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = ANY (found_))
+      -- each asset is asked for once, however many rows there are of it
+      SELECT s.id
+        FROM (SELECT DISTINCT r.cloudinary_public_id, r.resource_type, r.delivery_type FROM row_ r) a
+        JOIN mediasweep.cloudinary_cleanup_queue s
+          ON hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(a.cloudinary_public_id, 0)
+         AND s.cloudinary_public_id = a.cloudinary_public_id AND s.processed_at IS NULL
+         AND (s.resource_type = a.resource_type OR s.resource_type IS NULL OR a.resource_type IS NULL)
+         AND (s.delivery_type = a.delivery_type OR s.delivery_type IS NULL OR a.delivery_type IS NULL)
+       UNION
+      SELECT s.id
+        FROM (SELECT DISTINCT r.asset_id FROM row_ r) a
+        JOIN mediasweep.cloudinary_cleanup_queue s
+          ON hashtextextended(s.asset_id, 0) = hashtextextended(a.asset_id, 0) AND s.asset_id = a.asset_id
+         AND s.processed_at IS NULL);
+    EXIT WHEN cardinality(more) <= cardinality(found_);
+    found_ := more;
+  END LOOP;
+  RETURN found_;
+END $$;
 
 CREATE FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) RETURNS record
     LANGUAGE plpgsql
@@ -2836,8 +2873,6 @@ REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.family(ids uuid[], OUT id uuid, OUT member uuid) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
@@ -2851,6 +2886,8 @@ REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.hold(ids uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) FROM PUBLIC;
 
@@ -2912,6 +2949,8 @@ REVOKE ALL ON FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes
 
 REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.plan_cancel(ids uuid[], held uuid[], OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.protect(prefix text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.prune_journal(retention interval, most integer) FROM PUBLIC;
@@ -2951,6 +2990,8 @@ REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.same_assets(ids uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
