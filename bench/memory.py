@@ -15,11 +15,15 @@ from mediasweep.emulator.client import Cloud
 
 SMALL = 1_000
 LOOK_FOR_S = 15
+LEFT = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NULL"
 DONE = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NOT NULL"
 
 
 async def memory(cluster: Cluster, cloud: Cloud, backlog: int) -> None:
-    """Measure and print the largest resident size while each backlog is worked off."""
+    """Measure and print the largest resident size, after the same time of work on each backlog.
+
+    What is done of it is filled up, so that both daemons do the same work.
+    """
     sizes = {}
     for rows in (SMALL, backlog):
         dsn = await database(cluster)
@@ -32,6 +36,7 @@ async def memory(cluster: Cluster, cloud: Cloud, backlog: int) -> None:
         sizes[rows] = 0.0
         for _ in range(LOOK_FOR_S * 10):
             await asyncio.sleep(0.1)
+            await db.execute(QUEUE_ROWS, rows - await db.fetchval(LEFT))
             sizes[rows] = max(sizes[rows], _resident_mib(daemon.pid))
         done = await db.fetchval(DONE)
         daemon.terminate()

@@ -13,6 +13,15 @@ ROWS = 160
 STATUS = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE status = $1"
 AT_LEAST = STATUS.replace("count(*)", "count(*) >= $2")
 NONE = STATUS.replace("count(*)", "count(*) = 0")
+PATIENT = {
+    "MEDIASWEEP_HTTP_TIMEOUT": "5",
+    "MEDIASWEEP_LEASE": "20",
+    "MEDIASWEEP_STOP_TIMEOUT": "10",
+}
+UNTYPED = """
+ALTER TABLE media_assets ALTER resource_type DROP NOT NULL;
+UPDATE media_assets SET resource_type = NULL
+"""
 PAUSE = "INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', 'x', 'y')"
 
 
@@ -92,14 +101,7 @@ async def test_a_slow_guard_delays_a_deletion_and_does_not_lose_it(
     await to_thread(cloud.fill, "a", 3)
     await db.execute(INSERT_ASSETS, "a", 3)
     await db.execute(SLOW_GUARD.format(seconds=3))
-    env = environment(
-        database,
-        cloud.url,
-        MEDIASWEEP_HTTP_TIMEOUT="5",
-        MEDIASWEEP_LEASE="20",
-        MEDIASWEEP_STOP_TIMEOUT="10",
-    )
-    async with running(env):
+    async with running(environment(database, cloud.url, **PATIENT)):
         await db.execute("DELETE FROM media_assets")
         assert await finished(db, within_s=20) == {"completed": 3}
     assert await db.fetchval("SELECT max(claim_no) FROM mediasweep.cloudinary_cleanup_queue") == 1
@@ -117,3 +119,34 @@ async def test_a_guard_that_takes_too_long_is_told_and_sends_nothing(
         assert "statement timeout" in (await daemon.seen("guard_failed"))["error"]
         assert await db.fetchval(STATUS, "pending") == 3
     assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0
+
+
+async def test_a_row_that_takes_many_calls_is_asked_for_again_between_them(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """An undelete while the types are tried one by one saves the asset that a later one finds."""
+    await to_thread(cloud.fill, "a", 1, "raw")
+    await db.execute(INSERT_ASSETS, "a", 1)
+    await db.execute(UNTYPED)
+    await to_thread(cloud.faults, {"effect": "none", "latency_s": 1.1})
+    async with running(environment(database, cloud.url, **PATIENT)):
+        await db.execute("UPDATE media_assets SET deleted_at = now()")
+        await to_thread(cloud.wait_calls, 2)
+        await db.execute("UPDATE media_assets SET deleted_at = NULL")
+        assert await finished(db) == {"skipped": 1}
+    assert len(await to_thread(cloud.assets)) == 1
+
+
+async def test_a_row_that_takes_many_calls_comes_to_its_end(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """Where its calls take longer than a guard is good for, the next claim goes on with the rest."""
+    await to_thread(cloud.fill, "a", 1, "raw")
+    await db.execute(INSERT_ASSETS, "a", 1)
+    await db.execute(UNTYPED)
+    await to_thread(cloud.faults, {"effect": "none", "latency_s": 1.1})
+    async with running(environment(database, cloud.url, **PATIENT)):
+        await db.execute("UPDATE media_assets SET deleted_at = now()")
+        assert await finished(db) == {"completed": 1}
+    assert await to_thread(cloud.assets) == set()
+    assert (await to_thread(cloud.state))["calls"]["destroy"] == 3

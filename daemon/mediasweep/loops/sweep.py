@@ -42,6 +42,8 @@ from mediasweep.rules.job import Move
 from mediasweep.rules.outcome import Answer, Outcome
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from mediasweep.cloudinary import Account
     from mediasweep.loops.gating import Gating
     from mediasweep.loops.slots import Slots
@@ -204,14 +206,10 @@ class Sweep:
     async def _delete(self, ticket: Ticket) -> None:
         """Send one job, unless it must not be sent: then it goes back."""
         started_s = self.clock_s()
-        stale = started_s - ticket.claimed_s > FRESH_S
-        reason = "its guard is too long ago" if stale else self._reason_not_to_send(ticket)
+        may_not = partial(self._reason_not_to_send, ticket)
         try:
-            if reason:
-                answer = Answer(Outcome.UNSENT, f"not sent: {reason}")
-            else:
-                may_not = partial(self._reason_not_to_send, ticket)
-                answer = await self.account.destroy(ticket.job.asset, may_not)
+            answer = await self.account.destroy(ticket.job.asset, may_not)
+            if answer.calls:
                 self._pace.answered(self.clock_s() - started_s)
         finally:
             self.slots.give()
@@ -223,28 +221,37 @@ class Sweep:
 
     def _reason_not_to_send(self, ticket: Ticket) -> str | None:
         """Return why a job must not be sent now; asked before every call, also the later ones."""
+        now_s = self.clock_s()
         if self.stopping.is_set():
             return "the daemon is stopping"
         if reason := self.gating.stops(ticket):
             return reason
-        return None if self.clock_s() < ticket.send_before_s else "its lease has too little time"
+        if now_s - ticket.claimed_s > FRESH_S:
+            return "its guard is too long ago"
+        return None if now_s < ticket.send_before_s else "its lease has too little time"
 
     # -- record -----------------------------------------------------------------------------------
 
     async def _record(self) -> None:
         """Record what has come back, all of it in one commit, until the database has taken it."""
         while True:
-            batch = [await self._outbox.get()]
-            while not self._outbox.empty() and len(batch) < RECORD_MOST:
-                batch.append(self._outbox.get_nowait())
-            left = {ticket.job.id: (ticket, answer) for ticket, answer in batch}
-            results = [self._result(ticket, answer) for ticket, answer in batch]
+            left = self._come_back(await self._outbox.get())
+            results = [self._result(ticket, answer) for ticket, answer in left.values()]
             call = partial(self.queue.record, results)
             recorded, lost = await self._outage.until_it_works("record", call)
             for id_ in recorded | lost:
                 self._finish(*left.pop(id_), lost=id_ in lost)
             for held in left.values():  # somebody holds the row; the others must not wait for it
                 asyncio.get_running_loop().call_later(RETRY_S, self._outbox.put_nowait, held)
+
+    def _come_back(self, first: tuple[Ticket, Answer]) -> dict[UUID, tuple[Ticket, Answer]]:
+        batch = {first[0].job.id: first}
+        while not self._outbox.empty() and len(batch) < RECORD_MOST:
+            another = self._outbox.get_nowait()
+            if batch.setdefault(another[0].job.id, another) is not another:
+                self._outbox.put_nowait(another)  # a claim that was lost, beside its row's next
+                break
+        return batch
 
     def _result(self, ticket: Ticket, answer: Answer) -> Result:
         job = ticket.job
