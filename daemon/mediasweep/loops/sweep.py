@@ -54,6 +54,7 @@ LOOK_S = 1.0  # what an operator wants to be known is asked for so often, busy o
 FRESH_S = 2.0  # what a guard saw is acted on within this time, or asked again
 OPEN_MOST = 300
 RECORD_MOST = 500
+STILL_S = 0.001  # long enough for a thread to enter the SDK
 
 
 @dataclass(slots=True)
@@ -129,7 +130,6 @@ class Sweep:
                 self._pace.next_batch(self.config.batch, self.slots.limit, full=full)
                 streak, woken_by = streak + 1, "backlog"
                 patience.reset()
-                await asyncio.sleep(0)  # what was claimed goes out first
                 if full or streak > 1:  # one row now and then is not worth waking up for
                     await self.wake.disarm()
             elif not has_room:
@@ -164,6 +164,8 @@ class Sweep:
             self._open += 1
             ticket = Ticket(job, claimed_s, send_before_s, claim.probing, claim.news.forced)
             self._inbox.put_nowait(ticket)
+        if claim.jobs:  # goes out first: the threads that send it cannot run while this one does
+            await asyncio.sleep(STILL_S)
         self._say(claim, claimed_s - started_s, woken_by)
         self.tally.swept_s = claimed_s
         return claim
