@@ -11,15 +11,17 @@ DECLARE
   forced  integer;
   locked  integer;
 BEGIN
-  SELECT count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name <> 'pause') AS closed,
-         count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name = 'pause') AS paused,
-         count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL) AS waiting,
-         string_agg(g.name || ': ' || g.reason, '; ' ORDER BY g.closed_at)
-           FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()) AS said
+  SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END AS news, closed.*
     INTO gates
-    FROM mediasweep.gate g WHERE g.source_id IS NULL;
-  SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END
-    INTO forced, news FROM mediasweep.scheduler s;
+    FROM mediasweep.scheduler s
+   CROSS JOIN (
+     SELECT count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name <> 'pause') AS closed,
+            count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name = 'pause') AS paused,
+            count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL) AS waiting,
+            string_agg(g.name || ': ' || g.reason, '; ' ORDER BY g.closed_at)
+              FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()) AS said
+       FROM mediasweep.gate g WHERE g.source_id IS NULL) closed;
+  forced := gates.forced; news := gates.news;
   IF forced > 0 AND gates.paused = 0 THEN   -- what it was to pass is open: the next pause is another one
     PERFORM mediasweep.spend_forced(NULL);
     forced := 0;

@@ -124,7 +124,7 @@ END $$;
 -- first is not told by the order in which they commit.
 CREATE OR REPLACE FUNCTION mediasweep.reaches(
   due timestamptz, queued timestamptz, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE   -- as is what it computes, so that it is planned as part of the query that asks
 AS $$
   SELECT q.due_at BETWEEN due - 0.1 * span AND due + span AND q.queued_at BETWEEN queued - 0.1 * span AND queued + span
 $$;
@@ -191,8 +191,8 @@ DECLARE
   stopped  jsonb;
 BEGIN
   FOR source IN SELECT DISTINCT c.source_id FROM unnest(candidates) c ORDER BY c.source_id LOOP
-    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
-    SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
+    rule := mediasweep.brake_rule(source, terms);
+    known := mediasweep.acknowledged(source);
     before := coalesce(memory -> 'brake' -> source::text, '[]');
     passed := mediasweep.may_go(source, candidates, rule, known, memory -> 'free', before);
     IF passed IS NULL THEN
@@ -204,7 +204,7 @@ BEGIN
       memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
     ELSIF passed <> before THEN
       -- of many sources, those that were asked for long ago are asked anew
-      IF (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN
+      IF before = '[]' AND (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN
         memory := memory - 'brake';
       END IF;
       memory := memory || jsonb_build_object('brake', coalesce(memory -> 'brake', '{}') || jsonb_build_object(source, passed));

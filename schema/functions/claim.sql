@@ -25,11 +25,13 @@ SET plan_cache_mode = force_generic_plan   -- for all that it calls: planning an
 AS $$
 DECLARE
   grace       interval := terms ->> 'grace';
-  allowed     integer;
-  forcing     boolean;
+  go          record;
+  due         record;
+  checked     record;
+  marked      record;
   candidates  mediasweep.cloudinary_cleanup_queue[];
-  sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
+  waiting     text[];
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM mediasweep.be_durable();
@@ -39,23 +41,26 @@ BEGIN
   IF coalesce(memory ->> 'home' <> mediasweep.home()::text, true) THEN   -- closes a gate where this is not the place that it was
     memory := memory || jsonb_build_object('home', mediasweep.recognise(daemon, terms));
   END IF;
-  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news
-    FROM mediasweep.allowance(CASE WHEN memory ->> 'home' IS NULL THEN 0 ELSE batch END) a;
-  IF allowed = 0 THEN
+  go := mediasweep.allowance(CASE WHEN memory ->> 'home' IS NULL THEN 0 ELSE batch END);
+  probing := go.probing; news := go.news;
+  IF go.allowed = 0 THEN
     next_in := mediasweep.next_opening(probing);
     RETURN;
   END IF;
   -- lock
   LOOP
-    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, terms) l;
+    due := mediasweep.lock_due(go.allowed, memory, terms);
+    candidates := due.candidates; memory := due.memory;
     EXIT WHEN cardinality(candidates) = 0;
-    SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
+    checked := mediasweep.brake(candidates, terms, memory, news);
+    memory := checked.memory; news := checked.news;
     EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped
     news := news - 'braked_now';
   END LOOP;
   IF cardinality(candidates) = 0 THEN
-    SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
-    IF forcing AND NOT held THEN   -- what only an open transaction holds belongs to it
+    due := mediasweep.next_due(grace);
+    next_in := due.at - clock_timestamp(); held := due.held;
+    IF go.forcing AND NOT held THEN   -- what only an open transaction holds belongs to it
       PERFORM mediasweep.spend_forced(NULL);
     END IF;
     RETURN;
@@ -70,17 +75,20 @@ BEGIN
     RETURN;
   END;
   -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
-  sent := mediasweep.without(candidates, mediasweep.waiting_assets(candidates, memory, grace));
-  held := cardinality(sent) < cardinality(candidates);
+  waiting := mediasweep.waiting_assets(candidates, memory, grace);
+  IF waiting <> '{}' THEN
+    candidates := mediasweep.without(candidates, waiting);
+    held := true;
+  END IF;
   -- mark
-  SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
-    FROM mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
-                         coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer)) m;
+  marked := mediasweep.mark(daemon, candidates, uses, (terms ->> 'lease')::interval,
+                            coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
+  jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
-  IF forcing THEN
-    PERFORM mediasweep.spend_forced(cardinality(sent));
+  IF go.forcing THEN
+    PERFORM mediasweep.spend_forced(cardinality(candidates));
   END IF;
 END $$;
 

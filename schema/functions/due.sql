@@ -18,8 +18,8 @@ BEGIN
   RETURN ARRAY(
     -- a table that was detached is not asked by the guard any more, so nothing of it may be sent
     SELECT source.id FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) source
-     WHERE NOT EXISTS (SELECT FROM mediasweep.gate g
-                        WHERE g.source_id = source.id AND (g.until IS NULL OR g.until > clock_timestamp())));
+     WHERE source.id <> ALL (ARRAY(SELECT g.source_id FROM mediasweep.gate g
+                                    WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()))));
 END $$;
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_public_id IS 'claim: the other unfinished rows of an asset';
@@ -40,13 +40,15 @@ $$;
 
 -- The attached tables that have a closed gate of their own.
 CREATE OR REPLACE FUNCTION mediasweep.stopped_sources() RETURNS integer[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
-  SELECT ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
-                WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL)
-$$;
+BEGIN
+  RETURN ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
+                WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL);
+END $$;
 
--- Of the assets of these rows, those that have to wait for another row of theirs: public ids and asset ids. Each is asked once.
+-- Of the assets of these rows, those that have to wait for another row of theirs: public ids and asset ids. Each is asked once,
+-- by the index (OFFSET 0: a plan that was made while the queue was short must not join with all that is in it).
 CREATE OR REPLACE FUNCTION mediasweep.waiting_assets(
   candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS text[]
 LANGUAGE plpgsql VOLATILE
@@ -55,20 +57,24 @@ DECLARE
   free     pg_snapshot := memory -> 'free' ->> 's';
   clear    pg_snapshot := memory -> 'clear' ->> 's';
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
-  stopped  integer[] := mediasweep.stopped_sources();
+  stopped  integer[];
 BEGIN
+  IF cardinality(candidates) = 0 THEN
+    RETURN '{}';
+  END IF;
+  stopped := mediasweep.stopped_sources();
   RETURN ARRAY(
     SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
      WHERE EXISTS (
        SELECT FROM mediasweep.cloudinary_cleanup_queue s
         WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped))
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) OFFSET 0)
     UNION ALL
     SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
      WHERE EXISTS (
        SELECT FROM mediasweep.cloudinary_cleanup_queue s
         WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) OFFSET 0));
 END $$;
 
 -- These rows without those assets.
@@ -145,7 +151,7 @@ DECLARE
   now_     timestamptz := clock_timestamp();
   since    timestamptz := memory ->> 'from_start_at';
   sources  integer[] := mediasweep.open_sources();
-  oldest   mediasweep.cloudinary_cleanup_queue[];
+  more     record;
   avoid    text[] := '{}';
   waiting  text[];
   found_   boolean;
@@ -163,13 +169,15 @@ BEGIN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
   FOR round IN 1..20 LOOP
-    SELECT o.oldest, o.memory INTO oldest, memory
-      FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid) o;
-    found_ := cardinality(oldest) > 0;
-    candidates := candidates || oldest;
+    more := mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid);
+    memory := more.memory;
+    found_ := cardinality(more.oldest) > 0;
+    candidates := candidates || more.oldest;
     waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
-    candidates := mediasweep.without(candidates, waiting);
-    avoid := avoid || waiting;
+    IF waiting <> '{}' THEN
+      candidates := mediasweep.without(candidates, waiting);
+      avoid := avoid || waiting;
+    END IF;
     EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR NOT memory ? 'cursor'));
     IF NOT found_ THEN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
@@ -191,6 +199,13 @@ DECLARE
   locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources, avoid);
   more    mediasweep.cloudinary_cleanup_queue[];
 BEGIN
+  IF cardinality(locked) < part AND cardinality(taken) = 0 THEN   -- that is all that there is of every source
+    oldest := locked;
+    IF cardinality(locked) > 0 THEN
+      memory := mediasweep.move_cursor(memory, oldest);
+    END IF;
+    RETURN;
+  END IF;
   oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);
   memory := mediasweep.move_cursor(memory, oldest);
   sources := ARRAY(SELECT l.source_id FROM unnest(locked) l GROUP BY l.source_id HAVING count(*) = part);

@@ -19,23 +19,23 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   near  bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-  here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 BEGIN
   SELECT min(mediasweep.full_xid(open.backend_xid, near)),
          min(mediasweep.full_xid(open.backend_xmin, near)) FILTER (WHERE NOT open.ours)
     INTO writer, reader
-    FROM (
+    FROM (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) here
+   CROSS JOIN LATERAL (
       -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
       SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
         FROM pg_stat_get_activity(NULL) a
-       WHERE a.datid = here
+       WHERE a.datid = here.oid
          AND a.usesysid IS NOT NULL
          AND a.pid <> pg_backend_pid()
          AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL)
       UNION ALL
       SELECT p.transaction, NULL, false
         FROM pg_prepared_xact() p
-       WHERE p.dbid = here) open;
+       WHERE p.dbid = here.oid) open;
 END $$;
 
 -- One barrier's way: passed now if `oldest` is not below a new one; else the one that is waited for, when it is passed.

@@ -36,7 +36,7 @@ CREATE OR REPLACE FUNCTION mediasweep.mark(
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-  WITH seen AS (
+  WITH seen AS MATERIALIZED (   -- else what is protected is asked once for each of its uses below
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
            CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row')
                 ELSE (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
