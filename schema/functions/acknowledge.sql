@@ -9,14 +9,16 @@
 -- another server, in a restored database, counts for nothing.
 CREATE OR REPLACE FUNCTION mediasweep.acknowledged(
   source integer, OUT covered pg_snapshot, OUT confirmed xid8[], OUT newest timestamptz)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
+BEGIN
   SELECT (array_agg(k.snapshot ORDER BY k.id DESC) FILTER (WHERE k.snapshot IS NOT NULL))[1],
          coalesce(array_agg(k.xact) FILTER (WHERE k.xact IS NOT NULL), '{}'), max(k.newest)
+    INTO covered, confirmed, newest
     FROM mediasweep.acknowledgement k
    WHERE k.source_id = source
-     AND coalesce(pg_snapshot_xmax(k.snapshot), k.xact) <= pg_snapshot_xmax(pg_current_snapshot())
-$$;
+     AND coalesce(pg_snapshot_xmax(k.snapshot), k.xact) <= pg_snapshot_xmax(pg_current_snapshot());
+END $$;
 
 -- What the brake holds of a source: the unfinished rows that `listing` sees and nobody has acknowledged, by whom, why and
 -- which. The hash is a sum over the rows, for which no order and no memory is needed. A sum can be made to come out right

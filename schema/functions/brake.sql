@@ -124,7 +124,7 @@ END $$;
 -- first is not told by the order in which they commit.
 CREATE OR REPLACE FUNCTION mediasweep.reaches(
   due timestamptz, queued timestamptz, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
-LANGUAGE sql STABLE   -- as is what it computes, so that it is planned as part of the query that asks
+LANGUAGE sql IMMUTABLE
 AS $$
   SELECT q.due_at BETWEEN due - 0.1 * span AND due + span AND q.queued_at BETWEEN queued - 0.1 * span AND queued + span
 $$;

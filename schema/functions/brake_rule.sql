@@ -17,9 +17,12 @@ BEGIN
   floor_ := coalesce(a.brake ->> 'floor', terms ->> 'brake_floor', '1000');
   share := coalesce(a.brake ->> 'share', terms ->> 'brake_share', '0.05');
   span := coalesce(a.brake ->> 'window', terms ->> 'brake_window', '10 min');
-  SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) INTO assets
-    FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part
-   CROSS JOIN LATERAL (SELECT c.reltuples FROM pg_class c WHERE c.oid = part.id AND c.relkind <> 'p' OFFSET 0) c;
+  assets := (SELECT greatest(c.reltuples, 0) FROM pg_class c WHERE c.oid = a.relation AND c.relkind = 'r');
+  IF assets IS NULL THEN   -- no table, or one of many parts
+    SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) INTO assets
+      FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part
+      JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
+  END IF;
   most := least(greatest(floor_, share * assets), 1e9);
   said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), assets)
                ELSE 'the floor' END;

@@ -30,8 +30,8 @@ DECLARE
   checked     record;
   marked      record;
   candidates  mediasweep.cloudinary_cleanup_queue[];
+  sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
-  waiting     text[];
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM mediasweep.be_durable();
@@ -75,20 +75,17 @@ BEGIN
     RETURN;
   END;
   -- a later statement than the guard's: it knows each row that the guard's snapshot has let go of
-  waiting := mediasweep.waiting_assets(candidates, memory, grace);
-  IF waiting <> '{}' THEN
-    candidates := mediasweep.without(candidates, waiting);
-    held := true;
-  END IF;
+  sent := mediasweep.without(candidates, mediasweep.waiting_assets(candidates, memory, grace));
+  held := cardinality(sent) < cardinality(candidates);
   -- mark
-  marked := mediasweep.mark(daemon, candidates, uses, (terms ->> 'lease')::interval,
+  marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
   jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
   IF go.forcing THEN
-    PERFORM mediasweep.spend_forced(cardinality(candidates));
+    PERFORM mediasweep.spend_forced(cardinality(sent));
   END IF;
 END $$;
 

@@ -80,12 +80,15 @@ END $$;
 -- These rows without those assets.
 CREATE OR REPLACE FUNCTION mediasweep.without(candidates mediasweep.cloudinary_cleanup_queue[], assets text[])
 RETURNS mediasweep.cloudinary_cleanup_queue[]
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 AS $$
-  SELECT CASE WHEN cardinality(assets) = 0 THEN candidates
-              ELSE ARRAY(SELECT c FROM unnest(candidates) c
-                          WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE) END
-$$;
+BEGIN
+  IF cardinality(assets) = 0 THEN
+    RETURN candidates;
+  END IF;
+  RETURN ARRAY(SELECT c FROM unnest(candidates) c
+                WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE);
+END $$;
 
 -- Lock up to `most` claimable rows of each source, the sources taking turns, each oldest first, passing by what others hold.
 -- `since`: only what fell due after it. `avoid`: public ids and asset ids that have to wait for another row of theirs.
@@ -130,14 +133,17 @@ END $$;
 
 -- Where the next claim goes on: after the last of these rows, for each of their sources.
 CREATE OR REPLACE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql STABLE
 AS $$
-  SELECT CASE WHEN cardinality(taken) = 0 THEN memory ELSE
-         memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || jsonb_object_agg(
-           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))) END
-    FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
-            FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last
-$$;
+BEGIN
+  IF cardinality(taken) = 0 THEN
+    RETURN memory;
+  END IF;
+  RETURN memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || (
+    SELECT jsonb_object_agg(last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))
+      FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
+              FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last));
+END $$;
 
 -- The rows to claim now. While a backlog is worked off, half of each claim goes to what fell due since the last one:
 -- what one person deletes does not wait behind what another one deleted by the thousand.
@@ -174,10 +180,8 @@ BEGIN
     found_ := cardinality(more.oldest) > 0;
     candidates := candidates || more.oldest;
     waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
-    IF waiting <> '{}' THEN
-      candidates := mediasweep.without(candidates, waiting);
-      avoid := avoid || waiting;
-    END IF;
+    candidates := mediasweep.without(candidates, waiting);
+    avoid := avoid || waiting;
     EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR NOT memory ? 'cursor'));
     IF NOT found_ THEN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
@@ -201,9 +205,7 @@ DECLARE
 BEGIN
   IF cardinality(locked) < part AND cardinality(taken) = 0 THEN   -- that is all that there is of every source
     oldest := locked;
-    IF cardinality(locked) > 0 THEN
-      memory := mediasweep.move_cursor(memory, oldest);
-    END IF;
+    memory := mediasweep.move_cursor(memory, oldest);
     RETURN;
   END IF;
   oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);

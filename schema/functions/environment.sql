@@ -45,8 +45,11 @@ END $$;
 
 -- The version of the installation: what a claim's memory calls home.
 CREATE OR REPLACE FUNCTION mediasweep.home() RETURNS integer
-LANGUAGE sql STABLE
-AS $$ SELECT i.version FROM mediasweep.installation i $$;
+LANGUAGE plpgsql STABLE   -- plpgsql keeps its plan, and what a claim asks is asked often
+AS $$
+BEGIN
+  RETURN (SELECT i.version FROM mediasweep.installation i);
+END $$;
 
 -- Whether the server that is reached `here` is the one of the installation. Daemons of the release before do not say their host.
 CREATE OR REPLACE FUNCTION mediasweep.is_place(
