@@ -7,17 +7,18 @@ CREATE OR REPLACE FUNCTION mediasweep.brake_rule(
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  a       mediasweep.attached;
+  a       record;
   floor_  bigint;
   share   float8;
   assets  float8;
 BEGIN
-  SELECT t.* INTO a FROM mediasweep.attached t WHERE t.id = source;
+  SELECT t.relation, t.brake, greatest(c.reltuples, 0) AS assets INTO a
+    FROM mediasweep.attached t LEFT JOIN pg_class c ON c.oid = t.relation AND c.relkind = 'r' WHERE t.id = source;
   name := coalesce(a.relation::text, 'no attached table');
   floor_ := coalesce(a.brake ->> 'floor', terms ->> 'brake_floor', '1000');
   share := coalesce(a.brake ->> 'share', terms ->> 'brake_share', '0.05');
   span := coalesce(a.brake ->> 'window', terms ->> 'brake_window', '10 min');
-  assets := (SELECT greatest(c.reltuples, 0) FROM pg_class c WHERE c.oid = a.relation AND c.relkind = 'r');
+  assets := a.assets;
   IF assets IS NULL THEN   -- no table, or one of many parts
     SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) INTO assets
       FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part

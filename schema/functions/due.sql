@@ -138,6 +138,9 @@ AS $$
 BEGIN
   IF cardinality(taken) = 0 THEN
     RETURN memory;
+  ELSIF cardinality(taken) = 1 THEN   -- the most frequent case, and a third of the time
+    RETURN memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || jsonb_build_object(
+      taken[1].source_id, jsonb_build_object('due_at', taken[1].due_at, 'id', taken[1].id)));
   END IF;
   RETURN memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || (
     SELECT jsonb_object_agg(last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))
@@ -170,7 +173,6 @@ BEGIN
     candidates := (mediasweep.lock_from(
       allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
-  memory := memory || jsonb_build_object('looked_at', ripe_at);
   IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
@@ -187,7 +189,7 @@ BEGIN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
     END IF;
   END LOOP;
-  memory := memory || jsonb_build_object('backlog', cardinality(candidates) >= allowed);
+  memory := memory || jsonb_build_object('looked_at', ripe_at, 'backlog', cardinality(candidates) >= allowed);
 END $$;
 
 -- The oldest rows beside those that are `taken`, first an equal part of each source, then more of those that have more: to lock
