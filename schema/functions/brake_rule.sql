@@ -12,7 +12,7 @@ DECLARE
   share   float8;
   assets  float8;
 BEGIN
-  SELECT t.relation, t.brake, greatest(c.reltuples, 0) AS assets INTO a
+  SELECT t.relation, t.brake, c.reltuples AS assets INTO a
     FROM mediasweep.attached t LEFT JOIN pg_class c ON c.oid = t.relation AND c.relkind = 'r' WHERE t.id = source;
   name := coalesce(a.relation::text, 'no attached table');
   floor_ := coalesce(a.brake ->> 'floor', terms ->> 'brake_floor', '1000');
@@ -24,7 +24,7 @@ BEGIN
       FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part
       JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
   END IF;
-  most := least(greatest(floor_, share * assets), 1e9);
+  most := least(greatest(floor_, share * assets), 1e9);   -- below zero: nothing is known of it yet
   said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), assets)
                ELSE 'the floor' END;
 END $$;
