@@ -1,10 +1,11 @@
-"""What a sweep makes of answers that come back together."""
+"""What a sweep makes of answers that come back together, and what it does first with a claim."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from mediasweep.loops.config import Config
@@ -13,8 +14,9 @@ from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, Ticket, boot_s
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
-from mediasweep.postgres.queue import Queue, Terms
-from mediasweep.rules.events import ClaimLost, Event, Recorded
+from mediasweep.postgres.queue import Claim, Queue, Terms
+from mediasweep.rules.asset import Asset
+from mediasweep.rules.events import ClaimLost, Event, Recorded, Swept
 from mediasweep.rules.outcome import Answer, Backoff, Outcome
 
 MINUTE, NOTHING = timedelta(minutes=1), timedelta(0)
@@ -60,3 +62,46 @@ async def test_two_claims_of_one_row_that_come_back_together_are_both_settled(
     pool.terminate()
     settled = {type(e): e.job.claim_no for e in events if isinstance(e, ClaimLost | Recorded)}
     assert settled == {ClaimLost: 1, Recorded: 2}
+
+
+async def test_what_was_claimed_goes_out_before_anything_is_told_or_asked(
+    database: str, db: Db
+) -> None:
+    """The deletion has begun by the time that the claim is told of, and the next claim is made."""
+    await db.execute(QUEUED)
+    pool = await open_pool(database, size=1, patience=MINUTE)
+    queue, seen, stopping = Queue(pool, uuid.uuid4(), TERMS), [], asyncio.Event()
+
+    async def claim(batch: int, memory: str | None) -> Claim:
+        seen.append("claim")
+        if len(seen) > 1:
+            stopping.set()
+        return await queue.claim(batch, memory)
+
+    async def destroy(asset: Asset, _: object) -> Answer:
+        seen.append(f"destroy {asset.public_id}")
+        return Answer(Outcome.UNSENT)
+
+    async def judge(_: Answer, *, probe: bool) -> None:
+        """Close nothing."""
+
+    slots = Slots()
+    slots.set(8)
+    around: dict[str, Any] = {
+        "queue": SimpleNamespace(claim=claim, record=queue.record),
+        "account": SimpleNamespace(destroy=destroy),
+        "gating": SimpleNamespace(claiming=asyncio.Lock(), see=lambda _: None, judge=judge),
+        "wake": SimpleNamespace(heard=asyncio.Event(), armed=True),
+    }
+    sweep = Sweep(
+        **around,
+        policy=SweepPolicy(8, MINUTE, NOTHING, Backoff(MINUTE, MINUTE, NOTHING)),
+        config=Config(MINUTE, 10, MINUTE),
+        slots=slots,
+        emit=lambda event: seen.append("told") if isinstance(event, Swept) else None,
+        stopping=stopping,
+    )
+    async with asyncio.timeout(10):
+        await sweep.run()
+    pool.terminate()
+    assert seen[:4] == ["claim", "destroy a", "told", "claim"]

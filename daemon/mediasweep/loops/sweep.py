@@ -39,7 +39,7 @@ from mediasweep.rules.events import (
     Swept,
 )
 from mediasweep.rules.job import Move
-from mediasweep.rules.outcome import Answer, Outcome
+from mediasweep.rules.outcome import Answer
 
 if TYPE_CHECKING:
     from uuid import UUID
