@@ -59,7 +59,7 @@ BEGIN
        AND (pg_visible_in_snapshot(q.xact, listing) OR q.xact >= next_)
        AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
      ORDER BY q.due_at, q.id LIMIT 10);
-  SELECT a.relation::text INTO name FROM mediasweep.attached a WHERE a.id = source;
+  name := mediasweep.source_name(source);
   digest := format('%s-%s-%s@%s', source, queue_rows, left(digest, 32), listing);
 END $$;
 

@@ -14,7 +14,7 @@ DECLARE
 BEGIN
   SELECT t.relation, t.brake, c.reltuples AS assets INTO a
     FROM mediasweep.attached t LEFT JOIN pg_class c ON c.oid = t.relation AND c.relkind = 'r' WHERE t.id = source;
-  name := coalesce(a.relation::text, 'no attached table');
+  name := mediasweep.source_name(source);
   floor_ := coalesce(a.brake ->> 'floor', terms ->> 'brake_floor', '1000');
   share := coalesce(a.brake ->> 'share', terms ->> 'brake_share', '0.05');
   span := coalesce(a.brake ->> 'window', terms ->> 'brake_window', '10 min');

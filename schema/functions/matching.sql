@@ -1,6 +1,16 @@
 -- The rows that a filter leaves: the one WHERE of list, retry and cancel. NULL: any.
 -- `public_id` is a pattern of LIKE; `since` belongs to the window, `until` does not.
 
+-- What people call a source, wherever it is named: its table; `manual` for what no table put into the queue; its number, if
+-- the table is gone or never was one.
+CREATE OR REPLACE FUNCTION mediasweep.source_name(source integer) RETURNS text
+LANGUAGE sql STABLE STRICT
+AS $$
+  SELECT CASE WHEN source = 0 THEN 'manual'
+              ELSE coalesce((SELECT a.relation::text FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
+                              WHERE a.id = source), source::text) END
+$$;
+
 CREATE OR REPLACE FUNCTION mediasweep.matching(
   statuses   text[],
   source     integer,

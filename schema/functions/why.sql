@@ -63,10 +63,9 @@ RETURNS SETOF record
 LANGUAGE sql STABLE
 AS $$
   SELECT g.source_id, coalesce(g.until <= statement_timestamp(), false),
-         g.name || coalesce(' (' || coalesce(a.relation::text, g.source_id::text) || ')', ''),
+         g.name || coalesce(' (' || mediasweep.source_name(g.source_id) || ')', ''),
          g.reason || ', by ' || g.closed_by, g.closed_at, g.until
     FROM mediasweep.gate g
-    LEFT JOIN mediasweep.attached a ON a.id = g.source_id
    WHERE (g.until IS NULL OR g.until > statement_timestamp() OR (g.probe IS NOT NULL AND g.source_id IS NULL))
      AND NOT (g.name = 'pause' AND g.source_id IS NULL AND (SELECT s.forced > 0 FROM mediasweep.scheduler s))
 $$;

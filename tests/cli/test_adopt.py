@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from mediasweep.cli.consent import NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import Done, mediasweep
@@ -87,7 +88,7 @@ async def test_without_a_terminal_it_wants_to_be_told_yes(db: Db, env: dict[str,
     """Nobody is there to ask: it says what to do, and changes nothing."""
     done = await mediasweep(env, "adopt")
     assert (done.code, await db.fetchval(IS_CLOSED)) == (2, 1)
-    assert "give --yes" in done.err
+    assert f"Adopt? {NOBODY}" in done.err
 
 
 @pytest.mark.parametrize(("answer", "code", "closed"), [("y", 0, 0), ("n", 1, 1)])

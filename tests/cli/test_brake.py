@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mediasweep.cli.consent import NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
@@ -25,7 +26,7 @@ async def test_show_lists_what_is_held(db: Db, env: dict[str, str]) -> None:
     await let_go(db, "next\x1b[2J", 1)
     shown = await mediasweep(env, "brake", "show")
     assert (shown.code, shown.err) == (0, "")
-    for part in ("no attached table", "more than 10 rows", "a1, a2", "manual", "rows:     13"):
+    for part in ("source:   manual", "more than 10 rows", "a1, a2", "rows:     13"):
         assert part in shown.out
     assert "mediasweep brake ack 0-13-" in shown.out
     assert named not in shown.out
@@ -38,7 +39,7 @@ async def test_show_prints_json(db: Db, env: dict[str, str]) -> None:
     assert (none.code, json.loads(none.out)) == (0, [])
     named = await stopped(db)
     [held] = json.loads((await mediasweep(env, "brake", "show", "--json")).out)
-    assert (held["source"], held["queue_rows"]) == ("no attached table", LIMIT + 1)
+    assert (held["source"], held["queue_rows"]) == ("manual", LIMIT + 1)
     assert held["by_whom"][0]["rows"] == LIMIT + 1
     assert held["digest"].split("@")[0] == named.split("@")[0]
 
@@ -85,7 +86,7 @@ async def test_ack_without_a_terminal_wants_a_yes(db: Db, env: dict[str, str]) -
     """A script that does not say yes has not been told to."""
     asked = await mediasweep(env, "brake", "ack", await stopped(db))
     assert asked.code == 2
-    assert asked.err == "mediasweep: nobody is there to be asked: give --yes, or --dry-run\n"
+    assert asked.err == f"mediasweep: Delete these assets? {NOBODY}\n"
     assert await closed(db) == [0]
 
 

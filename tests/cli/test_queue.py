@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mediasweep.cli.consent import NOBODY
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import ROOT, environment
 from tests.schema.queue import claim, enqueue, events, rows
@@ -82,10 +83,7 @@ async def test_where_nobody_can_be_asked_nothing_is_done(
     [id_] = await enqueue(db, "a")
     done = await _queue(database, *(str(id_) if word == "ID" else word for word in command))
     assert (done.code, done.out, len(done.err)) == (2, [], 1)
-    assert (
-        "cancel 1 row and the others of the same assets? There is no terminal to ask on: add --yes"
-        in done.err[0]
-    )
+    assert f"mediasweep: Cancel 1 row and the others of the same assets? {NOBODY}" == done.err[0]
     assert await _statuses(db) == ["pending"]
 
 
@@ -103,7 +101,7 @@ async def test_a_person_is_asked(
     await enqueue(db, "a")
     done = await _queue(database, "cancel", "--source", "manual", typed=typed)
     assert done.code == code
-    assert "cancel 1 row and the others of the same assets: go on? [y/N]" in done.err[0]
+    assert "Cancel 1 row and the others of the same assets? [y/N]" in done.err[0]
     assert done.err[-1].endswith(said)
     assert await _statuses(db) == [status]
 
@@ -166,7 +164,10 @@ async def test_the_answer_can_be_had_as_json(database: str, db: Db) -> None:
     done = await _queue(database, "cancel", "--app", "", "--limit", "1", "--yes", "--json")
     assert done.said["moved"] == [str(ids[0])]
     assert (done.said["dry_run"], done.said["left"]) == (False, 1)
-    assert done.err == ["mediasweep: 1 more match; --limit is 1", "1 cancelled"]
+    assert done.err == [
+        "1 cancelled",
+        "mediasweep: 1 more match; --limit is 1: give the command again, or a higher one",
+    ]
 
 
 async def test_a_long_move_tells_how_far_it_is(database: str, db: Db) -> None:
@@ -180,8 +181,16 @@ async def test_a_long_move_tells_how_far_it_is(database: str, db: Db) -> None:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (("cancel", "--yes"), "give ids, or a filter"),
-        (("retry", "ID", "--app", "x"), "give ids, or a filter"),
+        (
+            ("cancel",),
+            "say which rows to cancel: give their ids, or a filter: --status, --source, ",
+        ),
+        (("retry", "--yes"), "--since, --until, --in-doubt or --not-in-doubt"),
+        (("retry", "ID", "--app", "x"), "give ids, or a filter, not both"),
+        (("list", "--in-doubt", "--not-in-doubt"), "no row is both in doubt and not"),
+        (("list", "--reason", "deleted"), "give one of row_deleted, soft_deleted, reference_"),
+        (("list", "--source", "77"), "no source has the number 77: give public.media_assets (1)"),
+        (("cancel", "--source", "77", "--yes"), "or manual for what no table put there"),
         (("list", "--since", "soon"), "'soon' is no moment"),
         (("list", "--source", "nothing"), "'nothing' is no attached table: give public.media"),
         (("retry", "--status", "pending", "--yes"), "give --status failed or skipped"),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mediasweep.cli.consent import NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import ROOT, environment
@@ -157,8 +158,11 @@ async def test_an_id_without_a_deletion_is_named(db: Db, cloud: Cloud, env: dict
     ("args", "said"),
     [
         ((), "say what to restore"),
-        (("--since", "1h"), "there is no terminal to ask on: add --yes"),
+        (("--since", "1h"), f"Restore? {NOBODY}"),
         (("--since", "soon", "--yes"), "'soon' is no moment"),
+        (("--source", "nosuch", "--yes"), "'nosuch' is no attached table: give public.media"),
+        (("--source", "77", "--dry-run"), "no source has the number 77: give public.media"),
+        (("--reason", "row_delete", "--yes"), "'row_delete' is no reason of any row: give one of "),
         (("--since", "1h", "--until", "1d", "--yes"), "nothing lies between"),
         (("--since", "1h", "--dry-run", "--csv", "x"), "a dry run does not find out"),
         (("--since", "1h", "--yes", "--csv", "/nowhere/x"), "--csv: "),

@@ -98,7 +98,9 @@ async def test_a_preview_refuses_what_the_move_refuses(db: Db) -> None:
 
 
 async def test_a_table_is_found_by_each_of_its_names(db: Db) -> None:
-    """By its name, with its schema, and as SQL has it; also when it was detached, not when gone."""
+    """By its name, with its schema, and as SQL has it, also when it was detached; by its number
+    alone when it is gone.
+    """
     await db.execute('CREATE SCHEMA blog; CREATE TABLE blog."My Posts" (cover text)')
     options = '{"public_id": "cover"}'
     number = await db.fetchval(
@@ -107,7 +109,20 @@ async def test_a_table_is_found_by_each_of_its_names(db: Db) -> None:
     await db.execute("SELECT mediasweep.detach_number($1)", number)
     await db.execute(ARTICLES)
     await db.execute("DROP TABLE articles")
-    sources = await Ledger(db).sources()
+    sources = await Ledger(db).sources(None)
     for name in ("My Posts", "blog.My Posts", 'blog."My Posts"', str(number)):
         assert source_number(name, sources) == number
-    assert {source.name for source in sources} == {"media_assets", "My Posts"}
+    assert {source.name for source in sources} == {"media_assets", "My Posts", None}
+    assert source_number(str(number + 1), sources) == number + 1
+    names = "SELECT array_agg(mediasweep.source_name(n) ORDER BY n) FROM unnest($1::integer[]) n"
+    assert await db.fetchval(names, [0, 1, number, number + 1, 99]) == [
+        *("manual", "media_assets", 'blog."My Posts"', str(number + 1), "99")
+    ]
+
+
+async def test_a_number_is_a_source_as_long_as_any_row_has_it(db: Db) -> None:
+    """What was written by hand with a wrong number can be found by it, in queue and journal."""
+    await enqueue(db, "a", source=77)
+    await db.execute("INSERT INTO mediasweep.journal (event, source_id) VALUES ('completed', 78)")
+    numbers = [[one.id for one in await Ledger(db).sources(n)] for n in (77, 78, 79)]
+    assert numbers == [[1, 77], [1, 78], [1]]

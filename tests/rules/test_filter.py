@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediasweep.rules.filter import (
+    REASONS,
     Filter,
     FilterError,
     Said,
     Source,
+    check_reason,
     like,
     looked_at,
     source_number,
@@ -25,7 +27,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 POSTS = Source(1, "posts", "blog.posts", "blog.posts")
 OTHERS = Source(2, "posts", "shop.posts", "posts")
 FILES = Source(3, "Files", "public.Files", '"Files"')
-ALL = [POSTS, OTHERS, FILES]
+GONE = Source(17)
+ALL = [POSTS, OTHERS, FILES, GONE]
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -55,7 +58,6 @@ def test_a_star_is_any_text_and_a_question_mark_any_character(parts: list[str], 
         ("manual", 0),
         ("0", 0),
         ("17", 17),
-        ("2147483647", 2147483647),
         ("blog.posts", 1),
         ("shop.posts", 2),
         ("posts", 2),  # as lists show it
@@ -79,10 +81,27 @@ def test_a_name_that_fits_several_tables_is_refused() -> None:
 @pytest.mark.parametrize("text", ["files", "-1", "2147483648", "", "९"])
 def test_a_name_of_nothing_is_refused(text: str) -> None:
     """A typing error does not silently match nothing: the message lists what there is."""
-    with pytest.raises(FilterError, match=r"give blog\.posts, public\.Files, shop\.posts"):
+    with pytest.raises(
+        FilterError, match=r"give blog\.posts \(1\), public\.Files \(3\), shop\.posts \(2\), by"
+    ):
         source_number(text, ALL)
     with pytest.raises(FilterError, match="give the name of one"):
         source_number(text, [])
+
+
+@pytest.mark.parametrize("text", ["4", "77", "2147483647"])
+def test_a_number_of_nothing_is_refused(text: str) -> None:
+    """Nor does a wrong number: it is one of a table that is or was attached."""
+    with pytest.raises(FilterError, match=rf"number {text}: give blog\.posts \(1\)"):
+        source_number(text, ALL)
+
+
+def test_a_reason_of_nothing_is_refused() -> None:
+    """Ours are always good, also before any row has one; others if a row has them."""
+    for reason in (*REASONS, "spring"):
+        check_reason(reason, ["spring", "manual"])
+    with pytest.raises(FilterError, match=r"row_deleted, .*, manual, spring"):
+        check_reason("row_delete", ["spring", "manual"])
 
 
 def test_each_move_looks_where_it_can_move_rows() -> None:
@@ -105,13 +124,13 @@ def test_what_was_said_is_read_whole() -> None:
     """Each part of what was said arrives in the filter, the times as moments."""
     said = Said((Status.FAILED,), "Files", "a*", "r", "app", "ann", "2h", "1h", in_doubt=True)
     window = Window(NOW - timedelta(hours=2), NOW - timedelta(hours=1))
-    assert said.read(ALL, NOW) == Filter(
+    assert said.read(3, NOW) == Filter(
         (Status.FAILED,), 3, "a*", "r", "app", "ann", window, in_doubt=True
     )
     assert not said.is_empty
-    assert Said().read([], NOW) == Filter()
+    assert Said().read(None, NOW) == Filter()
     with pytest.raises(MomentError):
-        Said(since="yesterday").read([], NOW)
+        Said(since="yesterday").read(None, NOW)
 
 
 @pytest.mark.parametrize(

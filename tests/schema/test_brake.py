@@ -55,10 +55,9 @@ async def test_one_more_stops_all_of_it(db: Db) -> None:
     await let_go(db, "a", LIMIT + 1)
     claimed = await try_claim(db)
     why = (
-        "more than 10 rows of no attached table were let go of within 10 min (the limit is the "
-        "floor); 11 wait"
+        "more than 10 rows of manual were let go of within 10 min (the limit is the floor); 11 wait"
     )
-    told = {"source_id": 0, "source": "no attached table", "rows": 11, "limit": 10, "reason": why}
+    told = {"source_id": 0, "source": "manual", "rows": 11, "limit": 10, "reason": why}
     assert braked(claimed) == [told]
     assert claimed.brought_nothing
     assert {row["status"] for row in await rows(db)} == {"pending"}
@@ -108,7 +107,7 @@ async def test_several_sources_are_stopped_in_one_claim(db: Db) -> None:
     await let_go(db, "a", LIMIT + 1, source=0)
     await let_go(db, "b", LIMIT + 1, source=1)
     assert {told["source"] for told in braked(await try_claim(db))} == {
-        "no attached table",
+        "manual",
         "media_assets",
     }
     assert await closed(db) == [0, 1]

@@ -167,10 +167,10 @@ async def test_a_slow_loss_is_stopped(db: Db) -> None:
     [told] = await _dribble(db)
     assert told == {
         "source_id": 0,
-        "source": "no attached table",
+        "source": "manual",
         "rows": 1,
         "limit": 10,
-        "reason": "more than 50 rows of no attached table were let go of within 24 h (the limit is "
+        "reason": "more than 50 rows of manual were let go of within 24 h (the limit is "
         "five times the floor); 1 wait",
     }
     assert (await try_claim(db)).brought_nothing

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from mediasweep.cli.consent import agree, need_terminal
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do, who
 
+QUESTION = "Delete these assets"
 app = typer.Typer(help="See what the brake holds, and let it go.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,9 +58,8 @@ def ack(
         async with database() as connection:
             return await brake.acknowledge(connection, digest, who=who())
 
-    if not (dry_run or yes or sys.stdin.isatty()):
-        typer.echo("mediasweep: nobody is there to be asked: give --yes, or --dry-run", err=True)
-        raise typer.Exit(2)
+    if not (dry_run or yes):
+        need_terminal(QUESTION)
     if dry_run or not yes:
         held = do(look())
         if as_json and dry_run:
@@ -69,7 +69,8 @@ def ack(
         if dry_run:
             typer.echo("would be let go; nothing was done", err=True)
             return
-        typer.confirm("\nDelete these assets?", abort=True, err=True)
+        typer.echo(err=True)
+        agree(QUESTION)
     rows = do(release())
     if as_json:
         print_json({"acknowledged": rows, "digest": digest})

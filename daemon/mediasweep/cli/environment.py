@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
+from mediasweep.cli.consent import agree
 from mediasweep.cli.output import print_json, print_table
 from mediasweep.cli.session import database, do, who
 
@@ -37,7 +37,7 @@ def adopt(
             if dry_run or not any(found.values()):
                 return found | {"adopted": False}
             if not yes:
-                _ask()
+                agree("Adopt")
             await environment.adopt(connection, cloud=cloud, who=who())
             return found | {"adopted": True}
 
@@ -59,15 +59,3 @@ def _show(found: dict[str, Any]) -> None:
         typer.echo(f"closed gate {gate['gate']}: {gate['reason']}", err=True)
     if found["differences"]:
         typer.echo(COPY, err=True)
-
-
-def _ask() -> None:
-    """Ask the person at the terminal; without one there is nobody to ask."""
-    if not sys.stdin.isatty():
-        typer.echo(
-            "mediasweep: nobody can be asked here: give --yes, or --dry-run to look only", err=True
-        )
-        raise typer.Exit(2)
-    if not typer.confirm("Adopt?", err=True):
-        typer.echo("nothing was changed", err=True)
-        raise typer.Exit(1)

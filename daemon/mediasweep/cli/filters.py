@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mediasweep.cli.output import misused
 from mediasweep.rules.job import Status
 
 Statuses = Annotated[list[Status] | None, typer.Option(help="Only this status; repeatable.")]
@@ -24,8 +25,26 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(help="Only what was queued before.")]
 InDoubt = Annotated[
-    bool | None,
-    typer.Option("--in-doubt/--not-in-doubt", help="Only what may have been deleted already."),
+    bool, typer.Option("--in-doubt", help="Only what may have been deleted already.")
 ]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many rows.")]
+NotInDoubt = Annotated[
+    bool, typer.Option("--not-in-doubt", help="Only what was certainly not deleted.")
+]
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many rows, the newest.")]
+MoveLimit = Annotated[
+    int, typer.Option(min=1, max=100_000, help="Of those that fit, move only the oldest so many.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+# as the command line has them, for those who gave none
+NAMES = (
+    "--status, --source, --public-id, --reason, --app, --actor, --since, --until, --in-doubt or "
+    "--not-in-doubt"
+)
+
+
+def doubt(in_doubt: bool, not_in_doubt: bool) -> bool | None:
+    """Return what two flags say together: yes, no, or either; exits with 2 if they say both."""
+    if in_doubt and not_in_doubt:
+        misused("no row is both in doubt and not: give --in-doubt, --not-in-doubt, or neither")
+    return True if in_doubt else False if not_in_doubt else None

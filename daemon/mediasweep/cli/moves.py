@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
+from mediasweep.cli.consent import agree, need_terminal
 from mediasweep.cli.filters import (
+    NAMES,
     Actor,
     App,
     InDoubt,
     Json,
-    Limit,
+    MoveLimit,
+    NotInDoubt,
     PublicId,
     Reason,
     Since,
     Source,
     Statuses,
     Until,
+    doubt,
 )
-from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.output import misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.filter import Said
 from mediasweep.rules.job import ByHand
@@ -70,15 +73,17 @@ def retry(
     actor: Actor = None,
     since: Since = None,
     until: Until = None,
-    in_doubt: InDoubt = None,
-    limit: Limit = 1000,
+    in_doubt: InDoubt = False,
+    not_in_doubt: NotInDoubt = False,
+    limit: MoveLimit = 1000,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Put failed or skipped rows back to pending, through guard and gates: by id, or a filter."""
     statuses = tuple(status or ())
-    said = Said(statuses, source, public_id, reason, app, actor, since, until, in_doubt)
+    unsure = doubt(in_doubt, not_in_doubt)
+    said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
     _do(Task(ByHand.RETRY, ids or [], said, limit, dry_run, yes, as_json))
 
 
@@ -93,8 +98,9 @@ def cancel(
     actor: Actor = None,
     since: Since = None,
     until: Until = None,
-    in_doubt: InDoubt = None,
-    limit: Limit = 1000,
+    in_doubt: InDoubt = False,
+    not_in_doubt: NotInDoubt = False,
+    limit: MoveLimit = 1000,
     why: Annotated[str | None, typer.Option(help="Why, for those who look later.")] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -102,20 +108,22 @@ def cancel(
 ) -> None:
     """Skip pending rows that were never sent, so that their assets stay: by id, or by a filter."""
     statuses = tuple(status or ())
-    said = Said(statuses, source, public_id, reason, app, actor, since, until, in_doubt)
+    unsure = doubt(in_doubt, not_in_doubt)
+    said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
     _do(Task(ByHand.CANCEL, ids or [], said, limit, dry_run, yes, as_json, why))
 
 
-def say_left(left: int, limit: int) -> None:
+def say_left(left: int, limit: int, hint: str = "") -> None:
     """Say on stderr that more rows match than were asked for."""
     if left:
-        typer.echo(f"mediasweep: {left} more match; --limit is {limit}", err=True)
+        typer.echo(f"mediasweep: {left} more match; --limit is {limit}{hint}", err=True)
 
 
 def _do(task: Task) -> None:
-    if bool(task.ids) != task.said.is_empty:
-        typer.echo("mediasweep: give ids, or a filter such as --since 1h, not both", err=True)
-        raise typer.Exit(2)
+    if not task.ids and task.said.is_empty:
+        misused(f"say which rows to {task.move}: give their ids, or a filter: {NAMES}")
+    if task.ids and not task.said.is_empty:
+        misused("give ids, or a filter, not both")
     chosen = _choose(task)
     if task.dry_run:
         _preview(task, chosen)
@@ -127,8 +135,8 @@ def _do(task: Task) -> None:
     if task.as_json:
         _print(task, moved, refused, chosen.left)
     _say_refused(refused)
-    say_left(chosen.left, task.limit)
     _say_moved(moved, chosen, DONE[task.move])
+    say_left(chosen.left, task.limit, ": give the command again, or a higher one")
     if task.ids and refused:
         raise typer.Exit(1)
 
@@ -146,18 +154,11 @@ def _choose(task: Task) -> Choice:
 
 
 def _ask(task: Task, chosen: Choice) -> None:
-    question = f"{task.move} {len(chosen.ids)} row{'s' * (len(chosen.ids) > 1)}"
+    question = f"{task.move.capitalize()} {len(chosen.ids)} row{'s' * (len(chosen.ids) > 1)}"
     question += " and the others of the same assets" * (task.move is ByHand.CANCEL)
-    if not sys.stdin.isatty():
-        typer.echo(
-            f"mediasweep: {question}? There is no terminal to ask on: add --yes, or --dry-run",
-            err=True,
-        )
-        raise typer.Exit(2)
+    need_terminal(question)
     say_left(chosen.left, task.limit)
-    if not typer.confirm(f"{question}: go on?", err=True):
-        typer.echo("mediasweep: nothing was changed", err=True)
-        raise typer.Exit(1)
+    agree(question)
 
 
 async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:

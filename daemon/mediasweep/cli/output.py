@@ -1,17 +1,23 @@
-"""How commands print: tables for people, JSON for programs; both to stdout."""
+"""How commands print: tables for people, JSON for programs, both to stdout; faults to stderr."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import typer
 from rich.cells import cell_len
 
 GAP = "  "
+
+
+def misused(what: str) -> NoReturn:
+    """Say what is wrong with a command line, and exit with 2."""
+    typer.echo(f"mediasweep: {what}", err=True)
+    raise typer.Exit(2)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401  anything that JSON can say

@@ -14,12 +14,14 @@ from mediasweep.cli.filters import (
     InDoubt,
     Json,
     Limit,
+    NotInDoubt,
     PublicId,
     Reason,
     Since,
     Source,
     Statuses,
     Until,
+    doubt,
 )
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do
@@ -44,7 +46,8 @@ def list_(
     actor: Actor = None,
     since: Since = None,
     until: Until = None,
-    in_doubt: InDoubt = None,
+    in_doubt: InDoubt = False,
+    not_in_doubt: NotInDoubt = False,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +55,8 @@ def list_(
     from mediasweep.operations import queue
 
     statuses = tuple(status or ())
-    said = Said(statuses, source, public_id, reason, app, actor, since, until, in_doubt)
+    unsure = doubt(in_doubt, not_in_doubt)
+    said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
 
     async def ask() -> Listing:
         async with database() as connection:

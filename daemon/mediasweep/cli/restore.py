@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import csv
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
-from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.consent import agree, need_terminal
+from mediasweep.cli.output import misused, print_json, print_table
 from mediasweep.cli.session import account, database, do, who
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ Since = Annotated[
     str | None, typer.Option(help="Deleted since: 30m, 1h, 2d, or a time.", metavar="WHEN")
 ]
 Until = Annotated[str | None, typer.Option(help="Deleted before that moment.", metavar="WHEN")]
-Source = Annotated[str | None, typer.Option(help="Let go of by this table.", metavar="TABLE")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        help="Let go of by this table; `manual`: by none; or a source's number.", metavar="TABLE"
+    ),
+]
 Reason = Annotated[str | None, typer.Option(help="For this reason, as row_deleted.")]
 Actor = Annotated[str | None, typer.Option(help="By this database role.", metavar="ROLE")]
 App = Annotated[str | None, typer.Option(help="By this application_name.", metavar="NAME")]
@@ -74,30 +79,24 @@ def restore(
     from mediasweep.rules.restore import Wanted
     from mediasweep.settings import load
 
-    wanted = Wanted(ids or (), public_ids or (), prefix, source, reason, actor, app)
-    if wanted == Wanted() and since is None and until is None:
-        _misused("say what to restore: rows of the queue, --since 1h, or another filter")
+    wanted = Wanted(ids or (), public_ids or (), prefix, None, reason, actor, app)
+    if wanted == Wanted() and source is None and since is None and until is None:
+        misused("say what to restore: rows of the queue, --since 1h, or another filter")
     if dry_run and csv_file:
-        _misused("--csv is about what could not be restored, which a dry run does not find out")
-    if not (dry_run or yes or sys.stdin.isatty()):
-        _misused("restore asks before it acts, and there is no terminal to ask on: add --yes")
+        misused("--csv is about what could not be restored, which a dry run does not find out")
+    if not (dry_run or yes):
+        need_terminal("Restore")
     cloud = None if dry_run else load().credentials()["cloud_name"]
-    found = do(_plan(wanted, since, until, limit))
+    found = do(_plan(wanted, source, since, until, limit))
     _remark(found, limit)
     code = 1 if found.unknown else 0
     if dry_run:
         _show(found, as_json=as_json)
-    elif not found.deletions or yes or _agreed(found, cloud):
-        code = max(code, _run(found, csv_file, as_json=as_json))
     else:
-        typer.echo("nothing was done", err=True)
-        code = 1
+        if found.deletions and not yes:
+            agree(f"Restore {_amount(found)} in cloud {cloud}")
+        code = max(code, _run(found, csv_file, as_json=as_json))
     raise typer.Exit(code)
-
-
-def _misused(what: str) -> NoReturn:
-    typer.echo(f"mediasweep: {what}", err=True)
-    raise typer.Exit(2)
 
 
 def _remark(found: Plan, limit: int) -> None:
@@ -109,15 +108,13 @@ def _remark(found: Plan, limit: int) -> None:
         typer.echo(f"these are the newest {limit}: there may be more", err=True)
 
 
-async def _plan(wanted: Wanted, since: str | None, until: str | None, limit: int) -> Plan:
+async def _plan(
+    wanted: Wanted, source: str | None, since: str | None, until: str | None, limit: int
+) -> Plan:
     from mediasweep.operations.restore import plan
-    from mediasweep.rules.moment import MomentError
 
     async with database() as connection:
-        try:
-            return await plan(connection, wanted, since=since, until=until, limit=limit)
-        except MomentError as error:
-            _misused(str(error))
+        return await plan(connection, wanted, source=source, since=since, until=until, limit=limit)
 
 
 def _show(found: Plan, *, as_json: bool) -> None:
@@ -127,10 +124,6 @@ def _show(found: Plan, *, as_json: bool) -> None:
     elif rows:
         print_table(rows, SHOWN)
     typer.echo(f"would restore {_amount(found)}; nothing was sent", err=True)
-
-
-def _agreed(found: Plan, cloud: str | None) -> bool:
-    return typer.confirm(f"Restore {_amount(found)} in cloud {cloud}?", err=True)
 
 
 def _amount(found: Plan) -> str:
@@ -215,7 +208,7 @@ def _csv(path: Path | None) -> Iterator[Any]:
     try:
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        _misused(f"--csv: {error}")
+        misused(f"--csv: {error}")
     with file:
         writer = csv.DictWriter(file, SUPPORT, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mediasweep.cli.output import cell, print_json
+from mediasweep.cli.output import cell, misused, print_json
 from mediasweep.cli.session import database, do, who
 
 app = typer.Typer(help="Steer all daemons at once.", no_args_is_help=True)
@@ -76,13 +76,11 @@ def configure(
     }
     given = {name: value for name, value in told.items() if reset or value is not None}
     if not given:
-        typer.echo("mediasweep: give a value to set, or --reset", err=True)
-        raise typer.Exit(2)
+        misused("give a value to set, or --reset")
     try:
         config = _ask(scheduler.configure, given, who=who())
     except ValueError as error:
-        typer.echo(f"mediasweep: {error}", err=True)
-        raise typer.Exit(2) from None
+        misused(str(error))
     _print(config, as_json=as_json)
 
 

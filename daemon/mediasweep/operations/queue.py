@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.operations import named
 from mediasweep.postgres.ledger import Ledger
 from mediasweep.rules.filter import looked_at
 from mediasweep.rules.job import ByHand
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.ledger import Moved
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.filter import Said
+    from mediasweep.rules.filter import Filter, Said
 
 STEP = 1000
 BUSY_TRIES = 10
@@ -60,10 +61,15 @@ class Step:
 async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> Listing:
     """Return the newest rows that match; raises FilterError or MomentError."""
     ledger = Ledger(connection)
-    filter_ = said.read(await ledger.sources(), await ledger.now())
+    filter_ = await _read(ledger, said)
     found = await ledger.rows(filter_, limit)
     left = await ledger.count(filter_) - limit if len(found) == limit else 0
     return Listing(found, max(0, left))
+
+
+async def _read(ledger: Ledger, said: Said) -> Filter:
+    await named.reason(ledger, said.reason)
+    return said.read(await named.source(ledger, said.source), await ledger.now())
 
 
 async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | None:
@@ -85,7 +91,7 @@ async def choose(connection: Pool | Connection, move: ByHand, said: Said, *, lim
     """
     ledger = Ledger(connection)
     statuses = looked_at(said.statuses, move)
-    filter_ = replace(said, statuses=statuses).read(await ledger.sources(), await ledger.now())
+    filter_ = await _read(ledger, replace(said, statuses=statuses))
     ids = await ledger.oldest(filter_, limit)
     left = await ledger.count(filter_) - limit if len(ids) == limit else 0
     return Choice(ids, max(0, left))

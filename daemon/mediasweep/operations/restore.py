@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mediasweep.operations import named
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
+from mediasweep.postgres.ledger import Ledger
 from mediasweep.rules.moment import window
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.restore import Batch, Deletion, Verdict, Wanted, calls, unique, wait
@@ -85,16 +87,23 @@ async def plan(
     connection: Pool | Connection,
     wanted: Wanted,
     *,
+    source: str | None = None,
     since: str | None = None,
     until: str | None = None,
     limit: int,
 ) -> Plan:
-    """Look for deletions that fit, among the newest `limit`; raises MomentError."""
-    journal = Journal(connection)
+    """Look for deletions that fit, among the newest `limit`; raises FilterError or MomentError.
+
+    `source` is told as people call it, in place of the one in `wanted`.
+    """
+    journal, ledger = Journal(connection), Ledger(connection)
+    await named.reason(ledger, wanted.reason)
+    if source is not None:
+        wanted = replace(wanted, source=await named.source(ledger, source))
     between = window(since, until, await journal.now())
     found = await journal.deletions(wanted, between, limit)
-    named = {*map(str, wanted.ids), *wanted.public_ids}
-    missing = named - _names(found)
+    called = {*map(str, wanted.ids), *wanted.public_ids}
+    missing = called - _names(found)
     back = missing and await journal.deletions(wanted, between, limit, taken_back=True)
     already = missing & _names(back or [])
     return Plan(

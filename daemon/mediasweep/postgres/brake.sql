@@ -2,7 +2,7 @@
 
 -- name: closed
 -- Every closed brake and what it holds, all in one snapshot.
-SELECT g.source_id, g.reason, g.closed_at, coalesce(h.name, 'no attached table') AS source, h.queue_rows, h.bytes,
+SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.bytes,
        h.first_at, h.last_at, h.by_whom, h.sample, h.digest
   FROM mediasweep.gate g
  CROSS JOIN LATERAL mediasweep.held(g.source_id, pg_current_snapshot()) h
@@ -11,7 +11,7 @@ SELECT g.source_id, g.reason, g.closed_at, coalesce(h.name, 'no attached table')
 
 -- name: held
 -- $1 source, $2 snapshot; what a digest names, as it is now
-SELECT g.source_id, g.reason, g.closed_at, coalesce(h.name, 'no attached table') AS source, h.queue_rows, h.bytes,
+SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.bytes,
        h.first_at, h.last_at, h.by_whom, h.sample, h.digest
   FROM mediasweep.gate g
  CROSS JOIN LATERAL mediasweep.held(g.source_id, $2::text::pg_snapshot) h

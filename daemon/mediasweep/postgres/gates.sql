@@ -46,9 +46,8 @@ logged AS (
 SELECT opened.name FROM opened
 
 -- name: list
-SELECT g.name, g.source_id, a.relation::text AS source, g.reason, g.closed_by, g.closed_at, g.until, g.probe
+SELECT g.name, g.source_id, mediasweep.source_name(g.source_id) AS source, g.reason, g.closed_by, g.closed_at, g.until, g.probe
   FROM mediasweep.gate g
-  LEFT JOIN mediasweep.attached a ON a.id = g.source_id
  WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL
  ORDER BY g.closed_at
 

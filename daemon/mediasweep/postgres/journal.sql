@@ -6,24 +6,20 @@ SELECT clock_timestamp()
 -- name: deletions
 -- Deletions that were carried out, or may have been, newest first.
 -- Of a row that is not finished none: it would be sent again.
--- $1 queue ids, $2 public ids, $3 prefix, $4 table or what queued it, $5 reason, $6 actor, $7 application, $8 since,
+-- $1 queue ids, $2 public ids, $3 prefix, $4 number of a source, $5 reason, $6 actor, $7 application, $8 since,
 -- $9 until (each NULL: any), $10 those that were taken back since, or those that were not, $11 at most so many
 SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery_type, j.asset_id, j.format, j.bytes,
-       j.outcome IS NOT DISTINCT FROM 'deleted' AS certain, coalesce(c.oid::regclass::text, q.trigger_source) AS source,
+       j.outcome IS NOT DISTINCT FROM 'deleted' AS certain, mediasweep.source_name(coalesce(j.source_id, q.source_id)) AS source,
        j.reason, j.actor, j.app
   FROM mediasweep.journal j
   LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = j.queue_id
-  LEFT JOIN mediasweep.attached a ON a.id = j.source_id
-  LEFT JOIN pg_class c ON c.oid = a.relation
-  LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE j.event IN ('completed', 'unknown', 'handed_over', 'recalled')
    AND j.outcome IS DISTINCT FROM 'absent'
    AND (q.id IS NULL OR q.processed_at IS NOT NULL)
    AND ($1::uuid[] IS NULL OR j.queue_id = ANY ($1))
    AND ($2::text[] IS NULL OR j.public_id = ANY ($2))
    AND ($3::text IS NULL OR starts_with(j.public_id, $3))
-   AND ($4::text IS NULL OR $4 IN (c.oid::regclass::text, c.relname, n.nspname || '.' || c.relname,
-                                   CASE WHEN a.id IS NULL THEN q.trigger_source END))
+   AND ($4::integer IS NULL OR coalesce(j.source_id, q.source_id) = $4)
    AND ($5::text IS NULL OR j.reason = $5)
    AND ($6::text IS NULL OR j.actor = $6)
    AND ($7::text IS NULL OR j.app = $7)

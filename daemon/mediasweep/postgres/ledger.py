@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.job import ByHand
 
 SQL = statements(__file__)
+PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,16 @@ class Ledger:
         """Use a connection or a pool."""
         self._connection = connection
 
-    async def sources(self) -> list[Source]:
-        """Return the tables that are attached, and those that were and still exist."""
-        return [Source(**row) for row in await self._connection.fetch(SQL["sources"])]
+    async def sources(self, number: int | None) -> list[Source]:
+        """Return the tables that are attached or were; and the source of that number, if any row
+        has it.
+        """
+        return [Source(**row) for row in await self._connection.fetch(SQL["sources"], number)]
+
+    async def reasons(self) -> list[str]:
+        """Return every deletion_reason that a row of queue or journal has; reads all of them."""
+        found = await self._connection.fetch(SQL["reasons"], timeout=PATIENCE_S)
+        return [row["reason"] for row in found]
 
     async def now(self) -> datetime:
         """Return the time by the database's clock, which rules."""

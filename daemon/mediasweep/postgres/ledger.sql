@@ -1,12 +1,24 @@
 -- The queue, as its operators see it and move its rows. The moves themselves are in schema/functions/operator.sql.
 
 -- name: sources
--- The tables that are attached or were, with the names by which a person may call them.
-SELECT a.id, c.relname AS name, n.nspname || '.' || c.relname AS qualified, a.relation::text AS shown
+-- The tables that are attached or were, with the names by which a person may call them; those that are gone have none.
+-- $1 a number that was given or NULL: also that one, if it is of no table, but of a row of the queue or the journal
+SELECT a.id, c.relname AS name, n.nspname || '.' || c.relname AS qualified, CASE WHEN c.oid IS NOT NULL THEN a.relation::text END AS shown
   FROM mediasweep.attached a
-  JOIN pg_class c ON c.oid = a.relation
-  JOIN pg_namespace n ON n.oid = c.relnamespace
- ORDER BY a.id
+  LEFT JOIN pg_class c ON c.oid = a.relation
+  LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+ UNION ALL
+SELECT $1, NULL, NULL, NULL
+ WHERE NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.id = $1)
+   AND (EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q WHERE q.source_id = $1)
+        OR EXISTS (SELECT FROM mediasweep.journal j WHERE j.source_id = $1))
+ ORDER BY 1
+
+-- name: reasons
+-- Why assets were let go of, in all words that there are; asked for one that is none of ours only, for it reads everything.
+SELECT DISTINCT q.deletion_reason AS reason FROM mediasweep.cloudinary_cleanup_queue q
+ UNION
+SELECT DISTINCT j.reason FROM mediasweep.journal j WHERE j.reason IS NOT NULL
 
 -- name: now
 SELECT clock_timestamp()
@@ -16,9 +28,8 @@ SELECT clock_timestamp()
 -- $10 at most so many rows, the newest first
 SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
        q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
-       coalesce(a.relation::text, q.trigger_source) AS source
+       mediasweep.source_name(q.source_id) AS source
   FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
-  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
  ORDER BY q.queued_at DESC, q.id
  LIMIT $10
 
@@ -34,19 +45,17 @@ SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
 
 -- name: would_retry
 -- $1 ids; each row with the reason for which it would be refused, or NULL; the oldest first
-SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, coalesce(a.relation::text, q.trigger_source) AS source,
+SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_name(q.source_id) AS source,
        mediasweep.refusal('retry', q.status, q.in_doubt) AS refused
   FROM mediasweep.cloudinary_cleanup_queue q
-  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
  WHERE q.id = ANY ($1)
  ORDER BY q.queued_at, q.id
 
 -- name: would_cancel
 -- $1 ids; the same, and the rows that would be cancelled along
-SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, coalesce(a.relation::text, q.trigger_source) AS source, p.refused
+SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_name(q.source_id) AS source, p.refused
   FROM mediasweep.plan_cancel($1, mediasweep.same_assets($1)) p
   JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = p.id
-  LEFT JOIN mediasweep.attached a ON a.id = q.source_id
  WHERE p.refused IS NULL OR q.id = ANY ($1)
  ORDER BY q.queued_at, q.id
 
@@ -60,7 +69,7 @@ SELECT m.id, m.refused, m.busy FROM mediasweep.cancel($1, $2, $3) m
 
 -- name: show
 -- $1 id
-SELECT q.*, coalesce(a.relation::text, q.trigger_source) AS source, a.detached_at IS NOT NULL AS detached
+SELECT q.*, mediasweep.source_name(q.source_id) AS source, a.detached_at IS NOT NULL AS detached
   FROM mediasweep.cloudinary_cleanup_queue q
   LEFT JOIN mediasweep.attached a ON a.id = q.source_id
  WHERE q.id = $1

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MANUAL = "manual"  # what no table of the user's put into the queue: source 0
+# why assets are let go of; whoever queues a row by hand may write another reason
+REASONS = ("row_deleted", "soft_deleted", "reference_removed", "table_truncated", "manual")
 LARGEST = 2**31 - 1
 
 
@@ -61,11 +63,11 @@ class Said:
         """Tell whether nothing was said, so that every row would match."""
         return all(getattr(self, one.name) in {None, ()} for one in fields(self))
 
-    def read(self, sources: Sequence[Source], now: datetime) -> Filter:
-        """Return the filter that is meant; raises FilterError or MomentError."""
+    def read(self, source: int | None, now: datetime) -> Filter:
+        """Return the filter that is meant, `source` having been found; raises MomentError."""
         return Filter(
             statuses=self.statuses,
-            source=None if self.source is None else source_number(self.source, sources),
+            source=source,
             public_id=self.public_id,
             reason=self.reason,
             app=self.app,
@@ -102,13 +104,14 @@ def looked_at(statuses: Sequence[Status], move: ByHand) -> tuple[Status, ...]:
 class Source:
     """A table that is attached, or was: its number, its name, with its schema, and as SQL has it.
 
-    `shown` is how lists name it: in quotes where SQL needs them.
+    `shown` is how lists name it: in quotes where SQL needs them. One that is gone has a number
+    alone, and so has a source of which there are rows, and never was a table.
     """
 
     id: int
-    name: str
-    qualified: str
-    shown: str
+    name: str | None = None
+    qualified: str | None = None
+    shown: str | None = None
 
 
 def source_number(text: str, sources: Sequence[Source]) -> int:
@@ -118,17 +121,38 @@ def source_number(text: str, sources: Sequence[Source]) -> int:
     """
     if text == MANUAL:
         return 0
-    if text.isascii() and text.isdigit() and int(text) <= LARGEST:
-        return int(text)
+    number = written_number(text)
+    if number is not None:
+        if number and not any(number == s.id for s in sources):
+            raise FilterError(f"no source has the number {number}: give {_choice(sources)}")
+        return number
     fits = [s for s in sources if text in {s.qualified, s.shown}]
     fits = fits or [s for s in sources if text == s.name]
     if len(fits) == 1:
         return fits[0].id
     if fits:
-        names = " or ".join(s.qualified for s in fits)
+        names = " or ".join(str(s.qualified) for s in fits)
         raise FilterError(f"{text!r} is the name of more than one table: say {names}")
-    names = ", ".join(sorted(s.qualified for s in sources))
-    raise FilterError(
-        f"{text!r} is no attached table: give {names or 'the name of one'}, "
-        f"{MANUAL} for what no table put there, or the number of a source"
+    raise FilterError(f"{text!r} is no attached table: give {_choice(sources)}")
+
+
+def written_number(text: str) -> int | None:
+    """Return the number of a source, if that is what is written."""
+    if text.isascii() and text.isdigit() and int(text) <= LARGEST:
+        return int(text)
+    return None
+
+
+def _choice(sources: Sequence[Source]) -> str:
+    tables = sorted(f"{s.qualified} ({s.id})" for s in sources if s.qualified)
+    return (
+        f"{', '.join(tables) or 'the name of one'}, by name or number, "
+        f"or {MANUAL} for what no table put there"
     )
+
+
+def check_reason(reason: str, written: Sequence[str]) -> None:
+    """Raise FilterError for a reason that is none of ours, and that no row has."""
+    known = (*REASONS, *sorted(set(written) - set(REASONS)))
+    if reason not in known:
+        raise FilterError(f"{reason!r} is no reason of any row: give one of {', '.join(known)}")

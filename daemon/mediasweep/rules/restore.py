@@ -34,13 +34,13 @@ REASONS = {
 class Wanted:
     """Which deletions are wanted: each that fits all that is given. Empty, None: anything fits.
 
-    `source` is a table, or what queued the row; `ids` are those of queue rows.
+    `source` is the number of an attached table, or 0; `ids` are those of queue rows.
     """
 
     ids: Sequence[UUID] = ()
     public_ids: Sequence[str] = ()
     prefix: str | None = None
-    source: str | None = None
+    source: int | None = None
     reason: str | None = None
     actor: str | None = None
     app: str | None = None

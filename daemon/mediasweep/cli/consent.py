@@ -1,0 +1,25 @@
+"""The consent of a person before a command acts, and what it says where nobody can be asked."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mediasweep.cli.output import misused
+
+NOBODY = "There is no terminal to ask on: add --yes, or --dry-run to look only"
+
+
+def need_terminal(question: str) -> None:
+    """Exit with 2 unless somebody can be asked; for what is better found out before a long look."""
+    if not sys.stdin.isatty():
+        misused(f"{question}? {NOBODY}")
+
+
+def agree(question: str) -> None:
+    """Ask, and go on after a yes; exits with 1 after a no, with 2 where nobody can be asked."""
+    need_terminal(question)
+    if not typer.confirm(f"{question}?", err=True):
+        typer.echo("mediasweep: nothing was changed", err=True)
+        raise typer.Exit(1)
