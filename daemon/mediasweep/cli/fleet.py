@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -39,7 +40,10 @@ def status(as_json: Json = False) -> None:
     if found["gates"]:
         typer.echo("\nclosed gates:")
         columns = {"name": "gate", "source": "source", "reason": "reason", "closed_by": "by"}
-        print_table(found["gates"], columns | {"closed_at": "since", "until": "until"})
+        print_table(
+            found["gates"],
+            columns | {"closed_at": "since", "until": "until", "opened_by": "opened by"},
+        )
     else:
         typer.echo("gates:    all open")
     typer.echo("\ndaemons:" if found["daemons"] else "daemons:  none")
@@ -68,11 +72,23 @@ def pause(
 
 
 def resume() -> None:
-    """End a pause."""
+    """End a pause, and say which other gates are closed."""
     from mediasweep.operations import fleet
 
-    async def open_() -> bool:
+    async def open_() -> tuple[bool, list[Mapping[str, Any]]]:
         async with database() as connection:
-            return await fleet.resume(connection, who=who())
+            resumed = await fleet.resume(connection, who=who())
+            return resumed, await fleet.still_closed(connection)
 
-    typer.echo("resumed" if do(open_()) else "was not paused", err=True)
+    resumed, closed = do(open_())
+    typer.echo("resumed" if resumed else "was not paused", err=True)
+    say_closed(closed)
+
+
+def say_closed(gates: Sequence[Mapping[str, Any]]) -> None:
+    """Say on stderr which gates are closed all the same, and what opens each."""
+    for gate in gates:
+        of = f" ({gate['source']})" if gate["source"] else ""
+        reason = f"{cell(gate['reason'])}, by {cell(gate['closed_by'])}"
+        typer.echo(f"still closed: {gate['name']}{of}: {reason}", err=True)
+        typer.echo(f"  opened by {gate['opened_by']}", err=True)

@@ -16,6 +16,7 @@ import typer
 
 from mediasweep.cli.consent import agree, need_terminal
 from mediasweep.cli.output import misused, print_json, print_table
+from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 
 if TYPE_CHECKING:
@@ -165,18 +166,23 @@ async def _restore(deletions: Sequence[Deletion]) -> Report:
         connection = await stack.enter_async_context(database())
         asked = stack.enter_context(account())
         stack.enter_context(_signals(stopping))
+        line = stack.enter_context(progress(f"restoring {len(deletions)} assets"))
+
+        def say(news: Progress | Waiting) -> None:
+            waits = isinstance(news, operation.Waiting)  # for minutes, maybe, and with a reason
+            line.tell(_words(news), important=waits)
+
         return await operation.restore(
-            connection, asked, deletions, who=who(), say=_say, stopping=stopping
+            connection, asked, deletions, who=who(), say=say, stopping=stopping
         )
 
 
-def _say(news: Progress | Waiting) -> None:
+def _words(news: Progress | Waiting) -> str:
     from mediasweep.operations.restore import Waiting
 
     if isinstance(news, Waiting):
-        typer.echo(f"waiting {news.duration.total_seconds():.0f} s: {news.why}", err=True)
-    else:
-        typer.echo(f"{news.done} of {news.of}, {news.failed} of them not restored", err=True)
+        return f"waiting {news.duration.total_seconds():.0f} s: {news.why}"
+    return f"{news.done} of {news.of}, {news.failed} of them not restored"
 
 
 @contextmanager

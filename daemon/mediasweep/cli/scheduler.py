@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mediasweep.cli.output import cell, misused, print_json
+from mediasweep.cli.fleet import say_closed
+from mediasweep.cli.output import cell, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
+from mediasweep.rules.reason import ago
 
 app = typer.Typer(help="Steer all daemons at once.", no_args_is_help=True)
 T = TypeVar("T")
@@ -27,9 +30,10 @@ def _ask(operation: Callable[..., Awaitable[T]], *args: object, **named: object)
 @app.command()
 def start() -> None:
     """Begin to work again; the same as `mediasweep resume`."""
-    from mediasweep.operations import scheduler
+    from mediasweep.operations import fleet, scheduler
 
     typer.echo("started" if _ask(scheduler.start, who=who()) else "was not stopped", err=True)
+    say_closed(_ask(fleet.still_closed))
 
 
 @app.command()
@@ -44,10 +48,12 @@ def stop() -> None:
 @app.command()
 def restart() -> None:
     """End a stop, and let gates that closed by themselves be tested now."""
-    from mediasweep.operations import scheduler
+    from mediasweep.operations import fleet, scheduler
 
     touched = _ask(scheduler.restart, who=who())
-    typer.echo(f"restarted; gates: {', '.join(touched) or 'none was closed'}", err=True)
+    opened = " and ".join(name if name == "pause" else f"{name} (tested now)" for name in touched)
+    typer.echo(f"restarted; opened: {opened or 'nothing, for nothing was closed'}", err=True)
+    say_closed([g for g in _ask(fleet.still_closed) if g["name"] not in touched])
 
 
 @app.command()
@@ -81,7 +87,10 @@ def configure(
         config = _ask(scheduler.configure, given, who=who())
     except ValueError as error:
         misused(str(error))
-    _print(config, as_json=as_json)
+    if as_json:
+        print_json(config)
+    else:
+        _print_config(_ask(scheduler.status))
 
 
 @app.command()
@@ -89,7 +98,23 @@ def status(as_json: Json = False) -> None:
     """Show whether work is going on, what was done, and the configuration in force."""
     from mediasweep.operations import scheduler
 
-    _print(_ask(scheduler.status), as_json=as_json)
+    found = _ask(scheduler.status)
+    if as_json:
+        print_json(found)
+        return
+    counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["queue_stats"].items()))
+    lines = {
+        "working": _working(found),
+        "rows": counts or "none",
+        "last look": cell(found["last_run"]) or "none yet",
+        "next look": _next(found),
+        "done": f"{found['total_processed']} by these daemons, {found['total_failed']} of them "
+        f"failed ({found['success_rate']:g} % went well)",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name + ':':12}{value}")
+    typer.echo()
+    _print_config(found)
 
 
 @app.command()
@@ -103,9 +128,31 @@ def force_cleanup(
     typer.echo(f"{rows} rows are let through a stop", err=True)
 
 
-def _print(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    for name, value in found.items():
-        typer.echo(f"{name + ':':24}{cell(value)}")
+def _working(found: dict[str, Any]) -> str:
+    """Return whether work is going on, or what it lacks."""
+    if not found["config"]["enabled"]:
+        return "no, it is paused: `mediasweep resume` ends that"
+    if not found["daemons"]:
+        return "no, no daemon that deletes is alive: start one by `mediasweep run`"
+    up = ago(timedelta(minutes=found["uptime_minutes"]))
+    return f"yes, daemons: {found['daemons']}, the oldest for {up}"
+
+
+def _next(found: dict[str, Any]) -> str:
+    if found["next_run"] is None:
+        return "none"
+    return f"{cell(found['next_run'])} at the latest; sooner with each notification"
+
+
+def _print_config(found: dict[str, Any]) -> None:
+    """Print the configuration in force, and who has set what."""
+    rows = [
+        {
+            "name": name,
+            "value": "not known" if value is None else f"{value:g}",
+            "set": "for all" if name in found["set_for_all"] else "by each daemon",
+        }
+        for name, value in found["config"].items()
+        if name != "enabled"
+    ]
+    print_table(rows, {"name": "setting", "value": "value", "set": "set"})

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
+from mediasweep.rules.gate import OPENED_BY
 from mediasweep.rules.reason import brief
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from mediasweep.postgres.pool import Connection, Pool
@@ -29,7 +31,7 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "due": dict(await fleet.due()),
         "waiting": [asdict(why) | {"says": brief(why)} for why in await fleet.waiting()],
         "protected": await fleet.protected(),
-        "gates": await Gates(connection).list(),
+        "gates": await still_closed(connection),
         "daemons": await fleet.daemons(),
     }
 
@@ -44,6 +46,12 @@ async def pause(
 async def resume(connection: Pool | Connection, *, who: str) -> bool:
     """End a pause; tells whether there was one."""
     return await Gates(connection).open("pause", who)
+
+
+async def still_closed(connection: Pool | Connection) -> list[Mapping[str, Any]]:
+    """Return the gates that are closed, each with what it is `opened_by`."""
+    gates = await Gates(connection).list()
+    return [gate | {"opened_by": OPENED_BY[gate["name"]]} for gate in gates]
 
 
 async def pause_if_alone(connection: Pool | Connection, *, who: str) -> bool:

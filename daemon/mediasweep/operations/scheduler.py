@@ -95,10 +95,14 @@ async def force_cleanup(
 
 
 async def status(connection: Pool | Connection) -> dict[str, Any]:
-    """Return whether work is going on, what was done, and the configuration in force."""
+    """Return whether work is going on, what was done, and the configuration in force: what is set
+    for all, over what the oldest daemon was started with.
+    """
     counts = await Fleet(connection).counts()
     daemons = [d for d in await Fleet(connection).daemons() if d["alive"] and d["works"]]
-    config = await _config(connection, daemons)
+    common = await Scheduler(connection).config()
+    own = daemons[0]["config"] if daemons else {}  # of the oldest
+    config = {name: own.get(name) if common[name] is None else common[name] for name in LIMITS}
     paused = any(gate["name"] == "pause" for gate in await Gates(connection).list())
     last_run = max((d["last_sweep"] for d in daemons if d["last_sweep"]), default=None)
     done, failed = (sum(d[name] for d in daemons) for name in ("completed", "failed"))
@@ -118,14 +122,6 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "uptime_minutes": (datetime.now(UTC) - since).total_seconds() / 60 if since else 0.0,
         "daemons": len(daemons),
         "config": config | {"enabled": not paused},
+        "set_for_all": [name for name in LIMITS if common[name] is not None],
         "queue_stats": counts,
     }
-
-
-async def _config(
-    connection: Pool | Connection, daemons: list[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return what is set for all, over what the oldest daemon was started with."""
-    common = await Scheduler(connection).config()
-    own = daemons[0]["config"] if daemons else {}
-    return {name: own.get(name) if common[name] is None else common[name] for name in LIMITS}

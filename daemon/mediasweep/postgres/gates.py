@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.postgres.pool import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import timedelta
 
     from mediasweep.postgres.pool import Connection, Pool
@@ -49,6 +48,6 @@ class Gates:
         """Open the gates that were closed for a time which has passed; nothing waited for this."""
         return tuple(row["name"] for row in await self._connection.fetch(SQL["expire"]))
 
-    async def list(self) -> list[Mapping[str, Any]]:
+    async def list(self) -> list[dict[str, Any]]:
         """Return the closed and the testing gates, oldest first."""
         return [dict(row) for row in await self._connection.fetch(SQL["list"])]

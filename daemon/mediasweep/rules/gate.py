@@ -16,6 +16,16 @@ from mediasweep.rules.outcome import Answer, Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# what opens a gate, for those who would have it open
+OPENED_BY = {
+    "pause": "`mediasweep resume`",
+    "auth": "a good answer: mend key or clock; `mediasweep scheduler restart` tests it at once",
+    "rate_limit": "a good answer; `mediasweep scheduler restart` tests it at once",
+    "breaker": "a good answer; `mediasweep scheduler restart` tests it at once",
+    "brake": "`mediasweep brake ack`, once `mediasweep brake show` has shown what it holds",
+    "environment": "`mediasweep adopt`",
+    "failover": "the second look after it, if all is well, or `mediasweep adopt`",
+}
 _FAILURES = {Outcome.UNCLEAR, Outcome.UNREACHABLE}
 _GOOD = {Outcome.DELETED, Outcome.ABSENT, Outcome.REJECTED, Outcome.LOCKED}
 
