@@ -81,7 +81,7 @@ async def test_it_is_told_as_json(db: Db, env: dict[str, str], cloud: Cloud) -> 
     assert [gate["gate"] for gate in told["gates"]] == ["environment"]
     assert (told["adopted"], await db.fetchval(IS_CLOSED)) == (True, 0)
     again = json.loads((await mediasweep(env, "adopt", "--yes", "--json")).out)
-    assert again == {"differences": [], "gates": [], "adopted": False}
+    assert again == {"differences": [], "gates": [], "guard": None, "adopted": False}
 
 
 async def test_without_a_terminal_it_wants_to_be_told_yes(db: Db, env: dict[str, str]) -> None:

@@ -34,7 +34,7 @@ def adopt(
             found = await environment.look(connection, cloud=cloud)
             if not as_json:
                 _show(found)
-            if dry_run or not any(found.values()):
+            if dry_run or not (found["differences"] or found["gates"]):
                 return found | {"adopted": False}
             if not yes:
                 agree("Adopt")
@@ -57,5 +57,7 @@ def _show(found: dict[str, Any]) -> None:
         typer.echo("nothing differs from the place of the installation", err=True)
     for gate in found["gates"]:
         typer.echo(f"closed gate {gate['gate']}: {gate['reason']}", err=True)
+    if found["guard"]:
+        typer.echo(f"the guard cannot answer, so nothing is sent: {found['guard']}", err=True)
     if found["differences"]:
         typer.echo(COPY, err=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mediasweep.cli.output import cell, print_json, print_table
-from mediasweep.cli.session import database, do, who
+from mediasweep.cli.session import cloud_name, database, do, who
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -20,12 +20,13 @@ def status(as_json: Json = False) -> None:
 
     async def ask() -> dict[str, Any]:
         async with database() as connection:
-            return await fleet.status(connection)
+            return await fleet.status(connection, cloud=cloud_name())
 
     found = do(ask())
     if as_json:
         print_json(found)
         return
+    _print_environment(found["environment"])
     due = found["due"]
     counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["rows"].items()))
     typer.echo(f"rows:     {counts or 'none'}")
@@ -46,11 +47,24 @@ def status(as_json: Json = False) -> None:
         )
     else:
         typer.echo("gates:    all open")
-    typer.echo("\ndaemons:" if found["daemons"] else "daemons:  none")
+    where = ", or those of the original:" if found["environment"]["copied"] else ":"
+    typer.echo(f"\ndaemons{where}" if found["daemons"] else "daemons:  none")
     if found["daemons"]:
         columns = {"host": "host", "pid": "pid", "version": "version", "alive": "alive"}
         columns |= {"listening": "listening", "beat_at": "last beat", "completed": "completed"}
         print_table(found["daemons"], columns)
+
+
+def _print_environment(found: Mapping[str, Any]) -> None:
+    """Print what is to be known before anything else: where this is, whether it can work."""
+    if found["standby"]:
+        typer.echo("this server is a standby: mediasweep works on its primary\n")
+    if found["differences"]:
+        was = "; ".join(f"{d['what']} was {d['was']}, is {d['is']}" for d in found["differences"])
+        typer.echo(f"this is not where mediasweep was installed: {cell(was)}")
+        typer.echo("daemons delete nothing here until `mediasweep adopt`; is it a copy?\n")
+    if found["guard"]:
+        typer.echo(f"the guard cannot answer, so nothing is sent: {cell(found['guard'])}\n")
 
 
 def pause(

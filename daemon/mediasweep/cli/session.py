@@ -33,6 +33,16 @@ async def database() -> AsyncIterator[Connection]:
         await connection.close(timeout=5)
 
 
+def cloud_name() -> str | None:
+    """Return the cloud of the settings, if there is one in them."""
+    from mediasweep.settings import SettingsError, load
+
+    try:
+        return load().credentials()["cloud_name"]
+    except SettingsError:
+        return None
+
+
 @contextmanager
 def account() -> Iterator[Account]:
     """Give the account of the settings, for one call at a time."""

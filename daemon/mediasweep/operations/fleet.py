@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.operations.environment import compare
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
 from mediasweep.rules.gate import OPENED_BY
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
 
 
-async def status(connection: Pool | Connection) -> dict[str, Any]:
-    """Return what `mediasweep status` shows: rows, what they wait for, due, gates, daemons, and
-    the protected prefixes.
+async def status(connection: Pool | Connection, *, cloud: str | None = None) -> dict[str, Any]:
+    """Return what `mediasweep status` shows: where it is, rows, what they wait for, due, gates,
+    daemons, and the protected prefixes.
     """
     fleet = Fleet(connection)
     return {
+        "environment": await compare(connection, cloud=cloud),
         "rows": await fleet.counts(),
         "due": dict(await fleet.due()),
         "waiting": [asdict(why) | {"says": brief(why)} for why in await fleet.waiting()],

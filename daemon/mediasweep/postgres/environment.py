@@ -11,7 +11,9 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.postgres.pool import statements
+import asyncpg
+
+from mediasweep.postgres.pool import PASSING, statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,10 +62,20 @@ class Environment:
             raise TypeError("look_again() returned no row")
         return Look(**row)
 
-    async def differences(self, cloud: str) -> list[Mapping[str, Any]]:
-        """Return what differs from the installation: what, was, is."""
+    async def differences(self, cloud: str | None) -> list[Mapping[str, Any]]:
+        """Return what differs from the installation: what, was, is; of the cloud, if it is told."""
         found = await self._connection.fetch(SQL["differences"], _terms(cloud))
         return [dict(row) for row in found]
+
+    async def guard_error(self) -> str | None:
+        """Return why the guard cannot answer, whatever it is asked; None: it can."""
+        try:
+            await self._connection.fetchval(SQL["guard"])
+        except PASSING:
+            raise
+        except asyncpg.PostgresError as error:
+            return str(error)
+        return None
 
     async def gates(self) -> list[Mapping[str, Any]]:
         """Return the gates environment and failover that are closed: gate, reason, closed_at."""
@@ -75,5 +87,5 @@ class Environment:
         return [dict(row) for row in found]
 
 
-def _terms(cloud: str) -> str:
+def _terms(cloud: str | None) -> str:
     return json.dumps({"cloud": cloud, "host": socket.gethostname()})

@@ -16,6 +16,10 @@ SELECT state, looked, in_use, error FROM mediasweep.look_again($1, $2)
 -- $1 terms
 SELECT what, was, "is" FROM mediasweep.differences(NULL, $1::jsonb)
 
+-- name: guard
+-- Ask the guard about nothing: it raises what keeps it from answering at all
+SELECT count(*) FROM mediasweep.uses('{}')
+
 -- name: gates
 SELECT g.name AS gate, g.reason, g.closed_at
   FROM mediasweep.gate g

@@ -1,0 +1,96 @@
+"""`mediasweep status` in a copy of a database: it says first where it is, and what to do there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from mediasweep.demo.cluster import Cluster
+from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.pool import Connection as Db
+from tests.commands import mediasweep
+from tests.conftest import Server
+from tests.copies import dump_into
+from tests.daemons import environment, running
+from tests.operations.standing import beat
+from tests.schema.queue import ARTICLES
+
+INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), jsonb_build_object('cloud', $1::text))"
+STANDBY = """
+CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'
+"""
+
+
+async def test_at_home_there_is_nothing_to_say_of_it(database: str, db: Db, cloud: Cloud) -> None:
+    """Where mediasweep was installed the status begins with the rows."""
+    env = environment(database, cloud.url)
+    await db.execute(INSTALL, cloud.name)
+    assert (await mediasweep(env, "status")).out.startswith("rows: ")
+    told = json.loads((await mediasweep(env, "status", "--json")).out)
+    assert told["environment"] == {
+        "differences": [],
+        "copied": False,
+        "standby": False,
+        "guard": None,
+    }
+
+
+async def test_another_account_is_said_and_none_is_not_compared(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """A cloud is compared if the settings have one; the daemons are those of this database."""
+    env = environment(database, cloud.url)
+    await db.execute(INSTALL, "theirs")
+    await beat(db)
+    told = (await mediasweep(env, "status")).out.splitlines()
+    assert told[0] == (
+        f"this is not where mediasweep was installed: cloud was theirs, is {cloud.name}"
+    )
+    assert "daemons:" in told
+    del env["CLOUDINARY_URL"]
+    assert (await mediasweep(env, "status")).out.startswith("rows: ")
+
+
+async def test_a_restored_dump_says_what_it_is_and_what_it_needs(
+    own: Cluster, database: str, db: Db, cloud: Cloud
+) -> None:
+    """Before a daemon has run in it: the server is another, the daemons are the original's, and
+    the guard waits for migrate, of which adopt warns as well.
+    """
+    await db.execute(ARTICLES)
+    async with running(environment(database, cloud.url)):
+        await asyncio.to_thread(dump_into, database, own.dsn(), own)
+    env = environment(own.dsn(), cloud.url)
+    told = (await mediasweep(env, "status")).out.splitlines()
+    assert told[0].startswith("this is not where mediasweep was installed: server was ")
+    assert "until `mediasweep adopt`" in told[1]
+    assert "daemons, or those of the original:" in told
+    stale = "the guard cannot answer, so nothing is sent: the attached table"
+    assert [line for line in told if line.startswith(stale) and "run mediasweep migrate" in line]
+    assert stale in (await mediasweep(env, "adopt", "--dry-run")).err
+    assert (await mediasweep(env, "migrate")).code == 0
+    assert stale not in (await mediasweep(env, "status")).out
+    assert (await mediasweep(env, "adopt", "--yes")).code == 0
+    assert (await mediasweep(env, "status")).out.startswith("rows: ")
+
+
+@pytest.fixture
+def own() -> Iterator[Cluster]:
+    """Start a server for the dump."""
+    with Cluster(durable=False) as cluster:
+        yield cluster
+
+
+async def test_a_standby_has_a_status(server: Server, database: str, db: Db, cloud: Cloud) -> None:
+    """Where nothing can be written, it can be looked at all the same."""
+    await db.execute(STANDBY)
+    name = database.rpartition("/")[2]
+    await server.sql(f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
+    done = await mediasweep(environment(database, cloud.url), "status")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        "this server is a standby: mediasweep works on its primary",
+    )
