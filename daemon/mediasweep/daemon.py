@@ -155,7 +155,10 @@ class Daemon:
 
     def _started(self, http: str) -> DaemonStarted:
         cloud = self.account.credentials.cloud_name
-        return DaemonStarted(str(self.id), __version__, cloud, http, self.works)
+        dry_run = self.settings.enabled and self.settings.dry_run
+        return DaemonStarted(
+            str(self.id), __version__, cloud, http, enabled=self.works, dry_run=dry_run
+        )
 
     async def _enter(self) -> None:
         for other in await self.fleet.daemons():

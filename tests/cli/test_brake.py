@@ -12,6 +12,7 @@ from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
 from tests.schema.brakes import LIMIT, closed, let_go, stopped
+from tests.schema.queue import ARTICLES, use
 
 
 @pytest.fixture
@@ -63,10 +64,29 @@ async def test_a_dry_run_does_nothing(db: Db, env: dict[str, str]) -> None:
     """It shows what would be let go, and the brake stays closed."""
     named = await stopped(db)
     dry = await mediasweep(env, "brake", "ack", named, "--dry-run")
-    assert (dry.code, dry.err) == (0, "would be let go; nothing was done\n")
+    kept = "of these, 0 would be kept now, in use or protected\n"
+    assert (dry.code, dry.err) == (0, kept + "would be let go; nothing was done\n")
     assert "rows:     11" in dry.out
     dry = await mediasweep(env, "brake", "ack", named, "--dry-run", "--json")
     assert json.loads(dry.out)["queue_rows"] == LIMIT + 1
+    assert await closed(db) == [0]
+
+
+async def test_a_dry_run_says_what_would_be_kept(db: Db, env: dict[str, str]) -> None:
+    """Of what the digest names, and of nothing else, it names what is in use or protected."""
+    named = await stopped(db)
+    await let_go(db, "later", 1)
+    await db.execute(ARTICLES)
+    await use(db, "a3")
+    await db.execute("SELECT mediasweep.protect('a1'), mediasweep.protect('later')")
+    kept = json.loads((await mediasweep(env, "brake", "ack", named, "--dry-run", "--json")).out)
+    why = sorted(row["why"] for row in kept["kept"])
+    assert (kept["looked"], why) == (
+        LIMIT + 1,
+        ["in use by public.articles id=1", *["protected by the prefix a1"] * 3],
+    )
+    dry = await mediasweep(env, "brake", "ack", named, "--dry-run")
+    assert "of these, 4 would be kept now, in use or protected\n" in dry.err
     assert await closed(db) == [0]
 
 

@@ -14,7 +14,7 @@ import pytest
 from mediasweep.cli.consent import NOBODY
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import ROOT, environment
-from tests.schema.queue import claim, enqueue, events, rows
+from tests.schema.queue import ARTICLES, claim, enqueue, events, rows, use
 
 WITHIN_S = 30
 URL = "cloudinary://key:secret@cloud"
@@ -244,3 +244,38 @@ async def test_show_says_why_a_row_is_here(database: str, db: Db) -> None:
     assert done.out[0] == (
         "a waits for a daemon: none is alive; waits: the gate pause is closed (moving, by ann)"
     )
+
+
+async def test_a_dry_run_of_a_retry_says_what_would_be_kept(database: str, db: Db) -> None:
+    """Of what would be put back, the next claim keeps what is in use or protected by then."""
+    ids = await enqueue(db, "a", "b/1", "c")
+    assert (await _queue(database, "cancel", *map(str, ids), "--yes")).code == 0
+    await db.execute(ARTICLES)
+    await use(db, "a")
+    await db.execute("SELECT mediasweep.protect('b/')")
+    given = ("retry", "--status", "skipped", "--dry-run")
+    told = await _queue(database, *given)
+    assert told.code == 0
+    assert told.err[:2] == [
+        "3 would be put back to pending",
+        "of these, 2 would be kept now, in use or protected",
+    ]
+    assert set(told.err[2:]) == {
+        f"  {ids[0]} in use by public.articles id=1",
+        f"  {ids[1]} protected by the prefix b/",
+    }
+    as_json = (await _queue(database, *given, "--json")).said
+    assert {row["id"] for row in as_json["kept"]} == {str(ids[0]), str(ids[1])}
+    assert (as_json["looked"], as_json["guard"]) == (3, None)
+    assert await _statuses(db) == ["skipped"] * 3
+
+
+async def test_a_dry_run_says_that_the_guard_cannot_answer(database: str, db: Db) -> None:
+    """What is in use cannot be known then, so no row is said to go."""
+    [id_] = await enqueue(db, "a")
+    assert (await _queue(database, "cancel", str(id_), "--yes")).code == 0
+    await db.execute(ARTICLES)
+    await db.execute("ALTER TABLE articles RENAME COLUMN cover TO picture")
+    told = await _queue(database, "retry", str(id_), "--dry-run")
+    assert told.code == 0
+    assert told.err[1].startswith("mediasweep: the guard cannot answer, so nothing would be sent: ")

@@ -23,6 +23,8 @@ async def test_it_tells_each_row_once_and_changes_nothing(
     await db.execute(INSERT_ASSETS, "a", 1)  # a0 is in use again
     before = await db.fetch(QUEUE)
     async with running(environment(database, cloud.url, **DRY)) as daemon:
+        started = await daemon.seen("daemon_started")
+        assert (started["enabled"], started["dry_run"]) == (False, True)
         told = await daemon.seen("rehearsed")
         assert (told["would_delete"], told["would_keep"], told["size"]) == (250, 1, 500)
         after = len(daemon.log)

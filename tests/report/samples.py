@@ -18,6 +18,7 @@ ROW = {"queue_id": str(ID), "public_id": "folder/p", "resource_type": "image", "
 OK = Answer(Outcome.DELETED, status=200)
 BUSY = Answer(Outcome.THROTTLED, "limit", status=420)
 SWEPT = {"claimed": 3, "skipped": 2, "failed": 1, "in_doubt": 1, "woken_by": "notify"}
+WORKS: dict[str, object] = {"enabled": True, "dry_run": False}
 DELETED = {"outcome": "deleted"}
 BRAKED = {"source": "files", "rows": 5, "limit": 3, "reason": "x"}
 CLOSING = Closing("auth", "Invalid Signature", 15 * SECOND, 15 * SECOND)
@@ -26,10 +27,10 @@ SILENT = Answer(Outcome.UNCLEAR, "no whole answer in time")
 # the log's contract: event, level, name, values
 LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
     (
-        events.DaemonStarted("d1", "1.0", "demo", ":80", enabled=True),
+        events.DaemonStarted("d1", "1.0", "demo", ":80", enabled=True, dry_run=False),
         "info",
         "daemon_started",
-        {"daemon": "d1", "version": "1.0", "cloud_name": "demo", "http": ":80", "enabled": True},
+        WORKS | {"daemon": "d1", "version": "1.0", "cloud_name": "demo", "http": ":80"},
     ),
     (events.AccountUnchecked("x"), "warning", "account_unchecked", {"detail": "x"}),
     (events.DaemonStopping("SIGTERM"), "info", "daemon_stopping", {"reason": "SIGTERM"}),

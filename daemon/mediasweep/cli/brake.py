@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mediasweep.cli.consent import agree, need_terminal
+from mediasweep.cli.foresight import plain, say_kept
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do, who
+
+if TYPE_CHECKING:
+    from mediasweep.operations.foresight import Foresight
 
 QUESTION = "Delete these assets"
 app = typer.Typer(help="See what the brake holds, and let it go.", no_args_is_help=True)
@@ -50,9 +54,10 @@ def ack(
     """Let go what a digest names and open that brake; refused unless the rows are exactly those."""
     from mediasweep.operations import brake
 
-    async def look() -> Mapping[str, Any]:
+    async def look() -> tuple[Mapping[str, Any], Foresight]:
         async with database() as connection:
-            return await brake.look(connection, digest, who=who())
+            held = await brake.look(connection, digest, who=who())
+            return held, await brake.foresee(connection, digest)
 
     async def release() -> int:
         async with database() as connection:
@@ -61,11 +66,12 @@ def ack(
     if not (dry_run or yes):
         need_terminal(QUESTION)
     if dry_run or not yes:
-        held = do(look())
+        held, foreseen = do(look())
         if as_json and dry_run:
-            print_json(held)
+            print_json(dict(held) | plain(foreseen))
             return
         _print(held, err=not dry_run)
+        say_kept(foreseen, held["queue_rows"])
         if dry_run:
             typer.echo("would be let go; nothing was done", err=True)
             return

@@ -25,6 +25,7 @@ from mediasweep.cli.filters import (
     Until,
     doubt,
 )
+from mediasweep.cli.foresight import plain, say_kept
 from mediasweep.cli.output import misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.filter import Said
@@ -33,6 +34,7 @@ from mediasweep.rules.job import ByHand
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mediasweep.operations.foresight import Foresight
     from mediasweep.operations.queue import Choice
 
 NAMED = 10  # ids of each kind of refusal
@@ -182,23 +184,30 @@ async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID,
 
 def _preview(task: Task, chosen: Choice) -> None:
     from mediasweep.operations import queue
+    from mediasweep.operations.foresight import foresee
 
-    async def ask() -> list[Mapping[str, Any]]:
+    async def ask() -> tuple[list[Mapping[str, Any]], Foresight | None]:
         async with database() as connection:
-            return await queue.preview(connection, task.move, chosen.ids)
+            rows = await queue.preview(connection, task.move, chosen.ids)
+            if task.move is ByHand.CANCEL:  # whose assets stay
+                return rows, None
+            ids = [row["id"] for row in rows if row["refused"] is None]
+            return rows, await foresee(connection, ids)
 
-    rows = do(ask())
+    rows, foreseen = do(ask())
     moved = [row["id"] for row in rows if row["refused"] is None]
     refused = dict.fromkeys(chosen.ids, "there is no such row")
     refused |= {row["id"]: row["refused"] for row in rows}
     refused = {id_: why for id_, why in refused.items() if why is not None}
     if task.as_json:
-        _print(task, moved, refused, chosen.left)
+        _print(task, moved, refused, chosen.left, plain(foreseen) if foreseen else {})
     else:
         columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
         print_table(rows, columns | {"source": "source", "queued_at": "queued"})
     _say_refused(refused)
     _say_moved(moved, chosen, f"would be {DONE[task.move]}")
+    if foreseen and moved:
+        say_kept(foreseen, len(moved))
 
 
 def _say_moved(moved: Sequence[UUID], chosen: Choice, what: str) -> None:
@@ -207,7 +216,13 @@ def _say_moved(moved: Sequence[UUID], chosen: Choice, what: str) -> None:
     typer.echo(f"{len(moved)} {what}{more}", err=True)
 
 
-def _print(task: Task, moved: Sequence[UUID], refused: Mapping[UUID, str], left: int) -> None:
+def _print(
+    task: Task,
+    moved: Sequence[UUID],
+    refused: Mapping[UUID, str],
+    left: int,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     print_json(
         {
             "move": task.move,
@@ -215,6 +230,7 @@ def _print(task: Task, moved: Sequence[UUID], refused: Mapping[UUID, str], left:
             "moved": moved,
             "refused": [{"id": id_, "why": why} for id_, why in refused.items()],
             "left": left,
+            **(more or {}),
         }
     )
 

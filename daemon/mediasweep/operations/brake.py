@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.operations import foresight
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.brake import Brake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mediasweep.operations.foresight import Foresight
     from mediasweep.postgres.pool import Connection, Pool
 
 DIGEST = re.compile(r"(\d{1,9})-\d{1,18}-[0-9a-f]{32}@(\d+:\d+:[\d,]*)", re.ASCII)
@@ -35,6 +37,15 @@ async def look(connection: Pool | Connection, digest: str, *, who: str) -> Mappi
     if held is None:
         raise RefusedError(f"this brake has just been opened: {AGAIN}")
     return held
+
+
+async def foresee(connection: Pool | Connection, digest: str) -> Foresight:
+    """Return which rows of a digest that was looked at would be kept all the same."""
+    named = DIGEST.fullmatch(digest)
+    if named is None:
+        raise RefusedError(f"{digest!r} is no digest: {AGAIN}")
+    ids = await Brake(connection).first_held(int(named[1]), named[2], foresight.MOST)
+    return await foresight.foresee(connection, ids)
 
 
 async def acknowledge(connection: Pool | Connection, digest: str, *, who: str) -> int:

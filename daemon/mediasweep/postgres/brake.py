@@ -13,6 +13,7 @@ from mediasweep.postgres.pool import statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     import asyncpg
 
@@ -38,6 +39,11 @@ class Brake:
         """Return what the brake of a source holds of what that snapshot saw; None: it is open."""
         row = await self._connection.fetchrow(SQL["held"], source, snapshot, timeout=PATIENCE_S)
         return None if row is None else _held(row)
+
+    async def first_held(self, source: int, snapshot: str, most: int) -> list[UUID]:
+        """Return the ids of the first rows of those."""
+        rows = await self._connection.fetch(SQL["first_held"], source, snapshot, most)
+        return [row["id"] for row in rows]
 
     async def acknowledge(
         self, digest: str, who: str, *, really: bool

@@ -86,6 +86,13 @@ class Ledger:
         """
         return [dict(row) for row in await self._connection.fetch(SQL[f"would_{move}"], ids)]
 
+    async def kept(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """Return which of these rows a claim would keep now, each with the reason.
+
+        Raises what the guard raises where it cannot answer.
+        """
+        return {row["id"]: row["why"] for row in await self._connection.fetch(SQL["kept"], ids)}
+
     async def retry(self, ids: Sequence[UUID], who: str) -> list[Moved]:
         """Put failed and skipped rows back to pending."""
         return [Moved(**row) for row in await self._connection.fetch(SQL["retry"], ids, who)]

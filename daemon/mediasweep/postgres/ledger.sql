@@ -59,6 +59,18 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_na
  WHERE p.refused IS NULL OR q.id = ANY ($1)
  ORDER BY q.queued_at, q.id
 
+-- name: kept
+-- $1 ids; those that a claim would keep if it came now, and why
+SELECT k.id, min(k.why) AS why
+  FROM (SELECT u.id, 'in use by ' || coalesce(u.used_by, 'a row') AS why
+          FROM mediasweep.uses(ARRAY(SELECT q FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = ANY ($1))) u
+         UNION ALL
+        SELECT q.id, 'protected by the prefix ' || p.prefix
+          FROM mediasweep.cloudinary_cleanup_queue q
+          JOIN mediasweep.protected p ON starts_with(q.cloudinary_public_id, p.prefix)
+         WHERE q.id = ANY ($1)) k
+ GROUP BY k.id
+
 -- name: retry
 -- $1 ids, $2 who
 SELECT m.id, m.refused, m.busy FROM mediasweep.retry($1, $2) m

@@ -17,13 +17,17 @@ from mediasweep.rules.outcome import Answer
 
 @dataclass(frozen=True, slots=True)
 class DaemonStarted:
-    """All parts are up; `daemon` is this process's id in the registry."""
+    """All parts are up; `daemon` is this process's id in the registry.
+
+    `enabled`: it deletes. `dry_run`: it says what it would delete.
+    """
 
     daemon: str
     version: str
     cloud_name: str
     http: str
     enabled: bool
+    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True)
