@@ -1,8 +1,9 @@
 """The documentation keeps up: what it lists is what there is, and its commands run.
 
 A fenced block marked `sh` or `sql` is run, in the order of its page, on a new database with an
-account of its own; other blocks are only read. A line `mediasweep run` starts a daemon for the rest
-of the page. `$ID` is the newest queue row.
+account of its own; other blocks are only read. A block `mediasweep run` starts a daemon for the
+rest of the page, or until it has begun to work where settings of its own stand above it; the
+emulator runs until the end, at a free port. `$ID` is the newest queue row.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
+import socket
 import sys
 from asyncio import to_thread
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +40,8 @@ PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SHIM = f'#!/bin/sh\nexec "{sys.executable}" -P -m mediasweep "$@"\n'
+EMULATOR = "python -m mediasweep.emulator "
+PORT = "8081"  # of the emulator, in the manual
 NEWEST = "SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q ORDER BY q.queued_at DESC LIMIT 1"
 
 
@@ -229,6 +234,7 @@ async def test_a_page_runs_from_top_to_bottom(
     env = environment(blank_database, cloud.url)
     env["PATH"] = f"{shim.parent}{os.pathsep}{env['PATH']}"
     await to_thread(cloud.fill, "covers/", 3)
+    port = _free_port()
     db = await asyncpg.connect(blank_database)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
@@ -238,11 +244,45 @@ async def test_a_page_runs_from_top_to_bottom(
                 await db.execute(block.text)
             elif block.text.strip() == "mediasweep run":
                 await stack.enter_async_context(running(env))
+            elif block.text.endswith("\nmediasweep run\n"):
+                async with running(env | _exported(block.text, port)) as daemon:
+                    assert not daemon.count("account_unchecked")
+            elif block.text.startswith(EMULATOR):
+                await stack.enter_async_context(_emulator(block.text, port, env))
             elif block.language == "sh":
                 await _shell(block.text, env | {"ID": str(await db.fetchval(NEWEST))}, tmp_path)
         if page == README:
             assert await finished(db) == {"completed": 1}
             assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
+
+
+def _free_port() -> str:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return str(sock.getsockname()[1])
+
+
+def _exported(text: str, port: str) -> dict[str, str]:
+    """Return the settings that a block exports."""
+    words = shlex.split(text.replace(PORT, port))
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+@asynccontextmanager
+async def _emulator(text: str, port: str, env: dict[str, str]) -> AsyncIterator[None]:
+    """Run the emulator as the page has it, from when it says that it is ready."""
+    words = shlex.split(text.replace(PORT, port))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", *words[1:]), env=env, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(RUN_WITHIN_S):
+            assert await process.stdout.readline()
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def _shell(text: str, env: dict[str, str], folder: Path) -> None:

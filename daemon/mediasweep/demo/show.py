@@ -78,7 +78,7 @@ def _show(
             console.print("[red]Not everything went as it should.[/red]")
             return 1
         if not once:
-            _invite(console, cluster, address)
+            _invite(console, cluster, cloud, address)
             while True:  # one long wait could miss a signal that comes just before it
                 time.sleep(STOP_POLL_S)
     return 0
@@ -170,7 +170,7 @@ def _brief(why: str) -> str:
     return re.sub(r"^(in use by )(?:public\.)?(\S+) .*", r"\1\2", why)
 
 
-def _invite(console: Console, cluster: Cluster, address: str) -> None:
+def _invite(console: Console, cluster: Cluster, cloud: Cloud, address: str) -> None:
     program = shlex.quote(sys.argv[0])
     psql = shlex.quote(cluster.psql)
     lines = (
@@ -178,6 +178,7 @@ def _invite(console: Console, cluster: Cluster, address: str) -> None:
         "Everything stays up until Ctrl-C. In another terminal, try:",
         "",
         f"  export DATABASE_URL={cluster.dsn()}",
+        f"  export CLOUDINARY_URL={shlex.quote(cloud.url)}",
         f"  {program} status",
         f"  {program} queue list",
         f'  {psql} "$DATABASE_URL"',
