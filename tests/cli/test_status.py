@@ -50,6 +50,8 @@ async def test_another_account_is_said_and_none_is_not_compared(
         f"this is not where mediasweep was installed: cloud was theirs, is {cloud.name}"
     )
     assert "daemons:" in told
+    [daemon] = [line.split() for line in told if line.startswith("here ")]
+    assert daemon[:6] == ["here", "7", "1", "yes", "yes", "no"]  # alive, deletes, listening
     del env["CLOUDINARY_URL"]
     assert (await mediasweep(env, "status")).out.startswith("rows: ")
 

@@ -87,6 +87,15 @@ def test_a_signal_ends_it_and_leaves_nothing(
     assert processes(folder) == set()
 
 
+def test_it_prints_how_to_point_commands_at_it(folder: Path) -> None:
+    """Both addresses are lines to paste: of the database, and of the emulator in its place."""
+    with demo(folder) as process:
+        read_until(process, "  export DATABASE_URL=postgresql://")
+        read_until(process, "@demo?upload_prefix=http://127.0.0.1:")
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=WITHIN_S)
+
+
 def test_a_second_signal_does_not_disturb_the_clean_up(folder: Path) -> None:
     """Somebody who presses Ctrl-C again and again gets a clean end, too."""
     with demo(folder) as process:

@@ -9,7 +9,7 @@ import typer
 
 from mediasweep.cli.consent import agree, need_terminal
 from mediasweep.cli.foresight import plain, say_kept
-from mediasweep.cli.output import cell, print_json, print_table
+from mediasweep.cli.output import cell, count, print_json, print_table
 from mediasweep.cli.session import database, do, who
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def show(as_json: Json = False) -> None:
-    """Show each source that was stopped: why, what it holds, and the digest to acknowledge."""
+    """Show what was stopped, why, and the digest.
+
+    For each source the rows that are held, by whom and why they were let go of.
+    """
     from mediasweep.operations import brake
 
     async def ask() -> list[Mapping[str, Any]]:
@@ -51,7 +54,10 @@ def ack(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let go what a digest names and open that brake; refused unless the rows are exactly those."""
+    """Let go what a digest names, and open a brake.
+
+    Refused unless the rows are still exactly those.
+    """
     from mediasweep.operations import brake
 
     async def look() -> tuple[Mapping[str, Any], Foresight]:
@@ -81,7 +87,7 @@ def ack(
     if as_json:
         print_json({"acknowledged": rows, "digest": digest})
     else:
-        typer.echo(f"{rows} rows let go", err=True)
+        typer.echo(f"{count(rows, 'row')} let go", err=True)
 
 
 def _print(held: Mapping[str, Any], *, err: bool = False) -> None:

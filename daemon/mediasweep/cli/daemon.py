@@ -31,11 +31,14 @@ def run() -> None:
 
 
 def demo(
-    once: Annotated[bool, typer.Option(help="Exit when everything has been shown.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Exit when everything has been shown.")
+    ] = False,
     port: Annotated[int, typer.Option(help="Port of the daemon's HTTP server; 0: a free one.")] = 0,
 ) -> None:
-    """Show it at work: a real Postgres, a Cloudinary emulator and the daemon, all thrown away
-    after.
+    """Show it at work on a throw-away server.
+
+    Starts a real Postgres, a Cloudinary emulator and the daemon, and leaves nothing behind.
     """
     from mediasweep.demo.show import show
 

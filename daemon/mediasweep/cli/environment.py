@@ -23,7 +23,10 @@ def adopt(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Let daemons delete here: after a move, a copy, a failover, or with another account."""
+    """Let daemons delete here, in another place.
+
+    After a move, a copy or a failover, or with another account.
+    """
     from mediasweep.operations import environment
     from mediasweep.settings import load
 

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from mediasweep.cli.output import misused
 from mediasweep.rules.job import Status
 
-Statuses = Annotated[list[Status] | None, typer.Option(help="Only this status; repeatable.")]
+Statuses = Annotated[
+    list[Status] | None,
+    typer.Option(help=f"Only {', '.join(Status)}; repeatable.", metavar="STATUS"),
+]
 Source = Annotated[
     str | None,
-    typer.Option(help="Only what this table let go of; `manual`: no table; or a source's number."),
+    typer.Option(
+        help="Only what this table let go of; `manual`: no table; or a source's number.",
+        metavar="TABLE",
+    ),
 ]
 PublicId = Annotated[
-    str | None, typer.Option(help="Only this public id; * is any characters, ? any one.")
+    str | None,
+    typer.Option(help="Only this public id; * is any characters, ? any one.", metavar="ID"),
 ]
-Reason = Annotated[str | None, typer.Option(help="Only this deletion_reason, as row_deleted.")]
-App = Annotated[str | None, typer.Option(help="Only what this application_name let go of.")]
-Actor = Annotated[str | None, typer.Option(help="Only what this database role let go of.")]
+Reason = Annotated[
+    str | None, typer.Option(help="Only this deletion_reason, as row_deleted.", metavar="REASON")
+]
+App = Annotated[
+    str | None, typer.Option(help="Only what this application_name let go of.", metavar="NAME")
+]
+Actor = Annotated[
+    str | None, typer.Option(help="Only what this database role let go of.", metavar="ROLE")
+]
 Since = Annotated[
-    str | None, typer.Option(help="Only what was queued since: 1h, 2d, or a time in ISO 8601.")
+    str | None,
+    typer.Option(help="Only what was queued since: 30m, 1h, 2d, or a time.", metavar="WHEN"),
 ]
-Until = Annotated[str | None, typer.Option(help="Only what was queued before.")]
+Until = Annotated[
+    str | None, typer.Option(help="Only what was queued before that moment.", metavar="WHEN")
+]
 InDoubt = Annotated[
     bool, typer.Option("--in-doubt", help="Only what may have been deleted already.")
 ]
 NotInDoubt = Annotated[
     bool, typer.Option("--not-in-doubt", help="Only what was certainly not deleted.")
 ]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many rows, the newest.")]
+Limit = Annotated[
+    int, typer.Option(min=1, max=100_000, help="At most so many rows, the newest.", metavar="N")
+]
 MoveLimit = Annotated[
-    int, typer.Option(min=1, max=100_000, help="Of those that fit, move only the oldest so many.")
+    int,
+    typer.Option(
+        min=1, max=100_000, help="Of those that fit, move only the oldest so many.", metavar="N"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -41,6 +63,16 @@ NAMES = (
     "--status, --source, --public-id, --reason, --app, --actor, --since, --until, --in-doubt or "
     "--not-in-doubt"
 )
+
+
+def row_id(text: str) -> UUID:
+    """Return the id of a row; whatever else it is, it is a typing error."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no id of a row, as `mediasweep queue list` shows them"
+        ) from None
 
 
 def doubt(in_doubt: bool, not_in_doubt: bool) -> bool | None:

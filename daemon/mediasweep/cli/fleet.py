@@ -10,12 +10,13 @@ import typer
 
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
+from mediasweep.rules.reason import ago
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def status(as_json: Json = False) -> None:
-    """Show rows by status, what they wait for, closed gates and running daemons."""
+    """Show rows, what they wait for, gates, daemons."""
     from mediasweep.operations import fleet
 
     async def ask() -> dict[str, Any]:
@@ -32,7 +33,8 @@ def status(as_json: Json = False) -> None:
     typer.echo(f"rows:     {counts or 'none'}")
     waits = " · ".join(str(cell(why["says"])) for why in found["waiting"])
     typer.echo(f"waiting:  {waits or 'nothing'}")
-    typer.echo(f"due:      {due['rows']}, the oldest for {due['oldest_seconds']:.1f} s")
+    oldest = f", the oldest for {ago(timedelta(seconds=due['oldest_seconds']))}"
+    typer.echo(f"due:      {due['rows']}{oldest if due['rows'] else ''}")
     typer.echo(f"in doubt: {due['in_doubt']}")
     typer.echo(f"fallback: {due['fallback']}")
     if found["protected"]:
@@ -51,7 +53,8 @@ def status(as_json: Json = False) -> None:
     typer.echo(f"\ndaemons{where}" if found["daemons"] else "daemons:  none")
     if found["daemons"]:
         columns = {"host": "host", "pid": "pid", "version": "version", "alive": "alive"}
-        columns |= {"listening": "listening", "beat_at": "last beat", "completed": "completed"}
+        columns |= {"works": "deletes", "listening": "listening", "beat_at": "last beat"}
+        columns |= {"completed": "completed"}
         print_table(found["daemons"], columns)
 
 
@@ -62,18 +65,27 @@ def _print_environment(found: Mapping[str, Any]) -> None:
     if found["differences"]:
         was = "; ".join(f"{d['what']} was {d['was']}, is {d['is']}" for d in found["differences"])
         typer.echo(f"this is not where mediasweep was installed: {cell(was)}")
-        typer.echo("daemons delete nothing here until `mediasweep adopt`; is it a copy?\n")
+        if found["copied"]:
+            typer.echo("daemons delete nothing here until `mediasweep adopt`; is it a copy?\n")
+        else:
+            typer.echo("daemons with these settings delete nothing until `mediasweep adopt`\n")
     if found["guard"]:
         typer.echo(f"the guard cannot answer, so nothing is sent: {cell(found['guard'])}\n")
 
 
 def pause(
-    reason: Annotated[str, typer.Option(help="Why, for those who look later.")] = "paused by hand",
+    reason: Annotated[
+        str, typer.Option(help="Why, for those who look later.", metavar="TEXT")
+    ] = "paused by hand",
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="End by itself after so many minutes.")
+        float | None,
+        typer.Option(min=0.01, help="End by itself after so many minutes.", metavar="N"),
     ] = None,
 ) -> None:
-    """Stop all daemons from deleting; what is out is finished, and capture goes on."""
+    """Stop all daemons from deleting.
+
+    What is out is finished, and capture goes on.
+    """
     from mediasweep.operations import fleet
 
     async def close() -> None:
@@ -86,7 +98,7 @@ def pause(
 
 
 def resume() -> None:
-    """End a pause, and say which other gates are closed."""
+    """End a pause, and say what else is closed."""
     from mediasweep.operations import fleet
 
     async def open_() -> tuple[bool, list[Mapping[str, Any]]]:

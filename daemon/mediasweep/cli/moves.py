@@ -24,9 +24,10 @@ from mediasweep.cli.filters import (
     Statuses,
     Until,
     doubt,
+    row_id,
 )
 from mediasweep.cli.foresight import plain, say_kept
-from mediasweep.cli.output import misused, print_json, print_table
+from mediasweep.cli.output import count, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.filter import Said
 from mediasweep.rules.job import ByHand
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 
 NAMED = 10  # ids of each kind of refusal
 
-Ids = Annotated[list[UUID] | None, typer.Argument(metavar="[ID]...")]
+Ids = Annotated[
+    list[UUID] | None,
+    typer.Argument(metavar="[ID]...", parser=row_id, help="As `queue list` shows them."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DONE = {ByHand.RETRY: "put back to pending", ByHand.CANCEL: "cancelled"}
@@ -82,7 +86,10 @@ def retry(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Put failed or skipped rows back to pending, through guard and gates: by id, or a filter."""
+    """Put failed or skipped rows back to pending.
+
+    By id or by a filter; through guard, gates and brake.
+    """
     statuses = tuple(status or ())
     unsure = doubt(in_doubt, not_in_doubt)
     said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
@@ -103,12 +110,17 @@ def cancel(
     in_doubt: InDoubt = False,
     not_in_doubt: NotInDoubt = False,
     limit: MoveLimit = 1000,
-    why: Annotated[str | None, typer.Option(help="Why, for those who look later.")] = None,
+    why: Annotated[
+        str | None, typer.Option(help="Why, for those who look later.", metavar="TEXT")
+    ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Skip pending rows that were never sent, so that their assets stay: by id, or by a filter."""
+    """Skip pending rows, so that their assets stay.
+
+    By id or by a filter; only what was never sent, and all rows of an asset or none.
+    """
     statuses = tuple(status or ())
     unsure = doubt(in_doubt, not_in_doubt)
     said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
@@ -156,7 +168,7 @@ def _choose(task: Task) -> Choice:
 
 
 def _ask(task: Task, chosen: Choice) -> None:
-    question = f"{task.move.capitalize()} {len(chosen.ids)} row{'s' * (len(chosen.ids) > 1)}"
+    question = f"{task.move.capitalize()} {count(len(chosen.ids), 'row')}"
     question += " and the others of the same assets" * (task.move is ByHand.CANCEL)
     need_terminal(question)
     say_left(chosen.left, task.limit)

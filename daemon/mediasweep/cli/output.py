@@ -38,10 +38,17 @@ def print_table(
         typer.echo(text if number else typer.style(text, bold=True), err=err)
 
 
+def count(number: int, what: str) -> str:
+    """Return so many of something, in words."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def cell(value: Any) -> str:  # noqa: ANN401  whatever a column holds
     """Return a value as people read it; control characters are made visible."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     text = str(value)

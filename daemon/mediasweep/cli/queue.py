@@ -22,6 +22,7 @@ from mediasweep.cli.filters import (
     Statuses,
     Until,
     doubt,
+    row_id,
 )
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from mediasweep.operations.queue import Listing
 
 app = typer.Typer(help="Look at the queue, retry and cancel rows.", no_args_is_help=True)
-app.command()(moves.retry)
-app.command()(moves.cancel)
 
 
 @app.command("list")
@@ -73,8 +72,13 @@ def list_(
 
 
 @app.command()
-def show(id_: Annotated[UUID, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """Show one row: why it is where it is, and everything that happened to it."""
+def show(
+    id_: Annotated[
+        UUID, typer.Argument(metavar="ID", parser=row_id, help="As `queue list` shows it.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show one row, why it is there, its timeline."""
     from mediasweep.operations import queue
 
     async def ask() -> dict[str, Any] | None:
@@ -90,7 +94,7 @@ def show(id_: Annotated[UUID, typer.Argument(metavar="ID")], as_json: Json = Fal
         return
     typer.echo(f"{cell(found['row']['cloudinary_public_id'])} {cell(found['why'])}\n")
     for name, value in found["row"].items():
-        if value is not None:
+        if value not in (None, ""):
             typer.echo(f"  {name + ':':22}{cell(value)}")
     if not found["timeline"]:
         return
@@ -100,3 +104,7 @@ def show(id_: Annotated[UUID, typer.Argument(metavar="ID")], as_json: Json = Fal
         {"at": "at", "event": "event", "claim_no": "claim", "status": "status", "actor": "who"}
         | {"outcome": "outcome", "detail": "detail", "request_id": "request"},
     )
+
+
+app.command()(moves.retry)
+app.command()(moves.cancel)

@@ -15,7 +15,8 @@ from uuid import UUID
 import typer
 
 from mediasweep.cli.consent import agree, need_terminal
-from mediasweep.cli.output import misused, print_json, print_table
+from mediasweep.cli.filters import row_id
+from mediasweep.cli.output import count, misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.restore import Deletion, Wanted
 
 SUPPORT = ("public_id", "format", "resource_type", "type")  # as Cloudinary's support asks for them
+NAMES = "--public-id, --prefix, --since, --until, --source, --reason, --actor or --app"
 SHOWN = {"at": "deleted", "public_id": "public id", "resource_type": "resource type"}
 SHOWN |= {"type": "type", "bytes": "bytes", "source": "source", "reason": "reason"}
 SHOWN |= {"certain": "certain"}
@@ -31,7 +33,9 @@ LOST = {"public_id": "public id", "format": "format", "resource_type": "resource
 LOST |= {"type": "type", "why": "why it is not back"}
 
 
-Ids = Annotated[list[UUID] | None, typer.Argument(metavar="[ID]...", help="Rows of the queue.")]
+Ids = Annotated[
+    list[UUID] | None, typer.Argument(metavar="[ID]...", parser=row_id, help="Rows of the queue.")
+]
 PublicIds = Annotated[
     list[str] | None, typer.Option("--public-id", help="This asset; repeatable.", metavar="ID")
 ]
@@ -46,10 +50,14 @@ Source = Annotated[
         help="Let go of by this table; `manual`: by none; or a source's number.", metavar="TABLE"
     ),
 ]
-Reason = Annotated[str | None, typer.Option(help="For this reason, as row_deleted.")]
+Reason = Annotated[
+    str | None, typer.Option(help="For this reason, as row_deleted.", metavar="REASON")
+]
 Actor = Annotated[str | None, typer.Option(help="By this database role.", metavar="ROLE")]
 App = Annotated[str | None, typer.Option(help="By this application_name.", metavar="NAME")]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Only the newest so many.")]
+Limit = Annotated[
+    int, typer.Option(min=1, max=100_000, help="Only the newest so many.", metavar="N")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be restored.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Csv = Annotated[
@@ -76,13 +84,16 @@ def restore(
     csv_file: Csv = None,
     as_json: Json = False,
 ) -> None:
-    """Bring deleted assets back from Cloudinary's backup: those that fit everything given."""
+    """Bring deleted assets back from the backup.
+
+    Those that fit everything that is given, as far as Cloudinary has a backup of them.
+    """
     from mediasweep.rules.restore import Wanted
     from mediasweep.settings import load
 
     wanted = Wanted(ids or (), public_ids or (), prefix, None, reason, actor, app)
     if wanted == Wanted() and source is None and since is None and until is None:
-        misused("say what to restore: rows of the queue, --since 1h, or another filter")
+        misused(f"say what to restore: give ids of queue rows, or a filter: {NAMES}")
     if dry_run and csv_file:
         misused("--csv is about what could not be restored, which a dry run does not find out")
     if not (dry_run or yes):
@@ -130,7 +141,7 @@ def _show(found: Plan, *, as_json: bool) -> None:
 def _amount(found: Plan) -> str:
     unsized = sum(one.bytes is None for one in found.deletions)
     unknown = f", {unsized} of unknown size" if unsized else ""
-    return f"{len(found.deletions)} assets ({found.bytes} bytes{unknown})"
+    return f"{count(len(found.deletions), 'asset')} ({found.bytes} bytes{unknown})"
 
 
 def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
@@ -166,7 +177,7 @@ async def _restore(deletions: Sequence[Deletion]) -> Report:
         connection = await stack.enter_async_context(database())
         asked = stack.enter_context(account())
         stack.enter_context(_signals(stopping))
-        line = stack.enter_context(progress(f"restoring {len(deletions)} assets"))
+        line = stack.enter_context(progress(f"restoring {count(len(deletions), 'asset')}"))
 
         def say(news: Progress | Waiting) -> None:
             waits = isinstance(news, operation.Waiting)  # for minutes, maybe, and with a reason

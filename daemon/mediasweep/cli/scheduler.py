@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mediasweep.cli.fleet import say_closed
-from mediasweep.cli.output import cell, misused, print_json, print_table
+from mediasweep.cli.output import cell, count, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.reason import ago
 
@@ -29,7 +29,7 @@ def _ask(operation: Callable[..., Awaitable[T]], *args: object, **named: object)
 
 @app.command()
 def start() -> None:
-    """Begin to work again; the same as `mediasweep resume`."""
+    """End a stop, as `mediasweep resume` does."""
     from mediasweep.operations import fleet, scheduler
 
     typer.echo("started" if _ask(scheduler.start, who=who()) else "was not stopped", err=True)
@@ -38,7 +38,7 @@ def start() -> None:
 
 @app.command()
 def stop() -> None:
-    """Stop all daemons from deleting; the same as `mediasweep pause`."""
+    """Stop all daemons, as `mediasweep pause` does."""
     from mediasweep.operations import scheduler
 
     _ask(scheduler.stop, who=who())
@@ -47,7 +47,10 @@ def stop() -> None:
 
 @app.command()
 def restart() -> None:
-    """End a stop, and let gates that closed by themselves be tested now."""
+    """End a stop, and test closed gates now.
+
+    Those that closed by themselves, that is: brake, environment and failover stay closed.
+    """
     from mediasweep.operations import fleet, scheduler
 
     touched = _ask(scheduler.restart, who=who())
@@ -66,11 +69,14 @@ def configure(
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls at a time, of all.")] = None,
     reset: Annotated[
-        bool, typer.Option(help="First take back everything that was set for all.")
+        bool, typer.Option("--reset", help="First take back everything that was set for all.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Set values for all daemons, over their own settings; prints what is in force."""
+    """Set values for all daemons at once.
+
+    They go before each daemon's own settings. Prints what is in force.
+    """
     from mediasweep.operations import scheduler
 
     told = {
@@ -95,7 +101,7 @@ def configure(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show whether work is going on, what was done, and the configuration in force."""
+    """Show what goes on, and the configuration."""
     from mediasweep.operations import scheduler
 
     found = _ask(scheduler.status)
@@ -121,11 +127,14 @@ def status(as_json: Json = False) -> None:
 def force_cleanup(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
 ) -> None:
-    """Sweep once, also while stopped; passes a stop, and no other gate."""
+    """Sweep once, also while stopped.
+
+    What is due now passes a stop, and no other gate.
+    """
     from mediasweep.operations import scheduler
 
     rows = _ask(scheduler.force_cleanup, who=who(), limit=limit)
-    typer.echo(f"{rows} rows are let through a stop", err=True)
+    typer.echo(f"let through a stop: {count(rows, 'row')}", err=True)
 
 
 def _working(found: dict[str, Any]) -> str:

@@ -9,12 +9,16 @@ from typing import Annotated
 import typer
 
 WithLibrary = Annotated[
-    bool, typer.Option(help="Also make the table public.media_assets and attach it.")
+    bool,
+    typer.Option("--with-library", help="Also make the table public.media_assets and attach it."),
 ]
 
 
 def migrate(with_library: WithLibrary = False) -> None:
-    """Bring the database to the schema of this version; safe to run at any time, by any number."""
+    """Bring the database to this version's schema.
+
+    Safe to run at any time, and by any number at once.
+    """
     from mediasweep.postgres import migrate as runner
     from mediasweep.settings import load
 
@@ -27,7 +31,10 @@ def migrate(with_library: WithLibrary = False) -> None:
 
 
 def sql(with_library: WithLibrary = False) -> None:
-    """Print what `migrate` would run on an empty database, as plain SQL to paste or to save."""
+    """Print the schema as SQL, to paste or to save.
+
+    It is what `migrate` would run on an empty database.
+    """
     from mediasweep.postgres.migrate import script
 
     for part in script(with_library=with_library):

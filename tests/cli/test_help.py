@@ -1,0 +1,42 @@
+"""What a stranger reads first: help that fits, and errors that say what to write."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands import mediasweep
+from tests.daemons import environment
+
+NOWHERE = environment("postgresql://a:b@127.0.0.1:1/nowhere", "cloudinary://k:s@c", COLUMNS="80")
+
+
+@pytest.mark.parametrize("group", [(), ("queue",), ("scheduler",), ("brake",)], ids=" ".join)
+async def test_each_command_is_described_in_a_whole_sentence(group: tuple[str, ...]) -> None:
+    """In a list of commands no description is cut off at 80 columns."""
+    told = await mediasweep(NOWHERE, *group, "--help")
+    listed = told.out.partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 1
+    assert not [line for line in listed if not line.endswith(".") or line.endswith("...")]
+
+
+async def test_the_help_of_a_move_says_how_many_rows_it_takes() -> None:
+    """The limit that holds if none is given is no surprise."""
+    for command in ("retry", "cancel"):
+        told = " ".join((await mediasweep(NOWHERE, "queue", command, "--help")).out.split())
+        assert "move only the oldest so many. [default: 1000;" in told
+
+
+@pytest.mark.parametrize("command", [("queue", "show"), ("queue", "cancel"), ("restore",)])
+async def test_what_is_no_id_is_said_in_our_words(command: tuple[str, ...]) -> None:
+    """Whoever gives a public id in its place learns where the ids are."""
+    told = await mediasweep(NOWHERE, *command, "docs/1")
+    assert (told.code, told.out) == (2, "")
+    assert "'docs/1' is no id of a row, as `mediasweep queue list` shows them" in told.err
+
+
+async def test_a_database_that_is_away_is_said_in_a_line() -> None:
+    """Exit code 3 and no traceback, whichever command asked."""
+    for command in (("status",), ("scheduler", "status"), ("restore", "--since", "1h", "--yes")):
+        told = await mediasweep(NOWHERE, *command)
+        assert (told.code, told.err.count("\n")) == (3, 1)
+        assert told.err.startswith("mediasweep: the database does not answer: ")
