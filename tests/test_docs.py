@@ -221,7 +221,7 @@ def test_every_command_block_is_marked_to_be_run(name: str) -> None:
         assert not shown or block.language in {"sh", "sql"}, block.text
 
 
-@pytest.mark.timeout(180)  # the manual runs more than thirty commands
+@pytest.mark.timeout(300)  # the manual runs more than forty commands
 @pytest.mark.parametrize("page", [README, OPERATING], ids=lambda page: page.name)
 async def test_a_page_runs_from_top_to_bottom(
     blank_database: str, cloud: Cloud, tmp_path: Path, page: Path
