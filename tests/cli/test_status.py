@@ -12,12 +12,15 @@ from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
-from tests.conftest import Server
+from tests.conftest import Connect, Server
 from tests.copies import dump_into
 from tests.daemons import environment, running
 from tests.operations.standing import beat
-from tests.schema.queue import ARTICLES
+from tests.schema.queue import ARTICLES, enqueue
 
+HURRY = """
+;ALTER FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) SET lock_timeout = '50ms'
+"""
 INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), jsonb_build_object('cloud', $1::text))"
 STANDBY = """
 CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'
@@ -96,3 +99,22 @@ async def test_a_standby_has_a_status(server: Server, database: str, db: Db, clo
         0,
         "this server is a standby: mediasweep works on its primary",
     )
+
+
+async def test_a_guard_that_waits_for_a_lock_hides_nothing_else(
+    database: str, db: Db, connect: Connect, cloud: Cloud
+) -> None:
+    """Status, and a dry run, say that it had no answer in time, and everything else as well."""
+    [id_] = await enqueue(db, "a")
+    await db.execute(ARTICLES + HURRY)
+    env = environment(database, cloud.url)
+    assert (await mediasweep(env, "queue", "cancel", str(id_), "--yes")).code == 0
+    other = await connect()
+    async with other.transaction():
+        await other.execute("LOCK TABLE articles")
+        told = await mediasweep(env, "status")
+        dry = await mediasweep(env, "queue", "retry", str(id_), "--dry-run")
+    reason = "canceling statement due to lock timeout"
+    assert told.out.startswith(f"the guard cannot answer, so nothing is sent: {reason}")
+    assert "1 skipped" in told.out
+    assert (dry.code, reason in dry.err) == (0, True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from mediasweep.postgres.ledger import Ledger
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import PASSING, SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +41,8 @@ async def foresee(connection: Pool | Connection, ids: Sequence[UUID]) -> Foresig
     for first in range(0, len(asked), STEP):
         try:
             kept |= await ledger.kept(asked[first : first + STEP])
+        except SLOW as error:
+            return Foresight(first, kept, str(error) or "it takes too long")
         except PASSING:
             raise
         except asyncpg.PostgresError as error:

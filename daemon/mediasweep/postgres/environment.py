@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from mediasweep.postgres.pool import PASSING, statements
+from mediasweep.postgres.pool import PASSING, SLOW, statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +71,8 @@ class Environment:
         """Return why the guard cannot answer, whatever it is asked; None: it can."""
         try:
             await self._connection.fetchval(SQL["guard"])
+        except SLOW as error:
+            return str(error) or "it takes too long"
         except PASSING:
             raise
         except asyncpg.PostgresError as error:

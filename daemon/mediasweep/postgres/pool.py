@@ -50,6 +50,8 @@ PASSING = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+# what took too long, on a connection that is well
+SLOW = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 # what a person has to mend: no waiting helps
 REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,
