@@ -60,7 +60,23 @@ BEGIN
        AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
      ORDER BY q.due_at, q.id LIMIT 10);
   name := mediasweep.source_name(source);
-  digest := format('%s-%s-%s@%s', source, queue_rows, left(digest, 32), listing);
+  -- digits, letters, `-` and `.` alone, and ending in a digit: a double click takes all of it, and no shell or URL minds
+  digest := format('%s-%s-%s-%s', source, queue_rows, left(digest, 32), translate(rtrim(listing::text, ':'), ':,', '-.'));
+END $$;
+
+-- What a digest names; NULLs: it is none.
+CREATE OR REPLACE FUNCTION mediasweep.named_by(
+  digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot)
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+  part  text[] := regexp_match(digest, '^(\d{1,9})-(\d{1,18})-[0-9a-f]{32}-(\d{1,19})-(\d{1,19})(?:-([\d.]+))?$');
+BEGIN
+  listing := format('%s:%s:%s', part[3], part[4], translate(part[5], '.', ','));
+  source := part[1];
+  queue_rows := part[2];
+EXCEPTION WHEN data_exception THEN
+  listing := NULL;
 END $$;
 
 -- Let go what this digest names, and open the brake. Refused, with nothing done, unless it is to the row what is held now.
@@ -70,22 +86,17 @@ CREATE OR REPLACE FUNCTION mediasweep.acknowledge(
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-  named    text[] := regexp_match(digest, '^(\d{1,9})-(\d{1,18})-[0-9a-f]{32}@(\d[\d:,]*)$');
-  listing  pg_snapshot;
+  named    record := mediasweep.named_by(digest);
+  listing  pg_snapshot := named.listing;
   gate_    mediasweep.gate;
   held     record;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'mediasweep.acknowledge needs READ COMMITTED';   -- to see what became of the rows since
   END IF;
-  BEGIN
-    listing := named[3];
-  EXCEPTION WHEN data_exception THEN
-    named := NULL;
-  END;
-  source := named[1];
+  source := named.source;
   SELECT g.* INTO gate_ FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source FOR UPDATE;
-  IF named IS NULL THEN
+  IF listing IS NULL THEN
     refused := 'this is no digest: copy the one that is shown';
   ELSIF gate_.name IS NULL THEN
     refused := 'this brake is not closed';
@@ -101,8 +112,8 @@ BEGIN
   SELECT h.* INTO held FROM mediasweep.held(source, listing) h;
   queue_rows := held.queue_rows;
   IF held.digest <> digest THEN
-    refused := format('the list has changed: it had %s rows, %s', named[2],
-      CASE WHEN queue_rows = named[2]::bigint THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
+    refused := format('the list has changed: it had %s rows, %s', named.queue_rows,
+      CASE WHEN queue_rows = named.queue_rows THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
   END IF;
   IF refused IS NOT NULL OR NOT really THEN
     RETURN;

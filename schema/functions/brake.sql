@@ -2,143 +2,161 @@
 --
 -- Asked by each claim right after it has locked its candidates: the statements here are younger than the locks, so they
 -- see every row of every transaction of which a row is locked. Of the rows of the source that nobody has acknowledged, more
--- than the limit within one window, counted by when they were queued, is too much. The rows of a transaction that took
--- longer than a window, but not longer than three, were let go of together. What was kept (skipped) does not count; what
--- waits, rests, failed or was deleted does.
+-- than the limit within one window is too much: counted by when they were queued, whenever they fall due. The rows of a
+-- transaction that took longer than a window, but not longer than three, were let go of together. What was kept (skipped)
+-- does not count; what waits, rests, failed or was deleted does, unless it was finished in the database of which this is a copy.
+--
+-- An upload queues a row in advance, and nearly all of these are kept. So they are weighed by themselves, and such a row
+-- counts only once a claim has found its asset unused.
 --
 -- Counting is not for free, so a claim leaves in its memory what it has counted (`brake`: source → the last few checks).
--- A check looks at the rows around a first one, and holds for all rows that its snapshot sees and that are due and queued
--- within a window from there. For rows that came later within that reach, only these are counted and added.
+-- A check looks at the rows around a first one, and tells the most that any window there has. It holds for all rows that its
+-- snapshot sees and that were queued within a window from there; those that came later within that reach are counted and
+-- added, as if all fell into the fullest window, until there is room no more. Then the check is made anew.
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished IS
   'brake: how much of a source was queued within its window; prune: the oldest finished rows of a source';
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_queued IS 'brake: the unfinished rows of a source, by when they were queued';
 
--- The rows of a source that count: not acknowledged, not kept, due (while unfinished) and queued within bounds, and not
--- seen by the snapshot `since`, if one is given. At most `most` of the unfinished, and as many of the finished.
+-- The release before had these with other parameters; only the functions of this file call them.
+DROP FUNCTION IF EXISTS mediasweep.let_go(
+  integer, pg_snapshot, xid8[], timestamptz, timestamptz, timestamptz, timestamptz, pg_snapshot, bigint);
+DROP FUNCTION IF EXISTS mediasweep.weigh(integer, mediasweep.cloudinary_cleanup_queue, record, record);
+DROP FUNCTION IF EXISTS mediasweep.may_go(integer, mediasweep.cloudinary_cleanup_queue[], record, record, jsonb, jsonb);
+DROP FUNCTION IF EXISTS mediasweep.reaches(timestamptz, timestamptz, interval, mediasweep.cloudinary_cleanup_queue);
+DROP FUNCTION IF EXISTS mediasweep.pushed(jsonb, jsonb);
+
+-- Was this row queued by an upload, for the case that it is abandoned?
+CREATE OR REPLACE FUNCTION mediasweep.of_upload(q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT q.deletion_reason = 'upload_pending' AND q.trigger_source = 'upload' $$;
+
+-- The rows of a source that count (`uploads`: only those of uploads, or only the others; NULL: all): not acknowledged, not
+-- kept, queued within bounds, and not seen by the snapshot `since`, if one is given. At most `most` of the unfinished, and
+-- as many of the finished, the first ones.
 CREATE OR REPLACE FUNCTION mediasweep.let_go(
-  source integer, covered pg_snapshot, confirmed xid8[], due_from timestamptz, due_to timestamptz,
-  queued_from timestamptz, queued_to timestamptz, since pg_snapshot, most bigint)
+  source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamptz, queued_to timestamptz,
+  since pg_snapshot, most bigint)
 RETURNS TABLE (queued_at timestamptz, xact xid8)
 LANGUAGE sql STABLE
 AS $$
   (SELECT q.queued_at, q.xact FROM mediasweep.cloudinary_cleanup_queue q
     WHERE q.source_id = source AND q.processed_at IS NULL
-      AND q.due_at >= due_from AND q.due_at <= due_to
       AND q.queued_at >= queued_from AND q.queued_at <= queued_to
+      AND (q.claim_no > 0 OR NOT mediasweep.of_upload(q)) AND (uploads IS NULL OR mediasweep.of_upload(q) = uploads)
       AND pg_visible_in_snapshot(q.xact, covered) IS NOT TRUE AND q.xact <> ALL (confirmed)
       AND pg_visible_in_snapshot(q.xact, since) IS NOT TRUE
-    ORDER BY q.due_at LIMIT most)
+    ORDER BY q.queued_at LIMIT most)
   UNION ALL
   (SELECT q.queued_at, q.xact FROM mediasweep.cloudinary_cleanup_queue q
     WHERE q.source_id = source AND q.processed_at IS NOT NULL AND q.status <> 'skipped'
       AND q.queued_at >= queued_from AND q.queued_at <= queued_to
+      AND (uploads IS NULL OR mediasweep.of_upload(q) = uploads)
+      AND q.processed_at >= coalesce((SELECT i.adopted_at FROM mediasweep.installation i), '-infinity')
       AND pg_visible_in_snapshot(q.xact, covered) IS NOT TRUE AND q.xact <> ALL (confirmed)
       AND pg_visible_in_snapshot(q.xact, since) IS NOT TRUE
     ORDER BY q.queued_at LIMIT most)
 $$;
 
--- Look at all rows around one: from a window (and a little) before it to two windows after it, so that every window is
--- whole that has a row which is due and queued less than a window later. `counted`: all of them, not only the nearest.
+-- How many rows has the fullest window around a row? Looked at are all from a window (and a little) before it to two windows
+-- after it, so that every window is whole that has a row which was queued less than a window later. Four limits of rows
+-- are enough to look at: within not quite four windows, one of them has more than the limit then.
 CREATE OR REPLACE FUNCTION mediasweep.weigh(
-  source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record,
-  OUT counted bigint, OUT too_much boolean)
+  source integer, uploads boolean, around timestamptz, rule record, known record, OUT fullest bigint)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-  due_from     timestamptz := around.due_at - 1.1 * rule.span;
-  queued_from  timestamptz := around.queued_at - 1.1 * rule.span;
+  queued_from  timestamptz := around - 1.1 * rule.span;
 BEGIN
-  IF known.newest < around.queued_at THEN   -- nothing falls due before it is queued
-    due_from := greatest(due_from, known.newest);
+  IF known.newest < around THEN
     queued_from := greatest(queued_from, known.newest);
   END IF;
-  SELECT count(*) INTO counted
-    FROM mediasweep.let_go(source, known.covered, known.confirmed, due_from, around.due_at + 2 * rule.span, queued_from,
-                           around.queued_at + 2 * rule.span, NULL, 4 * rule.most + 1);
-  too_much := counted > 4 * rule.most;   -- within not quite four windows: one of them has more than the limit
-  IF counted > rule.most AND NOT too_much THEN
-    SELECT coalesce(bool_or(pair.last - pair.first <= rule.span), false) INTO too_much
-      FROM (SELECT gone.at AS first, lead(gone.at, rule.most::integer) OVER (ORDER BY gone.at) AS last
-              FROM (SELECT max(r.queued_at) OVER (PARTITION BY r.xact) AS at
-                      FROM mediasweep.let_go(source, known.covered, known.confirmed, due_from, around.due_at + 2 * rule.span,
-                                             queued_from, around.queued_at + 2 * rule.span, NULL, 4 * rule.most + 1) r) gone) pair;
-  END IF;
+  SELECT coalesce(max(w.n), 0) INTO fullest
+    FROM (SELECT sum(gone.n) OVER (ORDER BY gone.at RANGE BETWEEN CURRENT ROW AND rule.span FOLLOWING) AS n
+            FROM (SELECT max(r.queued_at) AS at, count(*)::integer AS n
+                    FROM mediasweep.let_go(source, uploads, known.covered, known.confirmed, queued_from, around + 2 * rule.span,
+                                           NULL, 4 * rule.most + 1) r
+                   GROUP BY r.xact) gone) w;
 END $$;
 
 -- May these candidates of one source go? `passed`: the checks that held so far, the newest first; NULL: they may not.
 -- `free` is a barrier of the horizon: whoever had written when it was taken has ended, so that a later check misses nobody's
--- rows by counting those that are due and queued since, and that its snapshot did not see.
+-- rows by counting those that were queued since, and that its snapshot did not see.
 CREATE OR REPLACE FUNCTION mediasweep.may_go(
-  source integer, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb,
+  source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb,
   INOUT passed jsonb)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-  rest    mediasweep.cloudinary_cleanup_queue[];
-  last    record;
-  since   record;
-  came    bigint;
-  weight  record;
+  rest     mediasweep.cloudinary_cleanup_queue[];
+  last     record;
+  since    timestamptz;
+  came     bigint;
+  fullest  bigint;
 BEGIN
   rest := ARRAY(SELECT c FROM unnest(candidates) c
-                 WHERE c.source_id = source AND pg_visible_in_snapshot(c.xact, known.covered) IS NOT TRUE
-                   AND c.xact <> ALL (known.confirmed)
-                 ORDER BY c.due_at, c.id);
+                 WHERE c.source_id = source AND mediasweep.of_upload(c) = uploads
+                   AND pg_visible_in_snapshot(c.xact, known.covered) IS NOT TRUE AND c.xact <> ALL (known.confirmed)
+                 ORDER BY c.queued_at, c.id);
   WHILE cardinality(rest) > 0 LOOP
     SELECT p.* INTO last
-      FROM jsonb_to_recordset(passed) AS p (
-             span interval, due timestamptz, queued timestamptz, counted bigint, seen pg_snapshot,
-             due_from timestamptz, queued_from timestamptz)
-     WHERE p.span = rule.span AND mediasweep.reaches(p.due, p.queued, p.span, rest[1]) LIMIT 1;
-    came := 0;
-    IF last.due IS NOT NULL THEN
-      SELECT least(min(c.due_at), last.due_from) AS due_from, least(min(c.queued_at), last.queued_from) AS queued_from,
-             count(*) AS candidates INTO since
+      FROM jsonb_to_recordset(passed) AS p (span interval, queued timestamptz, fullest bigint, seen pg_snapshot, since timestamptz)
+     WHERE p.span = rule.span AND mediasweep.reaches(p.queued, p.span, rest[1]) LIMIT 1;
+    fullest := last.fullest;
+    since := NULL;
+    IF last.queued IS NOT NULL THEN
+      SELECT least(min(c.queued_at), last.since) INTO since
         FROM unnest(rest) c
-       WHERE mediasweep.reaches(last.due, last.queued, last.span, c) AND pg_visible_in_snapshot(c.xact, last.seen) IS NOT TRUE;
-      IF since.candidates > 0 THEN
+       WHERE mediasweep.reaches(last.queued, last.span, c) AND pg_visible_in_snapshot(c.xact, last.seen) IS NOT TRUE
+      HAVING count(*) > 0;
+      IF FOUND THEN
         SELECT count(*) INTO came
-          FROM mediasweep.let_go(source, known.covered, known.confirmed, since.due_from, last.due + 2 * last.span,
-                                 since.queued_from, last.queued + 2 * last.span, last.seen, rule.most + 1);
+          FROM mediasweep.let_go(source, uploads, known.covered, known.confirmed, since, last.queued + 2 * last.span, last.seen,
+                                 rule.most + 1);
         -- counted, they need not be counted again; those that the barrier does not see yet are, with those that come later
-        passed := mediasweep.pushed(passed, to_jsonb(last) || CASE WHEN last.counted + came <= rule.most THEN jsonb_build_object(
-          'counted', last.counted + came, 'seen', free ->> 's', 'due_from', free ->> 'at', 'queued_from', free ->> 'at')
-          ELSE jsonb_build_object('due_from', since.due_from, 'queued_from', since.queued_from) END);
+        fullest := fullest + came;
       END IF;
     END IF;
-    IF last.due IS NULL OR (came > 0 AND last.counted + came > rule.most) THEN
-      SELECT w.* INTO weight FROM mediasweep.weigh(source, rest[1], rule, known) w;
-      IF weight.too_much THEN
+    IF last.queued IS NULL OR fullest > rule.most THEN
+      passed := mediasweep.dropped(passed, last.queued);
+      fullest := mediasweep.weigh(source, uploads, (rest[1]).queued_at, rule, known);
+      IF fullest > rule.most THEN
         passed := NULL;
         RETURN;
       END IF;
-      SELECT rule.span, (rest[1]).due_at AS due, (rest[1]).queued_at AS queued, weight.counted, free ->> 's' AS seen,
-             free ->> 'at' AS due_from, free ->> 'at' AS queued_from INTO last;
-      passed := mediasweep.pushed(passed, to_jsonb(last));
+      SELECT rule.span, (rest[1]).queued_at AS queued INTO last;
+      passed := mediasweep.pushed(passed, last.queued, last.span, fullest, free);
+    ELSIF since IS NOT NULL THEN
+      passed := mediasweep.pushed(mediasweep.dropped(passed, last.queued), last.queued, last.span, fullest, free);
     END IF;
-    rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.due, last.queued, last.span, c));
+    rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.queued, last.span, c));
   END LOOP;
 END $$;
 
--- Is a row due and queued less than a window after the one that was looked at? A little before it does as well: who comes
--- first is not told by the order in which they commit.
-CREATE OR REPLACE FUNCTION mediasweep.reaches(
-  due timestamptz, queued timestamptz, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
+-- Was a row queued less than a window after the one that was looked at? A little before it does as well: who comes first is
+-- not told by the order in which they commit.
+CREATE OR REPLACE FUNCTION mediasweep.reaches(queued timestamptz, span interval, q mediasweep.cloudinary_cleanup_queue)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
+
+-- The checks without the one around this row.
+CREATE OR REPLACE FUNCTION mediasweep.dropped(passed jsonb, queued timestamptz) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT q.due_at BETWEEN due - 0.1 * span AND due + span AND q.queued_at BETWEEN queued - 0.1 * span AND queued + span
+  SELECT coalesce(jsonb_agg(p.value ORDER BY p.n), '[]')
+    FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
+   WHERE (p.value ->> 'queued')::timestamptz IS DISTINCT FROM queued
 $$;
 
--- The checks with this one in front, in place of the one around the same row; the oldest of too many is forgotten.
-CREATE OR REPLACE FUNCTION mediasweep.pushed(passed jsonb, new jsonb) RETURNS jsonb
+-- The checks with one more in front; the oldest of too many is forgotten.
+CREATE OR REPLACE FUNCTION mediasweep.pushed(
+  passed jsonb, queued timestamptz, span interval, fullest bigint, free jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT jsonb_agg(kept.p ORDER BY kept.n)
-    FROM (SELECT new AS p, 0 AS n
-          UNION ALL
-          SELECT p.value, p.n FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
-           WHERE (p.value -> 'due', p.value -> 'queued') <> (new -> 'due', new -> 'queued')
-           LIMIT 4) kept
+  SELECT jsonb_path_query_array(
+    jsonb_build_array(jsonb_build_object('span', span, 'queued', queued, 'fullest', fullest, 'seen', free ->> 's',
+                                         'since', free ->> 'at')) || passed, '$[0 to 3]')
 $$;
 
 -- Close the brake of a source; returns what there is to tell, NULL if it was closed already.
@@ -154,7 +172,7 @@ BEGIN
            WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= coalesce(known.newest, '-infinity')
              AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
            LIMIT 100000) q;
-  why := format('%s; %s%s wait', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
+  why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
   INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
   VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
             'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
@@ -184,25 +202,30 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   source   integer;
+  uploads  boolean;
   rule     record;
   known    record;
   before   jsonb;
   passed   jsonb;
   stopped  jsonb;
 BEGIN
-  FOR source IN SELECT DISTINCT c.source_id FROM unnest(candidates) c ORDER BY c.source_id LOOP
+  FOR source, uploads IN
+    SELECT DISTINCT c.source_id, mediasweep.of_upload(c) FROM unnest(candidates) c ORDER BY 1, 2
+  LOOP
     rule := mediasweep.brake_rule(source, terms);
     known := mediasweep.acknowledged(source);
-    before := coalesce(memory -> 'brake' -> source::text, '[]');
-    passed := mediasweep.may_go(source, candidates, rule, known, memory -> 'free', before);
+    -- rows of uploads begin to count when any daemon claims them, which no memory knows of: these are weighed each time
+    before := CASE WHEN uploads THEN '[]' ELSE coalesce(memory -> 'brake' -> source::text, '[]') END;
+    passed := mediasweep.may_go(source, uploads, candidates, rule, known, memory -> 'free', before);
     IF passed IS NULL THEN
       stopped := mediasweep.close_brake(source, rule, known, format(
-        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most, rule.name,
+        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most,
+        CASE WHEN uploads THEN 'uploads that nothing uses' ELSE rule.name END,
         trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
                                          || CASE WHEN stopped IS NULL THEN '[]' ELSE jsonb_build_array(stopped) END);
       memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
-    ELSIF passed <> before THEN
+    ELSIF passed <> before AND NOT uploads THEN
       -- of many sources, those that were asked for long ago are asked anew
       IF before = '[]' AND (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN
         memory := memory - 'brake';
@@ -212,28 +235,46 @@ BEGIN
   END LOOP;
 END $$;
 
--- A slow loss, each window below the limit: more than five times the limit within 144 windows (a day). Closes the same gate.
+-- Does a closed brake hold anything back? What an upload may still keep is not what it was closed for.
+CREATE OR REPLACE FUNCTION mediasweep.holds_back(source integer, known record) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.source_id = source AND q.processed_at IS NULL AND (q.claim_no > 0 OR NOT mediasweep.of_upload(q))
+       AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
+     ORDER BY q.queued_at DESC);
+END $$;
+
+-- A chore. A slow loss, each window below the limit: more than five times the limit within 144 windows (a day) closes the
+-- same gate. And a brake opens by itself when nothing that it was closed for is left: all of it was cancelled or finished,
+-- and it is no slow loss. Had it let too much through before it closed, the next row closes it again.
 CREATE OR REPLACE FUNCTION mediasweep.brake_dribble(terms jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   source  integer;
+  shut    boolean;
   rule    record;
   known   record;
   since   timestamptz;
   told    jsonb := '[]';
   lost    bigint;
 BEGIN
-  FOR source IN
-    SELECT s.id FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) s
-     WHERE NOT EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = s.id) ORDER BY s.id
+  FOR source, shut IN
+    SELECT s.id, EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = s.id)
+      FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) s ORDER BY s.id
   LOOP
-    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
     SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
+    CONTINUE WHEN shut AND mediasweep.holds_back(source, known);
+    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
     since := greatest(clock_timestamp() - 144 * rule.span, known.newest);
     SELECT count(*) INTO lost
-      FROM mediasweep.let_go(source, known.covered, known.confirmed, since, 'infinity', since, 'infinity', NULL, 5 * rule.most + 1);
-    IF lost > 5 * rule.most THEN
+      FROM mediasweep.let_go(source, NULL, known.covered, known.confirmed, since, 'infinity', NULL, 5 * rule.most + 1);
+    IF shut AND lost <= 5 * rule.most THEN
+      PERFORM mediasweep.open_brake(source);
+    ELSIF lost > 5 * rule.most AND NOT shut THEN
       told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
         'more than %s rows of %s were let go of within %s h (the limit is five times %s)', 5 * rule.most, rule.name,
         trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
@@ -241,5 +282,17 @@ BEGIN
   END LOOP;
   RETURN told;
 END $$;
+
+-- Open the brake of a source that holds nothing back any more; journalled as every other gate.
+CREATE OR REPLACE FUNCTION mediasweep.open_brake(source integer) RETURNS void
+LANGUAGE sql VOLATILE
+AS $$
+  WITH opened AS (
+    DELETE FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source RETURNING g.source_id),
+  logged AS (
+    INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
+    SELECT 'gate_opened', 'brake', 'nothing that it held is left', opened.source_id, 'mediasweep' FROM opened)
+  SELECT pg_notify('mediasweep', '') FROM opened
+$$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

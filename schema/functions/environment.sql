@@ -201,6 +201,9 @@ BEGIN
   IF changed <> '[]' THEN
     DELETE FROM mediasweep.acknowledgement;
   END IF;
+  IF jsonb_path_exists(changed, '$[*] ? (@.what != "timeline")') THEN
+    UPDATE mediasweep.installation SET adopted_at = clock_timestamp();   -- what was finished before, the original did
+  END IF;
   INSERT INTO mediasweep.journal (event, detail, actor)
   VALUES ('adopted', (SELECT string_agg(format('%s was %s, is %s', c ->> 'what', c ->> 'was', c ->> 'is'), '; ')
                         FROM jsonb_array_elements(changed) c), who);

@@ -11,7 +11,7 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
-from tests.schema.brakes import LIMIT, closed, let_go, stopped
+from tests.schema.brakes import LIMIT, closed, let_go, listed, stopped
 from tests.schema.queue import ARTICLES, use
 
 
@@ -23,7 +23,7 @@ def env(database: str, cloud: Cloud) -> dict[str, str]:
 
 async def test_show_lists_what_is_held(db: Db, env: dict[str, str]) -> None:
     """Each closed brake is shown with its reason, rows, users and the command that opens it."""
-    named = (await stopped(db, 12)).split("@")[0]
+    named = listed(await stopped(db, 12))
     await let_go(db, "next\x1b[2J", 1)
     shown = await mediasweep(env, "brake", "show")
     assert (shown.code, shown.err) == (0, "")
@@ -42,7 +42,7 @@ async def test_show_prints_json(db: Db, env: dict[str, str]) -> None:
     [held] = json.loads((await mediasweep(env, "brake", "show", "--json")).out)
     assert (held["source"], held["queue_rows"]) == ("manual", LIMIT + 1)
     assert held["by_whom"][0]["rows"] == LIMIT + 1
-    assert held["digest"].split("@")[0] == named.split("@")[0]
+    assert listed(held["digest"]) == listed(named)
 
 
 async def test_show_says_that_none_is_closed(env: dict[str, str]) -> None:
@@ -127,7 +127,10 @@ async def test_a_changed_list_is_refused(db: Db, env: dict[str, str], how: str) 
 
 
 async def test_what_is_no_digest_is_refused(env: dict[str, str]) -> None:
-    """Anything else than a digest is refused before the database is asked for it."""
+    """Anything else than a digest is a mistake of usage, and it is said where to get one."""
     refused = await mediasweep(env, "brake", "ack", "all", "--yes")
-    assert refused.code == 6
-    assert "'all' is no digest" in refused.err
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "mediasweep: 'all' is no digest: copy the whole one, as `mediasweep brake show` prints it "
+        "in its last line\n"
+    )

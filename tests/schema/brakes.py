@@ -83,6 +83,11 @@ async def digest(db: Db, source: int = 0) -> str:
     return str(await db.fetchval(DIGEST, source))
 
 
+def listed(named: str) -> str:
+    """Return what a digest says of its rows: source, number and hash, without the snapshot."""
+    return "-".join(named.split("-")[:3])
+
+
 async def acknowledge(db: Db, named: str) -> tuple[int | None, str | None]:
     """Acknowledge a digest; returns the rows, and why not."""
     row = await db.fetchrow(ACKNOWLEDGE, named)

@@ -41,6 +41,7 @@ FALL_BACK = """
 INSERT INTO mediasweep.fallback (at, source_id, ref)
 SELECT clock_timestamp() - n * $1::interval, 0, '{"public_id": "a"}' FROM generate_series(1, 30) n
 """
+POSTPONE = "UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = due_at + $2 WHERE id = $1"
 
 
 async def test_the_limit_may_go(db: Db) -> None:
@@ -55,7 +56,8 @@ async def test_one_more_stops_all_of_it(db: Db) -> None:
     await let_go(db, "a", LIMIT + 1)
     claimed = await try_claim(db)
     why = (
-        "more than 10 rows of manual were let go of within 10 min (the limit is the floor); 11 wait"
+        "more than 10 rows of manual were let go of within 10 min (the limit is the "
+        "floor); 11 waited when it closed"
     )
     told = {"source_id": 0, "source": "manual", "rows": 11, "limit": 10, "reason": why}
     assert braked(claimed) == [told]
@@ -187,6 +189,16 @@ async def test_rows_that_still_rest_count(db: Db) -> None:
     await let_go(db, "a", LIMIT + 1, ago=55 * MINUTE, every=MINUTE / 2, at_once=False)
     await db.execute("UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = due_at + $1", HOUR)
     assert (await rows(db))[0]["due_at"] < datetime.now(UTC) < (await rows(db))[-1]["due_at"]
+    claimed = await try_claim(db)
+    assert (len(braked(claimed)), claimed.brought_nothing) == (1, True)
+
+
+@pytest.mark.parametrize("apart", [15 * MINUTE, HOUR, timedelta(days=1)])
+async def test_a_burst_that_falls_due_bit_by_bit_is_a_burst(db: Db, apart: timedelta) -> None:
+    """Eleven rows of one moment are too many, whenever each of them falls due."""
+    await let_go(db, "a", LIMIT + 1, at_once=False)
+    for n, row in enumerate(await rows(db)):
+        await db.execute(POSTPONE, row["id"], n * apart)
     claimed = await try_claim(db)
     assert (len(braked(claimed)), claimed.brought_nothing) == (1, True)
 

@@ -35,10 +35,23 @@ ANALYZE public.parts
 """
 COUNTS_NO_MORE = """
 CREATE OR REPLACE FUNCTION mediasweep.let_go(
-  source integer, covered pg_snapshot, confirmed xid8[], due_from timestamptz, due_to timestamptz,
-  queued_from timestamptz, queued_to timestamptz, since pg_snapshot, most bigint)
+  source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamptz,
+  queued_to timestamptz, since pg_snapshot, most bigint)
 RETURNS TABLE (queued_at timestamptz, xact xid8) LANGUAGE plpgsql STABLE AS $$
 BEGIN RAISE EXCEPTION 'counted'; END $$
+"""
+
+# counts how often a window is weighed
+COUNTING = """
+CREATE SEQUENCE mediasweep.weighed;
+ALTER FUNCTION mediasweep.weigh(integer, boolean, timestamptz, record, record) RENAME TO weigh_;
+CREATE FUNCTION mediasweep.weigh(
+  source integer, uploads boolean, around timestamptz, rule record, known record,
+  OUT fullest bigint) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  PERFORM nextval('mediasweep.weighed');
+  fullest := mediasweep.weigh_(source, uploads, around, rule, known);
+END $$
 """
 
 
@@ -171,7 +184,7 @@ async def test_a_slow_loss_is_stopped(db: Db) -> None:
         "rows": 1,
         "limit": 10,
         "reason": "more than 50 rows of manual were let go of within 24 h (the limit is "
-        "five times the floor); 1 wait",
+        "five times the floor); 1 waited when it closed",
     }
     assert (await try_claim(db)).brought_nothing
     assert await closed(db) == [0]
@@ -225,3 +238,43 @@ async def test_a_long_transaction_of_before_the_check_is_added(db: Db) -> None:
     assert len(claimed.jobs) == 5
     await let_go(db, "c", 5)
     assert (await try_claim(db, memory=claimed.memory)).brought_nothing
+
+
+async def test_a_steady_inflow_is_weighed_now_and_then(db: Db) -> None:
+    """At four fifths of the limit, of sixty claims a few look at a whole window, and all pass."""
+    memory = None
+    # 800 rows in each ten minutes of the last hour: the last 400 come claim by claim
+    await let_go(db, "a", 4400, ago=5 * MINUTE, every=timedelta(seconds=0.75), at_once=False)
+    await db.execute(FINISH, "completed")
+    await db.execute(COUNTING)
+    for n in range(60):
+        await let_go(db, f"b{n}-", 6, ago=(60 - n) * MINUTE / 12, at_once=False)
+        claimed = await try_claim(db, memory=memory, brake_floor=1000)
+        assert len(claimed.jobs) == 6
+        memory = claimed.memory
+    weighed = await db.fetchval("SELECT last_value FROM mediasweep.weighed")
+    assert 1 <= weighed <= 10
+
+
+async def test_a_steady_inflow_is_stopped_at_the_limit(db: Db) -> None:
+    """Three daemons, each with its own memory: whoever claims the row too many is stopped."""
+    memories: list[str | None] = [None, None, None]
+    got = 0
+    for n in range(3 * LIMIT):
+        await let_go(db, f"a{n}-", 1)
+        claimed = await try_claim(db, memory=memories[n % 3])
+        memories[n % 3] = claimed.memory
+        got += len(claimed.jobs)
+        await db.execute(FINISH + " AND claim_no > 0", "completed")
+    assert got == LIMIT
+
+
+async def test_the_window_moves_on(db: Db) -> None:
+    """Rows a minute and a second apart go on for hours, in the hands of one daemon."""
+    memory = None
+    for n in range(60, 0, -1):
+        await let_go(db, f"a{n}-", 1, ago=n * timedelta(seconds=61))
+        claimed = await try_claim(db, memory=memory)
+        assert len(claimed.jobs) == 1
+        memory = claimed.memory
+        await db.execute(FINISH, "completed")

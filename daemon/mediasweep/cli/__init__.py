@@ -65,6 +65,7 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.demo.binaries import NoServerError
     from mediasweep.demo.cluster import ServerError
     from mediasweep.demo.processes import DaemonError
+    from mediasweep.operations.brake import DigestError
     from mediasweep.operations.refusal import RefusedError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
@@ -74,7 +75,7 @@ def explained() -> dict[type[BaseException], int]:
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
-    given = dict.fromkeys((StartError, SettingsError, FilterError, MomentError), 2)
+    given = dict.fromkeys((StartError, SettingsError, FilterError, MomentError, DigestError), 2)
     other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6}
     return given | other | demo | database
 

@@ -1,7 +1,7 @@
 """The brake in an operator's hands: show what it holds, and let exactly that go.
 
 Whoever acknowledges has seen a list; the digest of that list is what they say. A list that is not
-to the row what is held now is refused, with RefusedError.
+to the row what is held now is refused, with RefusedError; what is no digest is a DigestError.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from mediasweep.operations.foresight import Foresight
     from mediasweep.postgres.pool import Connection, Pool
 
-DIGEST = re.compile(r"(\d{1,9})-\d{1,18}-[0-9a-f]{32}@(\d+:\d+:[\d,]*)", re.ASCII)
+DIGEST = re.compile(r"\d{1,9}-\d{1,18}-[0-9a-f]{32}-\d{1,19}-\d{1,19}(-[\d.]+)?", re.ASCII)
 AGAIN = "nothing was let go; look again with `mediasweep brake show`"
+
+
+class DigestError(ValueError):
+    """A text is no digest; the message says where to get one."""
 
 
 async def show(connection: Pool | Connection) -> list[Mapping[str, Any]]:
@@ -29,11 +33,10 @@ async def show(connection: Pool | Connection) -> list[Mapping[str, Any]]:
 
 
 async def look(connection: Pool | Connection, digest: str, *, who: str) -> Mapping[str, Any]:
-    """Return what a digest would let go, without doing it; raises RefusedError if it is refused."""
+    """Return what a digest would let go, without doing it; raises as `acknowledge` does."""
     brake = Brake(connection)
     await _acknowledge(brake, digest, who, really=False)
-    named = DIGEST.fullmatch(digest)
-    held = await brake.held(int(named[1]), named[2]) if named else None
+    held = await brake.held(digest)
     if held is None:
         raise RefusedError(f"this brake has just been opened: {AGAIN}")
     return held
@@ -51,14 +54,18 @@ async def foresee(connection: Pool | Connection, digest: str) -> Foresight:
 async def acknowledge(connection: Pool | Connection, digest: str, *, who: str) -> int:
     """Let go what a digest names, and open the brake; returns how many rows that is.
 
-    Raises RefusedError if the rows are not exactly those. All daemons go on at once.
+    Raises RefusedError if the rows are not exactly those, DigestError if that is no digest. All
+    daemons go on at once.
     """
     return await _acknowledge(Brake(connection), digest, who, really=True)
 
 
 async def _acknowledge(brake: Brake, digest: str, who: str, *, really: bool) -> int:
     if not DIGEST.fullmatch(digest):
-        raise RefusedError(f"{digest!r} is no digest: {AGAIN}")
+        raise DigestError(
+            f"{digest!r} is no digest: copy the whole one, as `mediasweep brake show` prints it in"
+            " its last line"
+        )
     rows, refused = await brake.acknowledge(digest, who, really=really)
     if refused is not None or rows is None:
         raise RefusedError(f"{refused}: {AGAIN}")

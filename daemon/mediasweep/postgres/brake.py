@@ -1,7 +1,8 @@
 """The closed brakes as Python values: what they hold, and letting it go.
 
-Each method is one statement. Listing and acknowledging walk over every row that is held, ten
-million of them if need be, so they may take minutes. On failure they raise what asyncpg raised.
+Each method is one transaction. Listing and acknowledging walk over every row that is held, ten
+million of them if need be, so they may take minutes, also where a claim has to end within seconds.
+On failure they raise what asyncpg raised.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.postgres.pool import statements
+from mediasweep.postgres.pool import patient, statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,17 +33,19 @@ class Brake:
 
     async def closed(self) -> list[Mapping[str, Any]]:
         """Return each closed brake with what it holds and the digest of that, the oldest first."""
-        rows = await self._connection.fetch(SQL["closed"], timeout=PATIENCE_S)
+        async with patient(self._connection, PATIENCE_S) as connection:
+            rows = await connection.fetch(SQL["closed"], timeout=PATIENCE_S)
         return [_held(row) for row in rows]
 
-    async def held(self, source: int, snapshot: str) -> Mapping[str, Any] | None:
-        """Return what the brake of a source holds of what that snapshot saw; None: it is open."""
-        row = await self._connection.fetchrow(SQL["held"], source, snapshot, timeout=PATIENCE_S)
+    async def held(self, digest: str) -> Mapping[str, Any] | None:
+        """Return what a closed brake holds of the list that a digest names; None: it is open."""
+        async with patient(self._connection, PATIENCE_S) as connection:
+            row = await connection.fetchrow(SQL["held"], digest, timeout=PATIENCE_S)
         return None if row is None else _held(row)
 
-    async def first_held(self, source: int, snapshot: str, most: int) -> list[UUID]:
+    async def first_held(self, digest: str, most: int) -> list[UUID]:
         """Return the ids of the first rows of those."""
-        rows = await self._connection.fetch(SQL["first_held"], source, snapshot, most)
+        rows = await self._connection.fetch(SQL["first_held"], digest, most)
         return [row["id"] for row in rows]
 
     async def acknowledge(
@@ -52,9 +55,10 @@ class Brake:
 
         Not `really`: only find out whether it would be refused.
         """
-        row = await self._connection.fetchrow(
-            SQL["acknowledge"], digest, who, really, timeout=PATIENCE_S
-        )
+        async with patient(self._connection, PATIENCE_S) as connection:
+            row = await connection.fetchrow(
+                SQL["acknowledge"], digest, who, really, timeout=PATIENCE_S
+            )
         if row is None:
             raise TypeError("acknowledge() returned no row")
         return row["queue_rows"], row["refused"]

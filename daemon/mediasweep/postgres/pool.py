@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import timedelta
 
 # generic for the type checker only: at run time it cannot be subscripted
@@ -110,6 +111,12 @@ class Pool:
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             return await connection.fetchval(sql, *args)
 
+    @contextlib.asynccontextmanager
+    async def borrow(self) -> AsyncIterator[Connection]:
+        """Yield a connection for several statements."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            yield connection
+
     def terminate(self) -> None:
         """Drop every connection at once."""
         self.line.terminate()
@@ -165,6 +172,18 @@ class Line:
         if self._connection is not None:
             self._connection.terminate()
         self._connection = None
+
+
+@contextlib.asynccontextmanager
+async def patient(given: Pool | Connection, patience_s: float) -> AsyncIterator[Connection]:
+    """Yield a connection in a READ COMMITTED transaction whose statements may take so long.
+
+    For what a person asks for and waits for: the pool's own limit is that of a claim.
+    """
+    borrowed = given.borrow() if isinstance(given, Pool) else contextlib.nullcontext(given)
+    async with borrowed as connection, connection.transaction(isolation="read_committed"):
+        await connection.fetchval(SQL["be_patient"], str(round(patience_s * 1000)))
+        yield connection
 
 
 def statements(module: str) -> dict[str, str]:
