@@ -60,7 +60,8 @@ $$;
 
 -- How many rows has the fullest window around a row? Looked at are all from a window (and a little) before it to two windows
 -- after it, so that every window is whole that has a row which was queued less than a window later. Four limits of rows
--- are enough to look at: within not quite four windows, one of them has more than the limit then.
+-- are enough to look at: within not quite four windows, one of them has more than the limit then. Windows are told apart to
+-- a thousandth, and are longer by that rather than shorter: a frame over all rows would not stay in memory.
 CREATE OR REPLACE FUNCTION mediasweep.weigh(
   source integer, uploads boolean, around timestamptz, rule record, known record, OUT fullest bigint)
 LANGUAGE plpgsql VOLATILE
@@ -72,11 +73,14 @@ BEGIN
     queued_from := greatest(queued_from, known.newest);
   END IF;
   SELECT coalesce(max(w.n), 0) INTO fullest
-    FROM (SELECT sum(gone.n) OVER (ORDER BY gone.at RANGE BETWEEN CURRENT ROW AND rule.span FOLLOWING) AS n
-            FROM (SELECT max(r.queued_at) AS at, count(*)::integer AS n
-                    FROM mediasweep.let_go(source, uploads, known.covered, known.confirmed, queued_from, around + 2 * rule.span,
-                                           NULL, 4 * rule.most + 1) r
-                   GROUP BY r.xact) gone) w;
+    FROM (SELECT sum(slot.n) OVER (ORDER BY slot.no RANGE BETWEEN CURRENT ROW AND 1000 FOLLOWING) AS n
+            FROM (SELECT floor(extract(epoch FROM gone.at - queued_from) * 1000 / extract(epoch FROM rule.span))::integer AS no,
+                         sum(gone.n) AS n
+                    FROM (SELECT max(r.queued_at) AS at, count(*) AS n
+                            FROM mediasweep.let_go(source, uploads, known.covered, known.confirmed, queued_from,
+                                                   around + 2 * rule.span, NULL, 4 * rule.most + 1) r
+                           GROUP BY r.xact) gone
+                   GROUP BY 1) slot) w;
 END $$;
 
 -- May these candidates of one source go? `passed`: the checks that held so far, the newest first; NULL: they may not.
@@ -101,7 +105,9 @@ BEGIN
   WHILE cardinality(rest) > 0 LOOP
     SELECT p.* INTO last
       FROM jsonb_to_recordset(passed) AS p (span interval, queued timestamptz, fullest bigint, seen pg_snapshot, since timestamptz)
-     WHERE p.span = rule.span AND mediasweep.reaches(p.queued, p.span, rest[1]) LIMIT 1;
+     WHERE p.span = rule.span AND mediasweep.reaches(p.queued, p.span, rest[1])
+       AND p.fullest IS NOT NULL AND p.since IS NOT NULL   -- the release before said it otherwise
+     LIMIT 1;
     fullest := last.fullest;
     since := NULL;
     IF last.queued IS NOT NULL THEN

@@ -243,7 +243,7 @@ async def test_a_long_transaction_of_before_the_check_is_added(db: Db) -> None:
 async def test_a_steady_inflow_is_weighed_now_and_then(db: Db) -> None:
     """At 96 per cent of the limit a few of sixty claims look at a whole window, and all pass."""
     memory = None
-    # 960 rows in each ten minutes of the last hour: those of the last five minutes come claim by claim
+    # 960 rows in each ten minutes of the last hour; the last five minutes come claim by claim
     await let_go(db, "a", 5280, ago=5 * MINUTE, every=timedelta(seconds=0.625), at_once=False)
     await db.execute(FINISH, "completed")
     await db.execute(COUNTING)
@@ -277,3 +277,15 @@ async def test_the_window_moves_on(db: Db) -> None:
         assert len(claimed.jobs) == 1
         memory = claimed.memory
         await db.execute(FINISH, "completed")
+
+
+async def test_a_check_of_the_release_before_counts_for_nothing(db: Db) -> None:
+    """A daemon that runs while the schema is migrated has its window weighed anew."""
+    await let_go(db, "a", 1)
+    memory = json.loads((await try_claim(db)).memory)
+    [check] = memory["brake"]["0"]
+    check["counted"] = check.pop("fullest")
+    check["queued_from"] = check.pop("since")
+    await let_go(db, "b", LIMIT)
+    assert (await try_claim(db, memory=json.dumps(memory))).brought_nothing
+    assert await closed(db) == [0]

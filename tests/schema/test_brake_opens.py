@@ -25,7 +25,7 @@ from tests.schema.brakes import (
 from tests.schema.queue import DAEMON, NOBODY_OLDER, events, rows
 
 HOUR = timedelta(hours=1)
-CHORE = "SELECT mediasweep.brake_dribble('{\"brake_floor\": 10, \"brake_window\": \"600 s\"}')"
+CHORE = 'SELECT mediasweep.brake_dribble(\'{"brake_floor": 10, "brake_window": "600 s"}\')'
 CANCEL = """
 SELECT mediasweep.cancel(ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
                                 WHERE q.cloudinary_public_id <> $1), 'ann', NULL)
@@ -36,7 +36,7 @@ UPDATE mediasweep.cloudinary_cleanup_queue
  WHERE processed_at IS NULL AND cloudinary_public_id LIKE 'u%'
 """
 COPIED = "UPDATE mediasweep.installation SET system_identifier = 'of the original'"
-INSTALLED = "SELECT mediasweep.recognise($1, '{\"cloud\": \"demo\"}')"
+INSTALLED = 'SELECT mediasweep.recognise($1, \'{"cloud": "demo"}\')'
 ADOPT = "SELECT * FROM mediasweep.adopt('{\"cloud\": \"demo\"}', 'ann')"
 
 
@@ -198,7 +198,9 @@ async def test_a_digest_names_the_transactions_that_were_open(db: Db, connect: C
     named = await stopped(db)
     assert named.count(".") == 2
     assert named[-1].isdigit()
-    refused = await db.fetchval("SELECT refused FROM mediasweep.acknowledge($1, 'ann', true)", named)
+    refused = await db.fetchval(
+        "SELECT refused FROM mediasweep.acknowledge($1, 'ann', true)", named
+    )
     assert refused is None
     assert await db.fetch(CLOSED) == []
     assert len(await rows(db)) == LIMIT + 1
