@@ -114,6 +114,10 @@ CASES = {
     "slow loss": """
         brake_dribble:close_brake
     """,
+    "brake of nothing": """
+        brake_dribble:holds_back
+        brake_dribble:open_brake
+    """,
     "copy": """
         recognise:close_gate
     """,

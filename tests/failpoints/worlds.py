@@ -213,6 +213,15 @@ async def _slow_loss(scene: Scene) -> None:
     await scene.db.execute(PAUSE)
 
 
+async def _brake_of_nothing(scene: Scene) -> None:
+    """A brake is closed of which nothing is left, and the chores open it."""
+    await scene.db.execute(OPEN)
+    await scene.db.execute(
+        "INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)"
+        " VALUES ('brake', 0, 'a test', 'mediasweep', '{}')"
+    )
+
+
 async def _installed(scene: Scene) -> None:
     """Nothing differs, whatever a daemon that was struck has left."""
     await scene.db.execute(OPEN)
@@ -285,6 +294,7 @@ WORLDS = {
     "slow loss": World(
         _slow_loss, env={"MEDIASWEEP_BRAKE_FLOOR": "1"}, heal=_resume, goes_on=False
     ),
+    "brake of nothing": World(_brake_of_nothing, holds=(NO_GATE,), goes_on=False),
     "copy": World(_copy, heal=_adopt),
     "moved": World(_installed, meanwhile=_move, heal=_adopt),
     "restarted": World(_installed, meanwhile=_restart, heal=_adopt),

@@ -21,7 +21,8 @@ CREATE FUNCTION mediasweep.held(
   OUT restored bigint, OUT digest text) LANGUAGE plpgsql STABLE AS $$
 BEGIN
   PERFORM pg_sleep(0.5);
-  SELECT h.name, h.queue_rows, h.bytes, h.first_at, h.last_at, h.by_whom, h.sample, h.restored, h.digest
+  SELECT h.name, h.queue_rows, h.bytes, h.first_at, h.last_at, h.by_whom, h.sample, h.restored,
+         h.digest
     INTO name, queue_rows, bytes, first_at, last_at, by_whom, sample, restored, digest
     FROM mediasweep.held_(source, listing) h;
 END $$

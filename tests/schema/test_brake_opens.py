@@ -12,17 +12,17 @@ import pytest
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
 from tests.schema.brakes import (
-    CLOSED,
     FINISH,
     LIMIT,
     MINUTE,
+    acknowledge,
     closed,
     digest,
     let_go,
     stopped,
     try_claim,
 )
-from tests.schema.queue import DAEMON, NOBODY_OLDER, events, rows
+from tests.schema.queue import DAEMON, NOBODY_OLDER, events
 
 HOUR = timedelta(hours=1)
 CHORE = 'SELECT mediasweep.brake_dribble(\'{"brake_floor": 10, "brake_window": "600 s"}\')'
@@ -198,9 +198,5 @@ async def test_a_digest_names_the_transactions_that_were_open(db: Db, connect: C
     named = await stopped(db)
     assert named.count(".") == 2
     assert named[-1].isdigit()
-    refused = await db.fetchval(
-        "SELECT refused FROM mediasweep.acknowledge($1, 'ann', true)", named
-    )
-    assert refused is None
-    assert await db.fetch(CLOSED) == []
-    assert len(await rows(db)) == LIMIT + 1
+    assert await acknowledge(db, named) == (LIMIT + 1, None)
+    assert await closed(db) == []

@@ -44,10 +44,7 @@ async def look(connection: Pool | Connection, digest: str, *, who: str) -> Mappi
 
 async def foresee(connection: Pool | Connection, digest: str) -> Foresight:
     """Return which rows of a digest that was looked at would be kept all the same."""
-    named = DIGEST.fullmatch(digest)
-    if named is None:
-        raise RefusedError(f"{digest!r} is no digest: {AGAIN}")
-    ids = await Brake(connection).first_held(int(named[1]), named[2], foresight.MOST)
+    ids = await Brake(connection).first_held(digest, foresight.MOST)
     return await foresight.foresee(connection, ids)
 
 

@@ -115,7 +115,7 @@ class Pool:
     async def borrow(self) -> AsyncIterator[Connection]:
         """Yield a connection for several statements."""
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            yield connection
+            yield connection  # type: ignore[misc]  # a proxy of one
 
     def terminate(self) -> None:
         """Drop every connection at once."""
