@@ -86,6 +86,8 @@ CASES = {
         upkeep.once:queue.refill
         upkeep.prune:queue.prune
 
+        brake_dribble:holds_back
+        brake_dribble:open_brake
         forget_acknowledgements:DELETE acknowledgement
         prune_journal:DELETE journal+LOCK
         prune_queue:DELETE cloudinary_cleanup_queue+LOCK
@@ -113,10 +115,6 @@ CASES = {
     """,
     "slow loss": """
         brake_dribble:close_brake
-    """,
-    "brake of nothing": """
-        brake_dribble:holds_back
-        brake_dribble:open_brake
     """,
     "copy": """
         recognise:close_gate

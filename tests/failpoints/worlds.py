@@ -51,7 +51,10 @@ WITH queue AS (
     (cloudinary_public_id, status, queued_at, processed_at, claim_no)
   VALUES ('old', 'completed', now() - interval '60 days', now() - interval '60 days', 1))
 INSERT INTO mediasweep.journal (id, at, event) OVERRIDING SYSTEM VALUE
-SELECT least(0, min(j.id)) - 1, now() - interval '60 days', 'old' FROM mediasweep.journal j
+SELECT least(0, min(j.id)) - 1, now() - interval '60 days', 'old' FROM mediasweep.journal j;
+INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
+SELECT 'brake', a.id, 'a test', 'a test' FROM mediasweep.attached a
+ WHERE a.relation = 'public.articles'::regclass ON CONFLICT DO NOTHING
 """
 NOTHING_OLD = """
 SELECT NOT EXISTS (SELECT FROM mediasweep.journal j WHERE j.event = 'old')
@@ -147,7 +150,7 @@ async def _refusal(scene: Scene) -> None:
 
 
 async def _chores(scene: Scene) -> None:
-    """Captures fell back, of which one cannot be read; and what is finished has grown old."""
+    """Captures fell back, finished rows grew old, and a brake is closed of which nothing is left."""
     await scene.db.execute(OLD)
     await _fall_back(scene)
     await scene.delete_some()
@@ -211,15 +214,6 @@ async def _slow_loss(scene: Scene) -> None:
     await scene.db.execute(OPEN)
     await scene.delete_some()
     await scene.db.execute(PAUSE)
-
-
-async def _brake_of_nothing(scene: Scene) -> None:
-    """A brake is closed of which nothing is left, and the chores open it."""
-    await scene.db.execute(OPEN)
-    await scene.db.execute(
-        "INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)"
-        " VALUES ('brake', 0, 'a test', 'mediasweep', '{}')"
-    )
 
 
 async def _installed(scene: Scene) -> None:
@@ -286,7 +280,7 @@ async def _lose_commits(scene: Scene, _: Child) -> None:
 WORLDS = {
     "deletions": World(_deletions, more=Scene.delete_some),
     "refusal": World(_refusal, holds=(NO_GATE,)),
-    "chores": World(_chores, holds=(NOTHING_OLD, REFILLED)),
+    "chores": World(_chores, holds=(NOTHING_OLD, REFILLED, NO_GATE)),
     "broken guard": World(_break_guard, heal=_mend_guard),
     "forced": World(_force, heal=_resume),
     "forced, and resumed": World(_force_late),
@@ -294,7 +288,6 @@ WORLDS = {
     "slow loss": World(
         _slow_loss, env={"MEDIASWEEP_BRAKE_FLOOR": "1"}, heal=_resume, goes_on=False
     ),
-    "brake of nothing": World(_brake_of_nothing, holds=(NO_GATE,), goes_on=False),
     "copy": World(_copy, heal=_adopt),
     "moved": World(_installed, meanwhile=_move, heal=_adopt),
     "restarted": World(_installed, meanwhile=_restart, heal=_adopt),
