@@ -150,7 +150,7 @@ async def _refusal(scene: Scene) -> None:
 
 
 async def _chores(scene: Scene) -> None:
-    """Captures fell back, finished rows grew old, and a brake is closed of which nothing is left."""
+    """Captures fell back, finished rows grew old, and a closed brake has nothing left to hold."""
     await scene.db.execute(OLD)
     await _fall_back(scene)
     await scene.delete_some()
