@@ -140,7 +140,7 @@ async def test_a_row_that_takes_many_calls_is_asked_for_again_between_them(
 async def test_a_row_that_takes_many_calls_comes_to_its_end(
     database: str, db: Db, cloud: Cloud
 ) -> None:
-    """Where its calls take longer than a guard is good for, the next claim goes on with the rest."""
+    """Where its calls outlast what its guard is good for, the next claim goes on with the rest."""
     await to_thread(cloud.fill, "a", 1, "raw")
     await db.execute(INSERT_ASSETS, "a", 1)
     await db.execute(UNTYPED)
