@@ -16,10 +16,11 @@ from bench.drain import drain
 from bench.latency import latency
 from bench.memory import memory
 from bench.snapshot import snapshot
+from bench.wake import wake
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory")
+MEASURES = ("latency", "drain", "snapshot", "memory", "wake")
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5000, help="of the drain")
     parser.add_argument("--backlog", type=int, default=1_000_000, help="rows behind, for memory")
     parser.add_argument("--snapshot", type=int, default=200_000, help="rows, under a snapshot")
+    parser.add_argument("--deletions", type=int, default=20_000, help="that wake")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -38,6 +40,7 @@ def main() -> None:
             "drain": lambda: drain(cluster, emulator.cloud(), given.rows),
             "snapshot": lambda: snapshot(cluster, given.snapshot),
             "memory": lambda: memory(cluster, emulator.cloud(), given.backlog),
+            "wake": lambda: wake(cluster, emulator.cloud(), given.deletions),
         }
         for name in given.only:
             asyncio.run(measures[name]())

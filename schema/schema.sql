@@ -47,24 +47,19 @@ CREATE TYPE public.media_sync_status AS ENUM (
 
 CREATE FUNCTION mediasweep.acknowledge(digest text, who text, really boolean, OUT source integer, OUT queue_rows bigint, OUT refused text) RETURNS record
     LANGUAGE plpgsql
-    AS $_$
+    AS $$
 DECLARE
-  named    text[] := regexp_match(digest, '^(\d{1,9})-(\d{1,18})-[0-9a-f]{32}@(\d[\d:,]*)$');
-  listing  pg_snapshot;
+  named    record := mediasweep.named_by(digest);
+  listing  pg_snapshot := named.listing;
   gate_    mediasweep.gate;
   held     record;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'mediasweep.acknowledge needs READ COMMITTED';   -- to see what became of the rows since
   END IF;
-  BEGIN
-    listing := named[3];
-  EXCEPTION WHEN data_exception THEN
-    named := NULL;
-  END;
-  source := named[1];
+  source := named.source;
   SELECT g.* INTO gate_ FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source FOR UPDATE;
-  IF named IS NULL THEN
+  IF listing IS NULL THEN
     refused := 'this is no digest: copy the one that is shown';
   ELSIF gate_.name IS NULL THEN
     refused := 'this brake is not closed';
@@ -80,8 +75,8 @@ BEGIN
   SELECT h.* INTO held FROM mediasweep.held(source, listing) h;
   queue_rows := held.queue_rows;
   IF held.digest <> digest THEN
-    refused := format('the list has changed: it had %s rows, %s', named[2],
-      CASE WHEN queue_rows = named[2]::bigint THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
+    refused := format('the list has changed: it had %s rows, %s', named.queue_rows,
+      CASE WHEN queue_rows = named.queue_rows THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
   END IF;
   IF refused IS NOT NULL OR NOT really THEN
     RETURN;
@@ -91,17 +86,19 @@ BEGIN
   INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
   VALUES ('brake_acknowledged', 'brake', format('%s rows, digest %s', queue_rows, digest), source, who);
   PERFORM pg_notify('mediasweep', '');
-END $_$;
+END $$;
 
 CREATE FUNCTION mediasweep.acknowledged(source integer, OUT covered pg_snapshot, OUT confirmed xid8[], OUT newest timestamp with time zone) RETURNS record
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
+BEGIN
   SELECT (array_agg(k.snapshot ORDER BY k.id DESC) FILTER (WHERE k.snapshot IS NOT NULL))[1],
          coalesce(array_agg(k.xact) FILTER (WHERE k.xact IS NOT NULL), '{}'), max(k.newest)
+    INTO covered, confirmed, newest
     FROM mediasweep.acknowledgement k
    WHERE k.source_id = source
-     AND coalesce(pg_snapshot_xmax(k.snapshot), k.xact) <= pg_snapshot_xmax(pg_current_snapshot())
-$$;
+     AND coalesce(pg_snapshot_xmax(k.snapshot), k.xact) <= pg_snapshot_xmax(pg_current_snapshot());
+END $$;
 
 CREATE FUNCTION mediasweep.acting_user() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -131,6 +128,9 @@ BEGIN
          version = i.version + 1;
   IF changed <> '[]' THEN
     DELETE FROM mediasweep.acknowledgement;
+  END IF;
+  IF jsonb_path_exists(changed, '$[*] ? (@.what != "timeline")') THEN
+    UPDATE mediasweep.installation SET adopted_at = clock_timestamp();   -- what was finished before, the original did
   END IF;
   INSERT INTO mediasweep.journal (event, detail, actor)
   VALUES ('adopted', (SELECT string_agg(format('%s was %s, is %s', c ->> 'what', c ->> 'was', c ->> 'is'), '; ')
@@ -178,15 +178,17 @@ DECLARE
   forced  integer;
   locked  integer;
 BEGIN
-  SELECT count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name <> 'pause') AS closed,
-         count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name = 'pause') AS paused,
-         count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL) AS waiting,
-         string_agg(g.name || ': ' || g.reason, '; ' ORDER BY g.closed_at)
-           FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()) AS said
+  SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END AS news, closed.*
     INTO gates
-    FROM mediasweep.gate g WHERE g.source_id IS NULL;
-  SELECT s.forced, CASE WHEN s.configured_at IS NULL THEN '{}' ELSE jsonb_build_object('config', to_jsonb(s)) END
-    INTO forced, news FROM mediasweep.scheduler s;
+    FROM mediasweep.scheduler s
+   CROSS JOIN (
+     SELECT count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name <> 'pause') AS closed,
+            count(*) FILTER (WHERE (g.until IS NULL OR g.until > clock_timestamp()) AND g.name = 'pause') AS paused,
+            count(*) FILTER (WHERE g.until <= clock_timestamp() AND g.probe IS NOT NULL) AS waiting,
+            string_agg(g.name || ': ' || g.reason, '; ' ORDER BY g.closed_at)
+              FILTER (WHERE g.until IS NULL OR g.until > clock_timestamp()) AS said
+       FROM mediasweep.gate g WHERE g.source_id IS NULL) closed;
+  forced := gates.forced; news := gates.news;
   IF forced > 0 AND gates.paused = 0 THEN   -- what it was to pass is open: the next pause is another one
     PERFORM mediasweep.spend_forced(NULL);
     forced := 0;
@@ -368,27 +370,32 @@ CREATE FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[
     AS $$
 DECLARE
   source   integer;
+  uploads  boolean;
   rule     record;
   known    record;
   before   jsonb;
   passed   jsonb;
   stopped  jsonb;
 BEGIN
-  FOR source IN SELECT DISTINCT c.source_id FROM unnest(candidates) c ORDER BY c.source_id LOOP
-    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
-    SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
-    before := coalesce(memory -> 'brake' -> source::text, '[]');
-    passed := mediasweep.may_go(source, candidates, rule, known, memory -> 'free', before);
+  FOR source, uploads IN
+    SELECT DISTINCT c.source_id, mediasweep.of_upload(c) FROM unnest(candidates) c ORDER BY 1, 2
+  LOOP
+    rule := mediasweep.brake_rule(source, terms);
+    known := mediasweep.acknowledged(source);
+    -- rows of uploads begin to count when any daemon claims them, which no memory knows of: these are weighed each time
+    before := CASE WHEN uploads THEN '[]' ELSE coalesce(memory -> 'brake' -> source::text, '[]') END;
+    passed := mediasweep.may_go(source, uploads, candidates, rule, known, memory -> 'free', before);
     IF passed IS NULL THEN
       stopped := mediasweep.close_brake(source, rule, known, format(
-        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most, rule.name,
+        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most,
+        CASE WHEN uploads THEN 'uploads that nothing uses' ELSE rule.name END,
         trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
                                          || CASE WHEN stopped IS NULL THEN '[]' ELSE jsonb_build_array(stopped) END);
       memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
-    ELSIF passed <> before THEN
+    ELSIF passed <> before AND NOT uploads THEN
       -- of many sources, those that were asked for long ago are asked anew
-      IF (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN
+      IF before = '[]' AND (SELECT count(*) FROM jsonb_object_keys(memory -> 'brake')) > 20 THEN
         memory := memory - 'brake';
       END IF;
       memory := memory || jsonb_build_object('brake', coalesce(memory -> 'brake', '{}') || jsonb_build_object(source, passed));
@@ -401,22 +408,26 @@ CREATE FUNCTION mediasweep.brake_dribble(terms jsonb) RETURNS jsonb
     AS $$
 DECLARE
   source  integer;
+  shut    boolean;
   rule    record;
   known   record;
   since   timestamptz;
   told    jsonb := '[]';
   lost    bigint;
 BEGIN
-  FOR source IN
-    SELECT s.id FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) s
-     WHERE NOT EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = s.id) ORDER BY s.id
+  FOR source, shut IN
+    SELECT s.id, EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = s.id)
+      FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) s ORDER BY s.id
   LOOP
-    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
     SELECT k.* INTO known FROM mediasweep.acknowledged(source) k;
+    CONTINUE WHEN shut AND mediasweep.holds_back(source, known);
+    SELECT r.* INTO rule FROM mediasweep.brake_rule(source, terms) r;
     since := greatest(clock_timestamp() - 144 * rule.span, known.newest);
     SELECT count(*) INTO lost
-      FROM mediasweep.let_go(source, known.covered, known.confirmed, since, 'infinity', since, 'infinity', NULL, 5 * rule.most + 1);
-    IF lost > 5 * rule.most THEN
+      FROM mediasweep.let_go(source, NULL, known.covered, known.confirmed, since, 'infinity', NULL, 5 * rule.most + 1);
+    IF shut AND lost <= 5 * rule.most THEN
+      PERFORM mediasweep.open_brake(source);
+    ELSIF lost > 5 * rule.most AND NOT shut THEN
       told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
         'more than %s rows of %s were let go of within %s h (the limit is five times %s)', 5 * rule.most, rule.name,
         trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
@@ -456,20 +467,24 @@ CREATE FUNCTION mediasweep.brake_rule(source integer, terms jsonb, OUT name text
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-  a       mediasweep.attached;
+  a       record;
   floor_  bigint;
   share   float8;
   assets  float8;
 BEGIN
-  SELECT t.* INTO a FROM mediasweep.attached t WHERE t.id = source;
-  name := coalesce(a.relation::text, 'no attached table');
+  SELECT t.relation, t.brake, c.reltuples AS assets INTO a
+    FROM mediasweep.attached t LEFT JOIN pg_class c ON c.oid = t.relation AND c.relkind = 'r' WHERE t.id = source;
+  name := mediasweep.source_name(source);
   floor_ := coalesce(a.brake ->> 'floor', terms ->> 'brake_floor', '1000');
   share := coalesce(a.brake ->> 'share', terms ->> 'brake_share', '0.05');
   span := coalesce(a.brake ->> 'window', terms ->> 'brake_window', '10 min');
-  SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) INTO assets
-    FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part
-    JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
-  most := least(greatest(floor_, share * assets), 1e9);
+  assets := a.assets;
+  IF assets IS NULL THEN   -- no table, or one of many parts
+    SELECT coalesce(sum(greatest(c.reltuples, 0)), 0) INTO assets
+      FROM (SELECT a.relation::oid AS id UNION SELECT t.relid FROM pg_partition_tree(a.relation) t) part
+      JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
+  END IF;
+  most := least(greatest(floor_, share * assets), 1e9);   -- below zero: nothing is known of it yet
   said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), assets)
                ELSE 'the floor' END;
 END $$;
@@ -612,8 +627,10 @@ CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT 
     AS $$
 DECLARE
   grace       interval := terms ->> 'grace';
-  allowed     integer;
-  forcing     boolean;
+  go          record;
+  due         record;
+  checked     record;
+  marked      record;
   candidates  mediasweep.cloudinary_cleanup_queue[];
   sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
@@ -626,23 +643,26 @@ BEGIN
   IF coalesce(memory ->> 'home' <> mediasweep.home()::text, true) THEN   -- closes a gate where this is not the place that it was
     memory := memory || jsonb_build_object('home', mediasweep.recognise(daemon, terms));
   END IF;
-  SELECT a.allowed, a.probing, a.forcing, a.news INTO allowed, probing, forcing, news
-    FROM mediasweep.allowance(CASE WHEN memory ->> 'home' IS NULL THEN 0 ELSE batch END) a;
-  IF allowed = 0 THEN
+  go := mediasweep.allowance(CASE WHEN memory ->> 'home' IS NULL THEN 0 ELSE batch END);
+  probing := go.probing; news := go.news;
+  IF go.allowed = 0 THEN
     next_in := mediasweep.next_opening(probing);
     RETURN;
   END IF;
   -- lock
   LOOP
-    SELECT l.candidates, l.memory INTO candidates, memory FROM mediasweep.lock_due(allowed, memory, terms) l;
+    due := mediasweep.lock_due(go.allowed, memory, terms);
+    candidates := due.candidates; memory := due.memory;
     EXIT WHEN cardinality(candidates) = 0;
-    SELECT b.memory, b.news INTO memory, news FROM mediasweep.brake(candidates, terms, memory, news) b;
+    checked := mediasweep.brake(candidates, terms, memory, news);
+    memory := checked.memory; news := checked.news;
     EXIT WHEN NOT news ? 'braked_now';   -- otherwise once more, without the sources that were stopped
     news := news - 'braked_now';
   END LOOP;
   IF cardinality(candidates) = 0 THEN
-    SELECT d.at - clock_timestamp(), d.held INTO next_in, held FROM mediasweep.next_due(grace) d;
-    IF forcing AND NOT held THEN   -- what only an open transaction holds belongs to it
+    due := mediasweep.next_due(grace);
+    next_in := due.at - clock_timestamp(); held := due.held;
+    IF go.forcing AND NOT held THEN   -- what only an open transaction holds belongs to it
       PERFORM mediasweep.spend_forced(NULL);
     END IF;
     RETURN;
@@ -660,13 +680,13 @@ BEGIN
   sent := mediasweep.without(candidates, mediasweep.waiting_assets(candidates, memory, grace));
   held := cardinality(sent) < cardinality(candidates);
   -- mark
-  SELECT m.jobs, m.skipped, m.failed INTO jobs, skipped, failed
-    FROM mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
-                         coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer)) m;
+  marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
+                            coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
+  jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
-  IF forcing THEN
+  IF go.forcing THEN
     PERFORM mediasweep.spend_forced(cardinality(sent));
   END IF;
 END $$;
@@ -705,7 +725,7 @@ BEGIN
            WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= coalesce(known.newest, '-infinity')
              AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
            LIMIT 100000) q;
-  why := format('%s; %s%s wait', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
+  why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
   INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
   VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
             'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
@@ -735,10 +755,9 @@ CREATE FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boole
     LANGUAGE sql STABLE
     AS $$
   SELECT g.source_id, coalesce(g.until <= statement_timestamp(), false),
-         g.name || coalesce(' (' || coalesce(a.relation::text, g.source_id::text) || ')', ''),
+         g.name || coalesce(' (' || mediasweep.source_name(g.source_id) || ')', ''),
          g.reason || ', by ' || g.closed_by, g.closed_at, g.until
     FROM mediasweep.gate g
-    LEFT JOIN mediasweep.attached a ON a.id = g.source_id
    WHERE (g.until IS NULL OR g.until > statement_timestamp() OR (g.probe IS NOT NULL AND g.source_id IS NULL))
      AND NOT (g.name = 'pause' AND g.source_id IS NULL AND (SELECT s.forced > 0 FROM mediasweep.scheduler s))
 $$;
@@ -833,6 +852,14 @@ CREATE FUNCTION mediasweep.disarm() RETURNS boolean
     LANGUAGE sql
     AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
 
+CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT coalesce(jsonb_agg(p.value ORDER BY p.n), '[]')
+    FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
+   WHERE (p.value ->> 'queued')::timestamptz IS DISTINCT FROM queued
+$$;
+
 CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
@@ -923,8 +950,9 @@ BEGIN
        AND (pg_visible_in_snapshot(q.xact, listing) OR q.xact >= next_)
        AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
      ORDER BY q.due_at, q.id LIMIT 10);
-  SELECT a.relation::text INTO name FROM mediasweep.attached a WHERE a.id = source;
-  digest := format('%s-%s-%s@%s', source, queue_rows, left(digest, 32), listing);
+  name := mediasweep.source_name(source);
+  -- digits, letters, `-` and `.` alone, and ending in a digit: a double click takes all of it, and no shell or URL minds
+  digest := format('%s-%s-%s-%s', source, queue_rows, left(digest, 32), translate(rtrim(listing::text, ':'), ':,', '-.'));
 END $$;
 
 CREATE FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) RETURNS record
@@ -955,6 +983,17 @@ BEGIN
                 WHERE q.id = ANY (ids) ORDER BY q.id FOR UPDATE SKIP LOCKED);
 END $$;
 
+CREATE FUNCTION mediasweep.holds_back(source integer, known record) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.source_id = source AND q.processed_at IS NULL AND (q.claim_no > 0 OR NOT mediasweep.of_upload(q))
+       AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
+     ORDER BY q.queued_at DESC);
+END $$;
+
 CREATE FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
@@ -966,8 +1005,11 @@ CREATE FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, g
 $$;
 
 CREATE FUNCTION mediasweep.home() RETURNS integer
-    LANGUAGE sql STABLE
-    AS $$ SELECT i.version FROM mediasweep.installation i $$;
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  RETURN (SELECT i.version FROM mediasweep.installation i);
+END $$;
 
 CREATE TABLE mediasweep.daemon (
     id uuid NOT NULL,
@@ -1002,6 +1044,7 @@ CREATE TABLE mediasweep.installation (
     version integer DEFAULT 1 NOT NULL,
     places text[] DEFAULT '{}'::text[] NOT NULL,
     server_started_at timestamp with time zone,
+    adopted_at timestamp with time zone,
     CONSTRAINT installation_one_check CHECK (one)
 );
 
@@ -1069,20 +1112,22 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION mediasweep.let_go(source integer, covered pg_snapshot, confirmed xid8[], due_from timestamp with time zone, due_to timestamp with time zone, queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) RETURNS TABLE(queued_at timestamp with time zone, xact xid8)
+CREATE FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) RETURNS TABLE(queued_at timestamp with time zone, xact xid8)
     LANGUAGE sql STABLE
     AS $$
   (SELECT q.queued_at, q.xact FROM mediasweep.cloudinary_cleanup_queue q
     WHERE q.source_id = source AND q.processed_at IS NULL
-      AND q.due_at >= due_from AND q.due_at <= due_to
       AND q.queued_at >= queued_from AND q.queued_at <= queued_to
+      AND (q.claim_no > 0 OR NOT mediasweep.of_upload(q)) AND (uploads IS NULL OR mediasweep.of_upload(q) = uploads)
       AND pg_visible_in_snapshot(q.xact, covered) IS NOT TRUE AND q.xact <> ALL (confirmed)
       AND pg_visible_in_snapshot(q.xact, since) IS NOT TRUE
-    ORDER BY q.due_at LIMIT most)
+    ORDER BY q.queued_at LIMIT most)
   UNION ALL
   (SELECT q.queued_at, q.xact FROM mediasweep.cloudinary_cleanup_queue q
     WHERE q.source_id = source AND q.processed_at IS NOT NULL AND q.status <> 'skipped'
       AND q.queued_at >= queued_from AND q.queued_at <= queued_to
+      AND (uploads IS NULL OR mediasweep.of_upload(q) = uploads)
+      AND q.processed_at >= coalesce((SELECT i.adopted_at FROM mediasweep.installation i), '-infinity')
       AND pg_visible_in_snapshot(q.xact, covered) IS NOT TRUE AND q.xact <> ALL (confirmed)
       AND pg_visible_in_snapshot(q.xact, since) IS NOT TRUE
     ORDER BY q.queued_at LIMIT most)
@@ -1104,8 +1149,9 @@ DECLARE
   once     boolean := terms ? 'once';
   now_     timestamptz := clock_timestamp();
   since    timestamptz := memory ->> 'from_start_at';
+  good_for interval := least('2 s', greatest('20 ms', 20 * (memory ->> 'from_start_took')::interval));
   sources  integer[] := mediasweep.open_sources();
-  oldest   mediasweep.cloudinary_cleanup_queue[];
+  more     record;
   avoid    text[] := '{}';
   waiting  text[];
   found_   boolean;
@@ -1118,15 +1164,14 @@ BEGIN
     candidates := (mediasweep.lock_from(
       allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
-  memory := memory || jsonb_build_object('looked_at', ripe_at);
-  IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
+  IF NOT once AND (since BETWEEN now_ - good_for AND now_) IS NOT TRUE THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
   FOR round IN 1..20 LOOP
-    SELECT o.oldest, o.memory INTO oldest, memory
-      FROM mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid) o;
-    found_ := cardinality(oldest) > 0;
-    candidates := candidates || oldest;
+    more := mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid);
+    memory := more.memory;
+    found_ := cardinality(more.oldest) > 0;
+    candidates := candidates || more.oldest;
     waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
     candidates := mediasweep.without(candidates, waiting);
     avoid := avoid || waiting;
@@ -1135,7 +1180,10 @@ BEGIN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
     END IF;
   END LOOP;
-  memory := memory || jsonb_build_object('backlog', cardinality(candidates) >= allowed);
+  IF (memory ->> 'from_start_at')::timestamptz = now_ THEN
+    memory := memory || jsonb_build_object('from_start_took', clock_timestamp() - now_);
+  END IF;
+  memory := memory || jsonb_build_object('looked_at', ripe_at, 'backlog', cardinality(candidates) >= allowed);
 END $$;
 
 CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[], avoid text[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
@@ -1183,6 +1231,11 @@ DECLARE
   locked  mediasweep.cloudinary_cleanup_queue[] := mediasweep.lock_from(part, memory, terms, ripe_at, NULL, sources, avoid);
   more    mediasweep.cloudinary_cleanup_queue[];
 BEGIN
+  IF cardinality(locked) < part AND cardinality(taken) = 0 THEN   -- that is all that there is of every source
+    oldest := locked;
+    memory := mediasweep.move_cursor(memory, oldest);
+    RETURN;
+  END IF;
   oldest := ARRAY(SELECT l FROM unnest(locked) l WHERE l.id <> ALL (ARRAY(SELECT t.id FROM unnest(taken) t)) LIMIT room);
   memory := mediasweep.move_cursor(memory, oldest);
   sources := ARRAY(SELECT l.source_id FROM unnest(locked) l GROUP BY l.source_id HAVING count(*) = part);
@@ -1311,7 +1364,7 @@ CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cl
     LANGUAGE plpgsql
     AS $$
 BEGIN
-  WITH seen AS (
+  WITH seen AS MATERIALIZED (   -- else what is protected is asked once for each of its uses below
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
            CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row')
                 ELSE (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
@@ -1385,53 +1438,54 @@ CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id t
      AND (doubtful IS NULL OR q.in_doubt = doubtful)
 $$;
 
-CREATE FUNCTION mediasweep.may_go(source integer, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) RETURNS jsonb
+CREATE FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) RETURNS jsonb
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  rest    mediasweep.cloudinary_cleanup_queue[];
-  last    record;
-  since   record;
-  came    bigint;
-  weight  record;
+  rest     mediasweep.cloudinary_cleanup_queue[];
+  last     record;
+  since    timestamptz;
+  came     bigint;
+  fullest  bigint;
 BEGIN
   rest := ARRAY(SELECT c FROM unnest(candidates) c
-                 WHERE c.source_id = source AND pg_visible_in_snapshot(c.xact, known.covered) IS NOT TRUE
-                   AND c.xact <> ALL (known.confirmed)
-                 ORDER BY c.due_at, c.id);
+                 WHERE c.source_id = source AND mediasweep.of_upload(c) = uploads
+                   AND pg_visible_in_snapshot(c.xact, known.covered) IS NOT TRUE AND c.xact <> ALL (known.confirmed)
+                 ORDER BY c.queued_at, c.id);
   WHILE cardinality(rest) > 0 LOOP
     SELECT p.* INTO last
-      FROM jsonb_to_recordset(passed) AS p (
-             span interval, due timestamptz, queued timestamptz, counted bigint, seen pg_snapshot,
-             due_from timestamptz, queued_from timestamptz)
-     WHERE p.span = rule.span AND mediasweep.reaches(p.due, p.queued, p.span, rest[1]) LIMIT 1;
-    came := 0;
-    IF last.due IS NOT NULL THEN
-      SELECT least(min(c.due_at), last.due_from) AS due_from, least(min(c.queued_at), last.queued_from) AS queued_from,
-             count(*) AS candidates INTO since
+      FROM jsonb_to_recordset(passed) AS p (span interval, queued timestamptz, fullest bigint, seen pg_snapshot, since timestamptz)
+     WHERE p.span = rule.span AND mediasweep.reaches(p.queued, p.span, rest[1])
+       AND p.fullest IS NOT NULL AND p.since IS NOT NULL   -- the release before said it otherwise
+     LIMIT 1;
+    fullest := last.fullest;
+    since := NULL;
+    IF last.queued IS NOT NULL THEN
+      SELECT least(min(c.queued_at), last.since) INTO since
         FROM unnest(rest) c
-       WHERE mediasweep.reaches(last.due, last.queued, last.span, c) AND pg_visible_in_snapshot(c.xact, last.seen) IS NOT TRUE;
-      IF since.candidates > 0 THEN
+       WHERE mediasweep.reaches(last.queued, last.span, c) AND pg_visible_in_snapshot(c.xact, last.seen) IS NOT TRUE
+      HAVING count(*) > 0;
+      IF FOUND THEN
         SELECT count(*) INTO came
-          FROM mediasweep.let_go(source, known.covered, known.confirmed, since.due_from, last.due + 2 * last.span,
-                                 since.queued_from, last.queued + 2 * last.span, last.seen, rule.most + 1);
+          FROM mediasweep.let_go(source, uploads, known.covered, known.confirmed, since, last.queued + 2 * last.span, last.seen,
+                                 rule.most + 1);
         -- counted, they need not be counted again; those that the barrier does not see yet are, with those that come later
-        passed := mediasweep.pushed(passed, to_jsonb(last) || CASE WHEN last.counted + came <= rule.most THEN jsonb_build_object(
-          'counted', last.counted + came, 'seen', free ->> 's', 'due_from', free ->> 'at', 'queued_from', free ->> 'at')
-          ELSE jsonb_build_object('due_from', since.due_from, 'queued_from', since.queued_from) END);
+        fullest := fullest + came;
       END IF;
     END IF;
-    IF last.due IS NULL OR (came > 0 AND last.counted + came > rule.most) THEN
-      SELECT w.* INTO weight FROM mediasweep.weigh(source, rest[1], rule, known) w;
-      IF weight.too_much THEN
+    IF last.queued IS NULL OR fullest > rule.most THEN
+      passed := mediasweep.dropped(passed, last.queued);
+      fullest := mediasweep.weigh(source, uploads, (rest[1]).queued_at, rule, known);
+      IF fullest > rule.most THEN
         passed := NULL;
         RETURN;
       END IF;
-      SELECT rule.span, (rest[1]).due_at AS due, (rest[1]).queued_at AS queued, weight.counted, free ->> 's' AS seen,
-             free ->> 'at' AS due_from, free ->> 'at' AS queued_from INTO last;
-      passed := mediasweep.pushed(passed, to_jsonb(last));
+      SELECT rule.span, (rest[1]).queued_at AS queued INTO last;
+      passed := mediasweep.pushed(passed, last.queued, last.span, fullest, free);
+    ELSIF since IS NOT NULL THEN
+      passed := mediasweep.pushed(mediasweep.dropped(passed, last.queued), last.queued, last.span, fullest, free);
     END IF;
-    rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.due, last.queued, last.span, c));
+    rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.queued, last.span, c));
   END LOOP;
 END $$;
 
@@ -1480,14 +1534,33 @@ CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why tex
 $$;
 
 CREATE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-  SELECT CASE WHEN cardinality(taken) = 0 THEN memory ELSE
-         memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || jsonb_object_agg(
-           last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))) END
-    FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
-            FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last
-$$;
+BEGIN
+  IF cardinality(taken) = 0 THEN
+    RETURN memory;
+  ELSIF cardinality(taken) = 1 THEN   -- the most frequent case, and a third of the time
+    RETURN memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || jsonb_build_object(
+      taken[1].source_id, jsonb_build_object('due_at', taken[1].due_at, 'id', taken[1].id)));
+  END IF;
+  RETURN memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || (
+    SELECT jsonb_object_agg(last.source_id, jsonb_build_object('due_at', last.due_at, 'id', last.id))
+      FROM (SELECT DISTINCT ON (t.source_id) t.source_id, t.due_at, t.id
+              FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last));
+END $$;
+
+CREATE FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+  part  text[] := regexp_match(digest, '^(\d{1,9})-(\d{1,18})-[0-9a-f]{32}-(\d{1,19})-(\d{1,19})(?:-([\d.]+))?$');
+BEGIN
+  listing := format('%s:%s:%s', part[3], part[4], translate(part[5], '.', ','));
+  source := part[1];
+  queue_rows := part[2];
+EXCEPTION WHEN data_exception THEN
+  listing := NULL;
+END $_$;
 
 CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
     LANGUAGE plpgsql
@@ -1575,28 +1648,32 @@ CREATE FUNCTION mediasweep.note_look(seen mediasweep.gate) RETURNS void
    WHERE g.name = seen.name AND g.source_id IS NULL
 $$;
 
+CREATE FUNCTION mediasweep.of_upload(q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT q.deletion_reason = 'upload_pending' AND q.trigger_source = 'upload' $$;
+
 CREATE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
   near  bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-  here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 BEGIN
   SELECT min(mediasweep.full_xid(open.backend_xid, near)),
          min(mediasweep.full_xid(open.backend_xmin, near)) FILTER (WHERE NOT open.ours)
     INTO writer, reader
-    FROM (
+    FROM (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) here
+   CROSS JOIN LATERAL (
       -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
       SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
         FROM pg_stat_get_activity(NULL) a
-       WHERE a.datid = here
+       WHERE a.datid = here.oid
          AND a.usesysid IS NOT NULL
          AND a.pid <> pg_backend_pid()
          AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL)
       UNION ALL
       SELECT p.transaction, NULL, false
         FROM pg_prepared_xact() p
-       WHERE p.dbid = here) open;
+       WHERE p.dbid = here.oid) open;
 END $$;
 
 CREATE FUNCTION mediasweep.only_one_builder() RETURNS void
@@ -1608,6 +1685,17 @@ BEGIN
   END IF;
   LOCK TABLE mediasweep.attached IN SHARE ROW EXCLUSIVE MODE;
 END $$;
+
+CREATE FUNCTION mediasweep.open_brake(source integer) RETURNS void
+    LANGUAGE sql
+    AS $$
+  WITH opened AS (
+    DELETE FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source RETURNING g.source_id),
+  logged AS (
+    INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
+    SELECT 'gate_opened', 'brake', 'nothing that it held is left', opened.source_id, 'mediasweep' FROM opened)
+  SELECT pg_notify('mediasweep', '') FROM opened
+$$;
 
 CREATE FUNCTION mediasweep.open_gates(name text, detail text, who text, place text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql
@@ -1630,8 +1718,8 @@ BEGIN
   RETURN ARRAY(
     -- a table that was detached is not asked by the guard any more, so nothing of it may be sent
     SELECT source.id FROM (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL UNION ALL SELECT 0) source
-     WHERE NOT EXISTS (SELECT FROM mediasweep.gate g
-                        WHERE g.source_id = source.id AND (g.until IS NULL OR g.until > clock_timestamp())));
+     WHERE source.id <> ALL (ARRAY(SELECT g.source_id FROM mediasweep.gate g
+                                    WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()))));
 END $$;
 
 CREATE FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolean, OUT xact xid, OUT about text, OUT since timestamp with time zone) RETURNS SETOF record
@@ -1756,16 +1844,13 @@ BEGIN
   RETURN gone;
 END $$;
 
-CREATE FUNCTION mediasweep.pushed(passed jsonb, new jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
-    AS $$
-  SELECT jsonb_agg(kept.p ORDER BY kept.n)
-    FROM (SELECT new AS p, 0 AS n
-          UNION ALL
-          SELECT p.value, p.n FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
-           WHERE (p.value -> 'due', p.value -> 'queued') <> (new -> 'due', new -> 'queued')
-           LIMIT 4) kept
-$$;
+CREATE FUNCTION mediasweep.pushed(passed jsonb, queued timestamp with time zone, span interval, fullest bigint, free jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT jsonb_path_query_array(
+    jsonb_build_array(jsonb_build_object('span', span, 'queued', queued, 'fullest', fullest, 'seen', free ->> 's',
+                                         'since', free ->> 'at')) || passed, '$[0 to 3]')
+$_$;
 
 CREATE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
     LANGUAGE sql
@@ -1796,11 +1881,9 @@ CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $_$;
 
-CREATE FUNCTION mediasweep.reaches(due timestamp with time zone, queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
+CREATE FUNCTION mediasweep.reaches(queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
     LANGUAGE sql IMMUTABLE
-    AS $$
-  SELECT q.due_at BETWEEN due - 0.1 * span AND due + span AND q.queued_at BETWEEN queued - 0.1 * span AND queued + span
-$$;
+    AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
 
 CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
     LANGUAGE plpgsql
@@ -2124,6 +2207,14 @@ BEGIN
   UPDATE mediasweep.daemon d SET concurrency = greatest(calls, held) WHERE d.id = daemon;
 END $$;
 
+CREATE FUNCTION mediasweep.source_name(source integer) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    AS $$
+  SELECT CASE WHEN source = 0 THEN 'manual'
+              ELSE coalesce((SELECT a.relation::text FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
+                              WHERE a.id = source), source::text) END
+$$;
+
 CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
     LANGUAGE sql
     AS $$ UPDATE mediasweep.scheduler s SET forced = coalesce(greatest(0, s.forced - spent), 0) WHERE s.forced > 0 $$;
@@ -2192,11 +2283,12 @@ CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudin
 $$;
 
 CREATE FUNCTION mediasweep.stopped_sources() RETURNS integer[]
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-  SELECT ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
-                WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL)
-$$;
+BEGIN
+  RETURN ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
+                WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL);
+END $$;
 
 CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -2471,6 +2563,28 @@ END'
     FROM mediasweep.attached a WHERE a.detached_at IS NULL
 $_$;
 
+CREATE FUNCTION mediasweep.wait_for_enqueuers(patience interval) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM set_config('lock_timeout', ceil(extract(epoch FROM patience) * 1000)::text, true);
+  PERFORM pg_advisory_lock(mediasweep.asleep_key());
+  RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN false;
+END $$;
+
+CREATE FUNCTION mediasweep.wait_for_sibling(patience interval) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM set_config('lock_timeout', ceil(extract(epoch FROM patience) * 1000)::text, true);
+  PERFORM pg_advisory_xact_lock_shared(mediasweep.asleep_key());
+  RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN false;
+END $$;
+
 CREATE FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS text[]
     LANGUAGE plpgsql
     AS $$
@@ -2478,20 +2592,24 @@ DECLARE
   free     pg_snapshot := memory -> 'free' ->> 's';
   clear    pg_snapshot := memory -> 'clear' ->> 's';
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
-  stopped  integer[] := mediasweep.stopped_sources();
+  stopped  integer[];
 BEGIN
+  IF cardinality(candidates) = 0 THEN
+    RETURN '{}';
+  END IF;
+  stopped := mediasweep.stopped_sources();
   RETURN ARRAY(
     SELECT c.name FROM (SELECT DISTINCT c.cloudinary_public_id AS name FROM unnest(candidates) c) c
      WHERE EXISTS (
        SELECT FROM mediasweep.cloudinary_cleanup_queue s
         WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(c.name, 0) AND s.cloudinary_public_id = c.name
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped))
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) OFFSET 0)
     UNION ALL
     SELECT c.id FROM (SELECT DISTINCT c.asset_id AS id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL) c
      WHERE EXISTS (
        SELECT FROM mediasweep.cloudinary_cleanup_queue s
         WHERE hashtextextended(s.asset_id, 0) = hashtextextended(c.id, 0) AND s.asset_id = c.id
-          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped)));
+          AND s.processed_at IS NULL AND mediasweep.holds_others(s, grace, ripe_at, free, clear, stopped) OFFSET 0));
 END $$;
 
 CREATE FUNCTION mediasweep.wake() RETURNS void
@@ -2506,28 +2624,24 @@ EXCEPTION WHEN OTHERS THEN
   NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
 END $$;
 
-CREATE FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record, OUT counted bigint, OUT too_much boolean) RETURNS record
+CREATE FUNCTION mediasweep.weigh(source integer, uploads boolean, around timestamp with time zone, rule record, known record, OUT fullest bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  due_from     timestamptz := around.due_at - 1.1 * rule.span;
-  queued_from  timestamptz := around.queued_at - 1.1 * rule.span;
+  queued_from  timestamptz := around - 1.1 * rule.span;
 BEGIN
-  IF known.newest < around.queued_at THEN   -- nothing falls due before it is queued
-    due_from := greatest(due_from, known.newest);
+  IF known.newest < around THEN
     queued_from := greatest(queued_from, known.newest);
   END IF;
-  SELECT count(*) INTO counted
-    FROM mediasweep.let_go(source, known.covered, known.confirmed, due_from, around.due_at + 2 * rule.span, queued_from,
-                           around.queued_at + 2 * rule.span, NULL, 4 * rule.most + 1);
-  too_much := counted > 4 * rule.most;   -- within not quite four windows: one of them has more than the limit
-  IF counted > rule.most AND NOT too_much THEN
-    SELECT coalesce(bool_or(pair.last - pair.first <= rule.span), false) INTO too_much
-      FROM (SELECT gone.at AS first, lead(gone.at, rule.most::integer) OVER (ORDER BY gone.at) AS last
-              FROM (SELECT max(r.queued_at) OVER (PARTITION BY r.xact) AS at
-                      FROM mediasweep.let_go(source, known.covered, known.confirmed, due_from, around.due_at + 2 * rule.span,
-                                             queued_from, around.queued_at + 2 * rule.span, NULL, 4 * rule.most + 1) r) gone) pair;
-  END IF;
+  SELECT coalesce(max(w.n), 0) INTO fullest
+    FROM (SELECT sum(slot.n) OVER (ORDER BY slot.no RANGE BETWEEN CURRENT ROW AND 1000 FOLLOWING) AS n
+            FROM (SELECT floor(extract(epoch FROM gone.at - queued_from) * 1000 / extract(epoch FROM rule.span))::integer AS no,
+                         sum(gone.n) AS n
+                    FROM (SELECT max(r.queued_at) AS at, count(*) AS n
+                            FROM mediasweep.let_go(source, uploads, known.covered, known.confirmed, queued_from,
+                                                   around + 2 * rule.span, NULL, 4 * rule.most + 1) r
+                           GROUP BY r.xact) gone
+                   GROUP BY 1) slot) w;
 END $$;
 
 CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
@@ -2580,12 +2694,15 @@ CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT
 $$;
 
 CREATE FUNCTION mediasweep.without(candidates mediasweep.cloudinary_cleanup_queue[], assets text[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     AS $$
-  SELECT CASE WHEN cardinality(assets) = 0 THEN candidates
-              ELSE ARRAY(SELECT c FROM unnest(candidates) c
-                          WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE) END
-$$;
+BEGIN
+  IF cardinality(assets) = 0 THEN
+    RETURN candidates;
+  END IF;
+  RETURN ARRAY(SELECT c FROM unnest(candidates) c
+                WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE);
+END $$;
 
 CREATE TABLE mediasweep.acknowledgement (
     id bigint NOT NULL,
@@ -2781,6 +2898,10 @@ CREATE INDEX cloudinary_cleanup_queue_public_id ON mediasweep.cloudinary_cleanup
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_public_id IS 'claim: the other unfinished rows of an asset';
 
+CREATE INDEX cloudinary_cleanup_queue_queued ON mediasweep.cloudinary_cleanup_queue USING btree (source_id, queued_at) WHERE (processed_at IS NULL);
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_queued IS 'brake: the unfinished rows of a source, by when they were queued';
+
 CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
 COMMENT ON INDEX mediasweep.journal_at IS 'restore and reports: a window of time';
@@ -2871,6 +2992,8 @@ REVOKE ALL ON FUNCTION mediasweep.differences(daemon uuid, terms jsonb) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) FROM PUBLIC;
@@ -2889,6 +3012,8 @@ REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_i
 
 REVOKE ALL ON FUNCTION mediasweep.hold(ids uuid[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.holds_back(source integer, known record) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.home() FROM PUBLIC;
@@ -2903,7 +3028,7 @@ REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, covered pg_snapshot, confirmed xid8[], due_from timestamp with time zone, due_to timestamp with time zone, queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
 
@@ -2923,11 +3048,13 @@ REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudi
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) FROM PUBLIC;
 
@@ -2937,9 +3064,13 @@ REVOKE ALL ON FUNCTION mediasweep.note_failover(was integer, now_ integer) FROM 
 
 REVOKE ALL ON FUNCTION mediasweep.note_look(seen mediasweep.gate) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.of_upload(q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.only_one_builder() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.open_brake(source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.open_gates(name text, detail text, who text, place text) FROM PUBLIC;
 
@@ -2957,7 +3088,7 @@ REVOKE ALL ON FUNCTION mediasweep.prune_journal(retention interval, most integer
 
 REVOKE ALL ON FUNCTION mediasweep.prune_queue(retention interval, most integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.pushed(passed jsonb, new jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.pushed(passed jsonb, queued timestamp with time zone, span interval, fullest bigint, free jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) FROM PUBLIC;
 
@@ -2965,7 +3096,7 @@ REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.reaches(due timestamp with time zone, queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.reaches(queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) FROM PUBLIC;
 
@@ -2995,6 +3126,8 @@ REVOKE ALL ON FUNCTION mediasweep.same_assets(ids uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.source_name(source integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) FROM PUBLIC;
@@ -3021,11 +3154,15 @@ REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.wait_for_enqueuers(patience interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.wait_for_sibling(patience interval) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, around mediasweep.cloudinary_cleanup_queue, rule record, known record, OUT counted bigint, OUT too_much boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, uploads boolean, around timestamp with time zone, rule record, known record, OUT fullest bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
 

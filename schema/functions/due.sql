@@ -3,8 +3,7 @@
 -- Rows that were finished leave their entries in the index behind until vacuum takes them, and a long-open snapshot keeps
 -- vacuum from it. So a claim goes on after the last row that it took (the cursor, in `memory`). What that passes by, a row
 -- that fell due again or was committed late or was locked, is found by a look from the start: when the cursor is at its
--- end, and every two seconds.
-
+-- end, and for a twentieth of the time, at least every two seconds.
 --
 -- An asset that several rows let go of is deleted for the last of them: while one still rests, or may have been copied by a
 -- transaction that is open (it is not due, or not visible, at the barrier), or is held by a gate of its source, the others
@@ -159,6 +158,7 @@ DECLARE
   once     boolean := terms ? 'once';
   now_     timestamptz := clock_timestamp();
   since    timestamptz := memory ->> 'from_start_at';
+  good_for interval := least('2 s', greatest('20 ms', 20 * (memory ->> 'from_start_took')::interval));
   sources  integer[] := mediasweep.open_sources();
   more     record;
   avoid    text[] := '{}';
@@ -173,7 +173,7 @@ BEGIN
     candidates := (mediasweep.lock_from(
       allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
-  IF NOT once AND (since BETWEEN now_ - interval '2 s' AND now_) IS NOT TRUE THEN
+  IF NOT once AND (since BETWEEN now_ - good_for AND now_) IS NOT TRUE THEN
     memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
   END IF;
   FOR round IN 1..20 LOOP
@@ -189,6 +189,9 @@ BEGIN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
     END IF;
   END LOOP;
+  IF (memory ->> 'from_start_at')::timestamptz = now_ THEN
+    memory := memory || jsonb_build_object('from_start_took', clock_timestamp() - now_);
+  END IF;
   memory := memory || jsonb_build_object('looked_at', ripe_at, 'backlog', cardinality(candidates) >= allowed);
 END $$;
 

@@ -31,6 +31,31 @@ AS $$
               ELSE 'sibling' END
 $$;
 
+-- Two waits in the key's own queue, granted or not within `patience`. Beside a sibling: shared, which disturbs no enqueuer and
+-- is granted when the sibling wakes or dies. Beside enqueuers: exclusively, which makes new ones notify and is granted, as
+-- `armed` is, when the last silent one has ended. An enqueuer only ever tries, so it never stands behind either.
+CREATE OR REPLACE FUNCTION mediasweep.wait_for_sibling(patience interval) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  PERFORM set_config('lock_timeout', ceil(extract(epoch FROM patience) * 1000)::text, true);
+  PERFORM pg_advisory_xact_lock_shared(mediasweep.asleep_key());
+  RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN false;
+END $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.wait_for_enqueuers(patience interval) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  PERFORM set_config('lock_timeout', ceil(extract(epoch FROM patience) * 1000)::text, true);
+  PERFORM pg_advisory_lock(mediasweep.asleep_key());
+  RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN false;
+END $$;
+
 CREATE OR REPLACE FUNCTION mediasweep.disarm() RETURNS boolean
 LANGUAGE sql VOLATILE
 AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;

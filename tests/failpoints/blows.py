@@ -203,12 +203,13 @@ def shorten_patience() -> None:
     import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck
     import mediasweep.run  # noqa: PLC0415  only in the process that is struck
     from mediasweep.loops import heartbeat  # noqa: PLC0415  only in the process that is struck
-    from mediasweep.postgres import pool  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.postgres import asleep, pool  # noqa: PLC0415  only in the process that is struck
 
     half = timedelta(seconds=0.5)
     for module in (mediasweep.daemon, mediasweep.run, heartbeat):
         put(module, "PATIENCE", half)
     put(mediasweep.run, "PATIENCE_WITH_POOL", half)
+    put(asleep, "SIBLING", half)
     for name in ("COMMAND_TIMEOUT_S", "CONNECT_TIMEOUT_S", "ACQUIRE_TIMEOUT_S"):
         put(pool, name, 0.5)
     options = pool._options  # noqa: SLF001  where the server is told how long a statement may take

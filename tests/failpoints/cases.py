@@ -18,14 +18,17 @@ CASES = {
         daemon.enter:fleet.leave
         heartbeat.once:fleet.beat
         heartbeat.once:fleet.prove_asset_id
+        asleep.give:connection.fetchval
+        asleep.take:connection.fetchval
         sweep.delete:account.destroy
         sweep.record:queue.record
         sweep.take:queue.claim
         wake.listen:connect
+        wake.listen:connect#2
         wake.listen:connection.add_listener
         wake.listen:connection.add_listener#2
         wake.listen:hears
-        wake.say:connection.fetchval
+        wake.listen:key.execute
 
         advance:oldest
         beat:INSERT daemon
@@ -149,6 +152,9 @@ CASES = {
         recall:INSERT journal
         recall:UPDATE gate
         recall:close_gate+timeline
+    """,
+    "sibling asleep": """
+        asleep.in_queue:connection.fetchval
     """,
     "starts paused": """
         daemon.enter:pause_if_alone

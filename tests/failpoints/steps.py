@@ -28,11 +28,14 @@ MODULES = [
     *(path for path in sorted((PACKAGE / "loops").glob("*.py")) if path.name != "__init__.py"),
     PACKAGE / "daemon.py",
     PACKAGE / "postgres" / "migrate.py",
+    PACKAGE / "postgres" / "asleep.py",
     PACKAGE / "postgres" / "wake.py",
 ]
 OUTSIDE = [*sorted((PACKAGE / "postgres").glob("*.py")), PACKAGE / "cloudinary.py"]
 # what waits for this process only, or runs a loop that is read here itself
 INSIDE = {
+    "asleep.give",
+    "asleep.take",
     "free.wait",
     "heartbeat.once",
     "inbox.get",

@@ -21,8 +21,9 @@ from tests.daemons import UNFINISHED, WITHIN_S, environment
 from tests.failpoints import aftermath, cases, database
 from tests.failpoints.cases import Blow
 from tests.failpoints.nursery import FROZEN, Child, Nursery
+from tests.failpoints.queries import ARTICLES
 from tests.failpoints.scene import Scene
-from tests.failpoints.worlds import ARTICLES, QUICK, WORLDS, World
+from tests.failpoints.worlds import QUICK, WORLDS, World
 
 AT_A_TIME = 8  # points for which one test has time
 STARTED_LATER = {

@@ -13,9 +13,10 @@ from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import ROOT, environment
 from tests.failpoints import aftermath
 from tests.failpoints.nursery import FROZEN, Child, Nursery
+from tests.failpoints.queries import ARTICLES
 from tests.failpoints.scene import Scene
 from tests.failpoints.test_matrix import STARTED_LATER, TIME_PASSES, Play
-from tests.failpoints.worlds import ARTICLES, QUICK, WORLDS
+from tests.failpoints.worlds import QUICK, WORLDS
 
 # what is said, and moves as event, state and claim number
 TIMELINES = {

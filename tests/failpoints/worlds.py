@@ -17,6 +17,25 @@ from mediasweep.loops.predecessor import identity
 from mediasweep.postgres.scheduler import Scheduler
 from tests.daemons import WITHIN_S, until
 from tests.failpoints.nursery import Child
+from tests.failpoints.queries import (
+    ACKNOWLEDGE,
+    ASYNCHRONOUS,
+    AT_HOME,
+    COLUMN,
+    DEAD_DAEMON,
+    DELETED_BEFORE,
+    FELL_BACK,
+    INSTALL,
+    LOSE,
+    MOVE,
+    NO_GATE,
+    NOTHING_OLD,
+    OLD,
+    OPEN,
+    PAUSE,
+    REFILLED,
+    RESTART,
+)
 from tests.failpoints.scene import DUE_NOW, Scene
 
 QUICK = {
@@ -26,83 +45,6 @@ QUICK = {
     "MEDIASWEEP_HEALTH_CHECK_INTERVAL": "0.3",
     "MEDIASWEEP_RETRY_BASE": "0.05",
 }
-ARTICLES = """
-CREATE TABLE public.articles (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cover text);
-SELECT mediasweep.attach('public.articles', '{"public_id": "cover"}')
-"""
-ASYNCHRONOUS = """
-DO $$ BEGIN
-  EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
-END $$
-"""
-DEAD_DAEMON = """
-INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency, config)
-VALUES (gen_random_uuid(), 'here', 1, 'dead', 3, $1::jsonb)
-"""
-FELL_BACK = """
-INSERT INTO mediasweep.fallback (source_id, ref)
-VALUES (1, jsonb_build_object('public_id', $1::text, 'resource_type', 'image',
-                              'delivery_type', 'upload')),
-       (1, '{"row": 1}')
-"""
-OLD = """
-WITH queue AS (
-  INSERT INTO mediasweep.cloudinary_cleanup_queue
-    (cloudinary_public_id, status, queued_at, processed_at, claim_no)
-  VALUES ('old', 'completed', now() - interval '60 days', now() - interval '60 days', 1))
-INSERT INTO mediasweep.journal (id, at, event) OVERRIDING SYSTEM VALUE
-SELECT least(0, min(j.id)) - 1, now() - interval '60 days', 'old' FROM mediasweep.journal j;
-INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
-SELECT 'brake', a.id, 'a test', 'a test' FROM mediasweep.attached a
- WHERE a.relation = 'public.articles'::regclass ON CONFLICT DO NOTHING
-"""
-NOTHING_OLD = """
-SELECT NOT EXISTS (SELECT FROM mediasweep.journal j WHERE j.event = 'old')
-   AND NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q
-                    WHERE q.cloudinary_public_id = 'old')
-"""
-REFILLED = "SELECT NOT EXISTS (SELECT FROM mediasweep.fallback f WHERE f.refused IS NULL)"
-NO_GATE = "SELECT NOT EXISTS (SELECT FROM mediasweep.gate)"
-COLUMN = "ALTER TABLE public.articles RENAME COLUMN {} TO {}"
-PAUSE = """
-INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', 'a test', 'a test')
-ON CONFLICT DO NOTHING
-"""
-OPEN = "DELETE FROM mediasweep.gate"
-INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), $1::jsonb)"
-AT_HOME = """
-SELECT EXISTS (
-  SELECT FROM mediasweep.daemon d JOIN mediasweep.installation i ON d.home = i.version
-   WHERE d.last_sweep > d.started_at AND mediasweep.is_alive(d))
-"""
-# with another version, so that it compares
-RESTART = """
-WITH restarted AS (
-  UPDATE mediasweep.installation i
-     SET version = i.version + 1, server_started_at = i.server_started_at - interval '1 day'
-  RETURNING i.version)
-UPDATE mediasweep.daemon d SET home = restarted.version FROM restarted
-"""
-MOVE = RESTART.replace("SET ", "SET places = '{elsewhere}', place = 'elsewhere', ", 1)
-ACKNOWLEDGE = """
-INSERT INTO mediasweep.acknowledgement (source_id, snapshot, acknowledged_by)
-SELECT a.id, pg_current_snapshot(), 'a test' FROM mediasweep.attached a
-"""
-DELETED_BEFORE = """
-INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)
-SELECT 'completed', 'before' || n, 'image', 'upload' FROM generate_series(1, 7) n
-"""
-LOSE = """
-WITH gone AS (
-  DELETE FROM mediasweep.cloudinary_cleanup_queue
-   WHERE id = (SELECT id FROM mediasweep.cloudinary_cleanup_queue
-                WHERE status = 'processing' AND lease_until IS NOT NULL AND asset_id IS NULL
-                  AND cloudinary_public_id = ANY ($1) LIMIT 1)
-  RETURNING id, cloudinary_public_id),
-unknown AS (
-  DELETE FROM mediasweep.journal j USING gone WHERE j.queue_id = gone.id)
-SELECT gone.cloudinary_public_id FROM gone
-"""
 Act = Callable[[Scene], Awaitable[None]]
 Beside = Callable[[Scene, Child], Coroutine[None, None, None]]
 
@@ -258,6 +200,17 @@ async def _fail_over(scene: Scene) -> None:
     await scene.delete_some()
 
 
+async def _sibling(scene: Scene) -> None:
+    """Another daemon sleeps, and hears nothing."""
+    if not scene.furnished:
+        await scene.beside.execute("SELECT pg_advisory_lock(mediasweep.asleep_key())")
+    await scene.delete_some()
+
+
+async def _sibling_wakes(scene: Scene) -> None:
+    await scene.beside.execute("SELECT pg_advisory_unlock_all()")
+
+
 async def _late_answers(scene: Scene) -> None:
     await scene.db.execute(OPEN)
     await to_thread(scene.cloud.faults, {"latency_s": 0.6})
@@ -294,6 +247,7 @@ WORLDS = {
     "failover": World(_fail_over, holds=(NO_GATE,)),
     "failover just now": World(_fail_over, holds=(NO_GATE,)),
     "lost commits": World(_late_answers, meanwhile=_lose_commits, holds=(NO_GATE,)),
+    "sibling asleep": World(_sibling, heal=_sibling_wakes),
     "starts paused": World(Scene.delete_some, env={"MEDIASWEEP_AUTO_START": "false"}, heal=_resume),
     "stops": World(Scene.delete_some, meanwhile=_stop, goes_on=False),
     "dry run": World(Scene.delete_some, env={"MEDIASWEEP_DRY_RUN": "true"}, goes_on=False),

@@ -7,6 +7,7 @@ import pytest
 
 from mediasweep.loops.pulse import (
     ENQUEUER_FIRST_S,
+    ENQUEUER_LAST_S,
     HELD_FIRST_S,
     HELD_LAST_S,
     UNPROVEN_S,
@@ -14,6 +15,7 @@ from mediasweep.loops.pulse import (
     longest_wait,
     pulse,
 )
+from mediasweep.postgres.asleep import BUSY_S
 
 INTERVAL = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
@@ -21,70 +23,61 @@ LONG_S = 3600.0
 
 
 @pytest.mark.parametrize(
-    ("armed", "next_in", "held", "expected"),
+    ("refused", "next_in", "held_s", "idle_s", "expected"),
     [
-        # only a daemon that is sure to be woken waits for the interval
-        ("armed", None, False, 300.0),
-        ("sibling", None, False, UNPROVEN_S),
-        ("down", None, False, UNPROVEN_S),
-        ("of a later version", None, False, UNPROVEN_S),
-        ("enqueuer", None, False, ENQUEUER_FIRST_S),
+        # who is sure to be woken waits for the interval
+        ("armed", None, None, 0, 300.0),
+        ("sibling", None, None, 0, 300.0),
+        ("enqueuer", None, None, BUSY_S, 300.0),
+        # others do not
+        ("down", None, None, 0, UNPROVEN_S),
+        ("standing by", None, None, 900, UNPROVEN_S),
+        ("of a later version", None, None, 900, UNPROVEN_S),
+        # while rows keep coming, an enqueuer is over in a moment
+        ("enqueuer", None, None, 0, ENQUEUER_FIRST_S),
+        ("enqueuer", None, None, 0.04, ENQUEUER_FIRST_S + 0.01),
+        ("enqueuer", None, None, 0.09, ENQUEUER_LAST_S),
         # a row that falls due ends the wait
-        ("armed", SECOND, False, 1.0),
-        ("down", SECOND, False, 1.0),
-        ("armed", timedelta(hours=1), False, 300.0),
-        ("down", timedelta(hours=1), False, UNPROVEN_S),
-        ("armed", timedelta(0), False, 0.0),
-        ("armed", -SECOND, False, 0.0),
+        ("armed", SECOND, None, 0, 1.0),
+        ("down", SECOND, None, 0, 1.0),
+        ("armed", timedelta(hours=1), None, 0, 300.0),
+        ("down", timedelta(hours=1), None, 0, UNPROVEN_S),
+        ("armed", timedelta(0), None, 0, 0.0),
+        ("armed", -SECOND, None, 0, 0.0),
         # so does a row that is held
-        ("armed", None, True, HELD_FIRST_S),
-        ("down", SECOND, True, HELD_FIRST_S),
-        ("enqueuer", SECOND, True, min(HELD_FIRST_S, ENQUEUER_FIRST_S)),
-        ("armed", timedelta(0), True, 0.0),
+        ("armed", None, 0.005, 0, 0.005),
+        ("down", SECOND, 0.005, 0, 0.005),
+        ("enqueuer", SECOND, 0.001, 0, 0.001),
+        ("armed", timedelta(0), 0.005, 0, 0.0),
     ],
 )
 def test_the_shortest_reason_sets_the_wait(
-    *, armed: str, next_in: timedelta | None, held: bool, expected: float
+    refused: str, next_in: timedelta | None, held_s: float | None, idle_s: float, expected: float
 ) -> None:
     """The wait is the shortest of the waits that the situation asks for."""
-    assert expected == longest_wait(armed, INTERVAL, next_in, Patience(), held=held)
+    assert longest_wait(refused, INTERVAL, next_in, held_s, idle_s) == pytest.approx(expected)
 
 
 def test_a_short_interval_is_kept() -> None:
     """An interval below two seconds is kept where notifications arrive."""
-    wait_s = longest_wait("armed", SECOND / 2, None, Patience(), held=False)
-    assert wait_s == 0.5
+    assert longest_wait("armed", SECOND / 2, None, None, 0) == 0.5
 
 
 def test_held_rows_are_looked_at_less_and_less_often() -> None:
     """The waits for held rows double from 5 ms and stay at a second."""
-    patience = Patience()
-    waits = [longest_wait("armed", INTERVAL, None, patience, held=True) for _ in range(12)]
+    patience = Patience(0)
+    waits = [patience.held() for _ in range(12)]
     assert waits == [*(HELD_FIRST_S * 2**n for n in range(8)), *[HELD_LAST_S] * 4]
 
 
-def test_an_enqueuer_is_looked_at_less_and_less_often() -> None:
-    """The waits beside an open enqueuer double from 5 ms and stay at two seconds."""
-    patience = Patience()
-    waits = [longest_wait("enqueuer", INTERVAL, None, patience, held=False) for _ in range(12)]
-    assert waits == [*(ENQUEUER_FIRST_S * 2**n for n in range(9)), *[UNPROVEN_S] * 3]
-
-
-def test_the_two_patiences_grow_apart() -> None:
-    """Waiting for held rows does not make the wait beside an enqueuer longer."""
-    patience = Patience()
-    waits = [patience.held(), patience.held(), patience.enqueuer()]
-    assert waits == [HELD_FIRST_S, 2 * HELD_FIRST_S, ENQUEUER_FIRST_S]
-
-
 def test_patience_starts_small_again() -> None:
-    """After a claim brought something, both waits are short again."""
-    patience = Patience()
+    """After a claim brought something, the wait is short again, and it is not idle."""
+    patience = Patience(1)
     for _ in range(20):
         patience.held()
-        patience.enqueuer()
-    patience.reset()
-    assert patience == Patience()
+    assert patience.idle_s(7) == 6
+    patience.found(7)
+    assert (patience.held(), patience.idle_s(7)) == (HELD_FIRST_S, 0)
 
 
 @pytest.mark.parametrize(

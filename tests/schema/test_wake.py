@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
+from tests.daemons import until
 from tests.schema.queue import insert_assets
 
 SLEEP = "SELECT pg_advisory_lock(mediasweep.asleep_key())"
@@ -110,3 +112,45 @@ async def test_a_capture_never_waits_for_the_sleeper(db: Db, connect: Connect) -
     await db.execute("SET lock_timeout = '1ms'; DELETE FROM media_assets")
     waiting.cancel()
     await asyncio.wait([waiting])
+
+
+WAIT = "SELECT mediasweep.wait_for_{}($1)"
+SOON, LONG = timedelta(milliseconds=50), timedelta(seconds=30)
+
+
+async def _stands_in_queue(db: Db) -> None:
+    await until(
+        db, "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+    )
+
+
+async def test_beside_a_sibling_a_wait_ends_when_the_sibling_dies(db: Db, connect: Connect) -> None:
+    """It is granted at once and keeps nothing; meanwhile captures go on notifying as before."""
+    sibling, waiter = await connect(), await connect()
+    await sibling.execute(SLEEP)
+    assert not await waiter.fetchval(WAIT.format("sibling"), SOON)
+    waiting = asyncio.create_task(waiter.fetchval(WAIT.format("sibling"), LONG))
+    await _stands_in_queue(db)
+    sibling.terminate()
+    assert await waiting
+    assert await db.fetchval(ARM) == "armed"
+
+
+async def test_behind_an_enqueuer_a_wait_makes_others_notify_and_ends_with_it(
+    db: Db, connect: Connect
+) -> None:
+    """Who comes behind the waiter notifies; when the silent one has ended, it has the key."""
+    await insert_assets(db, "a", "b")
+    silent, waiter = await connect(), await connect()
+    silence = silent.transaction()
+    await silence.start()
+    await silent.execute("DELETE FROM media_assets WHERE cloudinary_public_id = 'a'")
+    assert not await waiter.fetchval(WAIT.format("enqueuers"), SOON)
+    waiting = asyncio.create_task(waiter.fetchval(WAIT.format("enqueuers"), LONG))
+    await _stands_in_queue(db)
+    async with _heard(connect) as heard:
+        await db.execute("DELETE FROM media_assets WHERE cloudinary_public_id = 'b'")
+    assert heard == [""]
+    await silence.commit()
+    assert await waiting
+    assert await db.fetchval(ARM) == "sibling"

@@ -10,47 +10,63 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mediasweep.postgres.asleep import BUSY_S
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
 UNPROVEN_S = 2.0
 HELD_FIRST_S = 0.005
 HELD_LAST_S = 1.0
-ENQUEUER_FIRST_S = 0.005
+ENQUEUER_FIRST_S, ENQUEUER_LAST_S = 0.002, 0.02
+SURE_TO_BE_WOKEN = {"armed", "sibling", "enqueuer"}
 
 
 @dataclass(slots=True)
 class Patience:
-    """Growing waits for what has no wake-up of its own: held rows, and an open enqueuer."""
+    """When something was last found, and growing waits for rows that the horizon holds."""
 
+    found_s: float
     held_s: float = HELD_FIRST_S
-    enqueuer_s: float = ENQUEUER_FIRST_S
+
+    def found(self, now_s: float) -> None:
+        """Take note that a claim brought something."""
+        self.found_s = now_s
+        self.reset()
 
     def reset(self) -> None:
-        """Start small again; called whenever a claim brought something."""
+        """Start small again."""
         self.held_s = HELD_FIRST_S
-        self.enqueuer_s = ENQUEUER_FIRST_S
+
+    def idle_s(self, now_s: float) -> float:
+        """Return for how long nothing was found."""
+        return now_s - self.found_s
 
     def held(self) -> float:
-        """Return the next wait for rows that the horizon holds, 5 ms doubling to 1 s."""
+        """Return the next wait for held rows, 5 ms doubling to 1 s."""
         wait, self.held_s = self.held_s, min(HELD_LAST_S, self.held_s * 2)
-        return wait
-
-    def enqueuer(self) -> float:
-        """Return the next wait beside an open enqueuer, 5 ms doubling to 2 s."""
-        wait, self.enqueuer_s = self.enqueuer_s, min(UNPROVEN_S, self.enqueuer_s * 2)
         return wait
 
 
 def longest_wait(
-    armed: str, interval: timedelta, next_in: timedelta | None, patience: Patience, *, held: bool
+    refused: str,
+    interval: timedelta,
+    next_in: timedelta | None,
+    held_s: float | None,
+    idle_s: float,
 ) -> float:
-    """Return how long to wait at most, in seconds, given how falling asleep went."""
-    waits = [interval.total_seconds() if armed == "armed" else UNPROVEN_S]
-    if armed == "enqueuer":
-        waits.append(patience.enqueuer())
-    if held:
-        waits.append(patience.held())
+    """Return how long to wait at most, in seconds, given how falling asleep went.
+
+    `held_s` is the patience with rows that are held, `idle_s` how long nothing was found. Armed,
+    beside a sibling, and in the queue behind enqueuers, one is sure to be woken.
+    """
+    waits = [interval.total_seconds()]
+    if refused == "enqueuer" and idle_s < BUSY_S:
+        waits.append(min(ENQUEUER_LAST_S, ENQUEUER_FIRST_S + idle_s / 4))
+    elif refused not in SURE_TO_BE_WOKEN:
+        waits.append(UNPROVEN_S)
+    if held_s is not None:
+        waits.append(held_s)
     if next_in is not None:
         waits.append(max(0.0, next_in.total_seconds()))
     return min(waits)

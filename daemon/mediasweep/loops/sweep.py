@@ -115,7 +115,7 @@ class Sweep:
 
     async def _claim(self) -> None:
         """Claim while there is something and room; sleep only after an armed, empty look."""
-        woken_by, streak, patience = "start", 0, Patience()
+        woken_by, streak, patience = "start", 0, Patience(self.clock_s())
         while not self.stopping.is_set():
             has_room = await self._wait_for_room()
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
@@ -129,7 +129,7 @@ class Sweep:
                 full = len(claim.jobs) == batch
                 self._pace.next_batch(self.config.batch, self.slots.limit, full=full)
                 streak, woken_by = streak + 1, "backlog"
-                patience.reset()
+                patience.found(self.clock_s())
                 if full or streak > 1:  # one row now and then is not worth waking up for
                     await self.wake.disarm()
             elif not has_room:
@@ -138,7 +138,7 @@ class Sweep:
                     woken_by = await self._rest("standing by", claim, patience)
             elif armed:
                 streak, woken_by = 0, await self._rest("armed", claim, patience)
-            elif (refused := await self.wake.arm()) == "armed":
+            elif (refused := await self.wake.arm(patience.idle_s(self.clock_s()))) == "armed":
                 woken_by = "arming"  # and look once more: what was committed meanwhile said nothing
                 patience.reset()
             else:
@@ -170,10 +170,11 @@ class Sweep:
         self.tally.swept_s = claimed_s
         return claim
 
-    async def _rest(self, armed: str, claim: Claim, patience: Patience) -> str:
+    async def _rest(self, refused: str, claim: Claim, patience: Patience) -> str:
         """Wait for a notification, for what falls due next, or for as long as the wait may be."""
-        interval = self.config.interval
-        wait_s = longest_wait(armed, interval, claim.next_in, patience, held=claim.held)
+        held_s = patience.held() if claim.held else None
+        idle_s = patience.idle_s(self.clock_s())
+        wait_s = longest_wait(refused, self.config.interval, claim.next_in, held_s, idle_s)
         return await pulse(self.wake.heard, self.stopping, wait_s)
 
     async def _wait_for_room(self) -> bool:
@@ -274,8 +275,6 @@ class Sweep:
         self.tally.failed += answer.outcome.move is Move.FAILED
         since_claim = timedelta(seconds=self.clock_s() - ticket.claimed_s)
         self.emit(Recorded(ticket.job, answer, ticket.job.waited + since_claim))
-
-    # -- what all three share ---------------------------------------------------------------------
 
     async def _all_recorded(self) -> None:
         while self._open:

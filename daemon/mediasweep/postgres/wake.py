@@ -1,20 +1,24 @@
-"""Being woken: LISTEN on a connection of its own, and the key that is held only while asleep.
+"""Being woken: LISTEN on a connection of its own, and beside it that of the key (`asleep`).
 
-Owns one direct connection, never one of the pool. A notification carries nothing and only sets
-`heard`; the queue is the truth and the sweep is the promise. When the connection is lost, or does
-not hear the canary that another connection sends, it is thrown away and opened again, for ever;
-after each new LISTEN `heard` is set once, because anything may have been missed. Until LISTEN is
-proven `up` is false, and whoever waits for work looks every two seconds instead.
+Owns the two direct connections, never of the pool. A notification carries nothing and only sets
+`heard`, and so does the key's queue; the queue is the truth and the sweep is the promise. When one
+connection is lost, or does not hear the canary that another one sends, both are thrown away and
+opened again, for ever; after each new LISTEN `heard` is set once, because anything may have been
+missed. Until LISTEN is proven `up` is false, and whoever waits for work looks every two seconds
+instead.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import secrets
 from typing import TYPE_CHECKING
 
+from mediasweep.postgres.asleep import AFTER_YOU_S, SQL, Asleep
 from mediasweep.postgres.echo import hears
-from mediasweep.postgres.pool import PASSING, DatabaseError, connect, is_pooled, statements
+from mediasweep.postgres.pool import PASSING, DatabaseError, connect, is_pooled
 from mediasweep.rules.events import ListenerDown, ListenerUp
 
 if TYPE_CHECKING:
@@ -23,9 +27,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.events import Emit
 
-SQL = statements(__file__)
 CHANNEL = "mediasweep"
-CLOSE_TIMEOUT_S = 1.0
 
 
 class Wake:
@@ -35,13 +37,13 @@ class Wake:
         """Prepare; nothing is opened before `run`."""
         self.heard = asyncio.Event()
         self.up = False
-        self.armed = False
         self.channel = f"{CHANNEL}_{secrets.token_hex(6)}"
         self._dsn = dsn
         self._pool = pool
         self._emit = emit
         self._patience_s = patience.total_seconds()
         self._connection: Connection | None = None
+        self._asleep: Asleep | None = None
         self._lost = asyncio.Event()
         self._reason = ""
         self._canaries: dict[str, asyncio.Future[None]] = {}
@@ -78,27 +80,32 @@ class Wake:
         self._drop()
         self._lost.set()
 
-    async def arm(self) -> str:
-        """Try to fall asleep: `armed`, or who refused it: `enqueuer`, `sibling`, `down`."""
-        refused = await self._say(SQL["arm"])
-        self.armed = refused == "armed"
-        return refused or "down"
+    @property
+    def armed(self) -> bool:
+        """Tell whether this daemon has the key: whoever queues something notifies."""
+        return self._asleep is not None and self._asleep.held
+
+    async def arm(self, idle_s: float) -> str:
+        """Try to fall asleep, having found nothing for `idle_s`: `armed`, or who refused it.
+
+        That is `enqueuer`, `sibling` or `down`. But for `down` and a busy enqueuer, `heard` is set
+        when it is worth trying again.
+        """
+        if not self.up or self._asleep is None:
+            return "down"
+        try:
+            return await self._asleep.take(idle_s)
+        except PASSING as error:
+            self.give_up(str(error) or type(error).__name__)
+            return "down"
 
     async def disarm(self) -> None:
         """Be awake: enqueuers stop notifying."""
-        if self.armed:
-            self.armed = False
-            await self._say(SQL["disarm"])
-
-    async def _say(self, sql: str) -> str | None:
-        """Run a statement on the listener's connection; None if there is none that answers."""
-        if not self.up or self._connection is None:
-            return None
         try:
-            return str(await self._connection.fetchval(sql, timeout=self._patience_s))
+            if self._asleep is not None:
+                await self._asleep.give()
         except PASSING as error:
             self.give_up(str(error) or type(error).__name__)
-            return None
 
     async def _listen(self) -> None:
         self._lost.clear()
@@ -108,6 +115,10 @@ class Wake:
         await connection.add_listener(self.channel, self._on_canary)
         if not await hears(connection, self._pool, self._patience_s):
             raise DatabaseError(await self._why_deaf(connection))
+        key = await connect(self._dsn, name=f"mediasweep asleep {os.getpid()}")
+        self._asleep = Asleep(key, self._patience_s, self.heard.set, self.give_up)
+        key.add_termination_listener(lambda _: self._lost.set())
+        await key.execute(SQL["patient"])
         self.up = True
         self.heard.set()
         self._emit(ListenerUp())
@@ -121,7 +132,10 @@ class Wake:
         return "a notification sent over another connection was not heard"
 
     def _on_wake(self, *_: object) -> None:
-        self.heard.set()
+        if self._asleep is not None and self._asleep.beside == "sibling":
+            asyncio.get_running_loop().call_later(random.uniform(*AFTER_YOU_S), self.heard.set)
+        else:
+            self.heard.set()
 
     def _on_canary(self, _c: object, _pid: int, _channel: str, payload: object) -> None:
         canary = self._canaries.get(str(payload))
@@ -129,9 +143,12 @@ class Wake:
             canary.set_result(None)
 
     def _drop(self) -> None:
-        # terminate, not close: a close would wait for a peer that may never answer
         connection, self._connection = self._connection, None
-        self.up = self.armed = False  # the key went with the connection
+        asleep, self._asleep = self._asleep, None
+        self.up = False
+        if asleep is not None:
+            asleep.drop()
+        # terminate, not close: a close would wait for a peer that may never answer
         if connection is not None and not connection.is_closed():
             connection.terminate()
         self.heard.set()
