@@ -89,6 +89,7 @@ class Claims:
             job.claim_no,
             watch.step,
             now_s,
+            now_s + worker.lagging.lag_s,
             writers=free["b"],
             readers=clear["b"],
             read_at=read_at,
@@ -146,8 +147,8 @@ class Claims:
     ) -> None:
         """Judge each call that sending a job has led to; `times` are when each was sent."""
         claim = self.given[str(ticket.job.id), ticket.job.claim_no]
-        for n, at_s in enumerate(times):
-            self._may_be_sent(claim, at_s, first=n == 0)
+        for at_s in times:
+            self._may_be_sent(claim, at_s)
         calls = self._came(0 if answer.outcome is Outcome.UNREACHABLE else len(times))
         self._act(calls, claim, proven=proven)
         if answer.outcome is Outcome.UNCLEAR:
@@ -181,14 +182,14 @@ class Claims:
         self._seq = calls[-1]["seq"] if calls else self._seq
         return calls
 
-    def _may_be_sent(self, claim: Claimed, at_s: float, *, first: bool) -> None:
+    def _may_be_sent(self, claim: Claimed, at_s: float) -> None:
         """Judge that a call is of a claim that stands, was guarded just now, and has time left."""
         row = self.watch.rows[claim.id]
         if (row["status"], row["claim_no"]) != ("processing", claim.claim_no):
             raise Broken("claim", f"sent under {claim}, which is over: {row}")
         if row["lease_until"] is None or self.watch.at(row["lease_until"]) < self.watch.now_at:
             raise Broken("claim", f"sent without a lease: {row}")
-        if first and at_s - claim.at_s > FRESH_S:
-            raise Broken("fresh", f"sent {at_s - claim.at_s} s after the guard of {claim}")
+        if at_s - claim.heard_s > FRESH_S:
+            raise Broken("fresh", f"sent {at_s - claim.heard_s} s after the guard of {claim}")
         if at_s - claim.at_s > SEND_WITHIN_S:
             raise Broken("lease", f"sent {at_s - claim.at_s} s after {claim}")

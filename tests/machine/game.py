@@ -84,16 +84,19 @@ class Game:
 
     # -- the workers ------------------------------------------------------------------------------
 
-    def claim(self, nth: int = 0, batch: int = 10) -> bool:
-        """Let a worker claim."""
+    def claim(self, nth: int = 0, batch: int = 10, lag_s: float = 0.0) -> bool:
+        """Let a worker claim, and hear of it `lag_s` later."""
         self._begin()
         worker, held = self.workers[nth], len(self.workers[nth].tickets)
         shut, testing = self.watch.told["gates"], self.watch.told["testing"]
         stopped, before = self.watch.told["stopped"], self.watch.rows
+        worker.lagging.lag_s, asked_s = lag_s, self.clock.now_s
         claim = self.world.run(worker.take(batch))
+        self.clock.now_s = asked_s
         self._judge()
         tickets = worker.tickets[held:]
-        self.claims.take(worker, tickets, before, self.clock.now_s)
+        self.claims.take(worker, tickets, before, asked_s)
+        self._pass(lag_s)
         if shut and self.watch.told["gates"] and self.watch.events:
             raise Broken("gates", f"{shut} closed, and moved: {self.watch.events}")
         if any(event["source_id"] in stopped for event in self.watch.events):

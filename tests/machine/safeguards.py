@@ -190,7 +190,7 @@ SAFEGUARDS = {
         patch=(mediasweep.loops.sweep, "FRESH_S", float("inf")),
     ),
     "deadline: a call ends within its lease": Safeguard(
-        "lease", scripts.many_slow_calls, worker=Hurried
+        "lease", scripts.heard_late, worker=Hurried
     ),
     "settling: a row fails when nothing can come any more": Safeguard(
         "settle", scripts.never_clear, worker=Unsettled

@@ -119,12 +119,11 @@ def held_for_long(game: Game) -> None:
     game.send()
 
 
-def many_slow_calls(game: Game) -> None:
-    """An asset of an unknown type takes many calls, and each of them long."""
-    game.change("cite", "a")
-    game.change("uncite", "a")
-    game.claim()
-    game.send(call_s=19)
+def heard_late(game: Game) -> None:
+    """A worker hears of its claim when the lease has next to no time left."""
+    _let_go(game)
+    game.claim(lag_s=41)
+    game.send(call_s=1)
     game.record()
 
 
@@ -140,14 +139,13 @@ def never_clear(game: Game) -> None:
 
 
 def never_heard_of(game: Game) -> None:
-    """Twenty workers die over a row of an unknown type, and the last one's request is late."""
-    game.change("cite", "a")
-    game.change("uncite", "a")
+    """Twenty workers die over a row, and the last one's request is given up late."""
+    _let_go(game)
     for _ in range(21):
         game.wait(61)
         game.crash()
-        game.claim()
-    game.send(fault="reset, not done", skip=2, call_s=19)
+        game.claim(lag_s=39)
+    game.send(fault="reset, not done", call_s=19)
     game.wait(5)
     game.claim()
 

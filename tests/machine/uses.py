@@ -82,7 +82,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim that was handed to a worker in step `step`, at `at_s` of the game's time.
+    """A claim that was handed to a worker in step `step`, asked for at `at_s` of the game's time
+    and heard of at `heard_s`.
 
     Everybody with a transaction id below `writers` has ended; and everybody with a snapshot from
     before `read_at`, by the database's clock, and older than `readers`, unless that was `waited_s`
@@ -93,6 +94,7 @@ class Claimed:
     claim_no: int
     step: int
     at_s: float
+    heard_s: float
     writers: int
     readers: int
     read_at: float

@@ -24,7 +24,7 @@ from mediasweep.postgres.wake import Wake
 from mediasweep.rules.gate import GateKeeper, GatePolicy
 from mediasweep.rules.outcome import Answer, Backoff
 from tests.machine.account import Known
-from tests.machine.world import World, longer_ago
+from tests.machine.world import Clock, World, longer_ago
 
 LEASE = timedelta(seconds=60)
 LONGEST_CALL = timedelta(seconds=20)  # which is the reserve of a lease, and settles a row
@@ -63,6 +63,19 @@ class Rules:
         )
 
 
+class Lagging(Queue):
+    """The queue, of whose claims a worker hears after `lag_s` of the game's time."""
+
+    clock: Clock
+    lag_s = 0.0
+
+    async def claim(self, batch: int, memory: str | None) -> Claim:
+        """Claim as the product does, and let time pass."""
+        claim = await super().claim(batch, memory)
+        self.clock.now_s += self.lag_s
+        return claim
+
+
 class Worker(Sweep):
     """One daemon's sweep; `tickets` are what it holds, `answers` what it has not recorded yet."""
 
@@ -74,8 +87,10 @@ class Worker(Sweep):
         self.tickets: list[Ticket] = []
         self.answers: list[tuple[Ticket, Answer]] = []
         slots = Slots(clock_s=world.clock)
+        self.lagging = Lagging(world.pool, self.id, rules.terms(world.cloud.name))
+        self.lagging.clock = world.clock
         super().__init__(
-            queue=Queue(world.pool, self.id, rules.terms(world.cloud.name)),
+            queue=self.lagging,
             account=world.account,
             gating=Gating(
                 gates=Gates(world.pool),
