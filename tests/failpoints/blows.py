@@ -185,6 +185,7 @@ def shorten_waits() -> None:
     import mediasweep.cloudinary  # noqa: PLC0415  only in the process that is struck
     import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck
     from mediasweep.loops import heartbeat, outage, rehearsal, second_look, sweep  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.postgres import wake  # noqa: PLC0415  only in the process that is struck
 
     first = dict.fromkeys(mediasweep.daemon.GATE_FIRST, timedelta(seconds=0.1))
     put(mediasweep.cloudinary, "ThreadPoolExecutor", CountedThreads)
@@ -194,6 +195,7 @@ def shorten_waits() -> None:
     put(heartbeat, "SOON", timedelta(seconds=0.1))
     put(second_look, "HOLD", timedelta(seconds=0.5))
     put(second_look, "LOOK_MOST", 5)
+    put(wake, "RETRY_LAST_S", 0.2)
     for module in (outage, sweep, rehearsal):
         put(module, "RETRY_S", 0.01)
 

@@ -209,6 +209,7 @@ async def _sibling(scene: Scene) -> None:
 
 async def _sibling_wakes(scene: Scene) -> None:
     await scene.beside.execute("SELECT pg_advisory_unlock_all()")
+    await scene.delete_some()
 
 
 async def _late_answers(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mediasweep.postgres.pool import PASSING, Connection, statements
+from mediasweep.postgres.pool import Connection, statements
 
 SQL = statements(__file__)
 SIBLING = timedelta(seconds=10)
@@ -27,13 +27,13 @@ AFTER_YOU_S = (0.02, 0.04)  # what the one that slept wakes up for, it does firs
 @dataclass(slots=True)
 class Asleep:
     """One daemon's hold of the key. `patience_s` is how long a statement may take that waits for
-    nobody; `turn` hears that a wait is over, `lost` why the connection is of no more use.
+    nobody; `turn` hears that a wait is over, `failed` of what ended one.
     """
 
     connection: Connection
     patience_s: float
     turn: Callable[[], None]
-    lost: Callable[[str], None]
+    failed: Callable[[Exception], None]
     held: bool = False
     beside: str | None = None
     _waiting: asyncio.Task[None] | None = None
@@ -77,8 +77,8 @@ class Asleep:
             else:
                 wait_s = min(max(idle_s / 2, BUSY_S), ENQUEUERS_LONGEST_S)
                 self.held = await self._in_queue("wait_for_enqueuers", timedelta(seconds=wait_s))
-        except PASSING as error:
-            self.lost(str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001  whoever waits for this one judges it
+            self.failed(error)
         else:
             self.beside = None
             self.turn()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
 
 CHANNEL = "mediasweep"
+RETRY_FIRST_S, RETRY_LAST_S = 0.1, 5.0
 
 
 class Wake:
@@ -45,18 +46,21 @@ class Wake:
         self._connection: Connection | None = None
         self._asleep: Asleep | None = None
         self._lost = asyncio.Event()
+        self._failure: Exception | None = None
         self._reason = ""
         self._canaries: dict[str, asyncio.Future[None]] = {}
 
     async def run(self) -> None:
         """Listen for ever; only cancellation ends it."""
-        wait_s, said = 0.1, ""
+        wait_s, said = RETRY_FIRST_S, ""
         while True:
             self._reason = "the connection was lost"
             try:
                 await self._listen()
-                wait_s, said = 0.1, ""
+                wait_s, said = RETRY_FIRST_S, ""
                 await self._lost.wait()
+                if self._failure is not None:
+                    raise self._failure
             except (*PASSING, DatabaseError) as error:
                 self._reason = str(error) or type(error).__name__
             finally:
@@ -65,7 +69,7 @@ class Wake:
                 self._emit(ListenerDown(self._reason))
             said = self._reason
             await asyncio.sleep(wait_s)
-            wait_s = min(5.0, wait_s * 2)
+            wait_s = min(RETRY_LAST_S, wait_s * 2)
 
     def expect(self, token: str) -> asyncio.Future[None]:
         """Return a future that is done when the canary `token` is heard; cancel it to forget it."""
@@ -109,6 +113,7 @@ class Wake:
 
     async def _listen(self) -> None:
         self._lost.clear()
+        self._failure = None
         self._connection = connection = await connect(self._dsn, name="mediasweep listener")
         connection.add_termination_listener(lambda _: self._lost.set())
         await connection.add_listener(CHANNEL, self._on_wake)
@@ -116,7 +121,7 @@ class Wake:
         if not await hears(connection, self._pool, self._patience_s):
             raise DatabaseError(await self._why_deaf(connection))
         key = await connect(self._dsn, name=f"mediasweep asleep {os.getpid()}")
-        self._asleep = Asleep(key, self._patience_s, self.heard.set, self.give_up)
+        self._asleep = Asleep(key, self._patience_s, self.heard.set, self._fail)
         key.add_termination_listener(lambda _: self._lost.set())
         await key.execute(SQL["patient"])
         self.up = True
@@ -130,6 +135,10 @@ class Wake:
                 "set MEDIASWEEP_LISTEN_URL to a direct (or session-mode) address"
             )
         return "a notification sent over another connection was not heard"
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._lost.set()
 
     def _on_wake(self, *_: object) -> None:
         if self._asleep is not None and self._asleep.beside == "sibling":
