@@ -172,7 +172,7 @@ MIGRATE = """
     migrate.applied_files:connection.fetchval
     migrate.migrate:connect
     migrate.migrate:connection.close
-    migrate.migrate:connection.fetchval
+    migrate.wait_for_turn:connection.fetchval
     migrate.patiently:connection.execute
     migrate.patiently:connection.execute#2
     migrate.patiently:connection.fetch

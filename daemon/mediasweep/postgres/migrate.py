@@ -79,7 +79,8 @@ def read_schema(*, with_library: bool = False) -> list[File]:
     return found
 
 
-def _extra(name: str) -> str:
+def extra(name: str) -> str:
+    """Return the text of a file of the schema that is no part of its order."""
     return (schema_folder() / name).read_text(encoding="utf-8")
 
 
@@ -128,22 +129,28 @@ async def migrate(
     """Apply what is missing and return the names; waits for another runner to finish first."""
     connection = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
-        await _refuse_pooler(connection, dsn)
-        while not await connection.fetchval(SQL["try_lock"]):
-            say("waiting for another migrate to finish")
-            await asyncio.sleep(LOCK_POLL_S)
-        await _patiently(connection, "ledger.sql", _extra("ledger.sql"))
+        await refuse_pooler(connection, dsn)
+        await wait_for_turn(connection, say)
+        await patiently(connection, "ledger.sql", extra("ledger.sql"))
         todo = to_apply(read_schema(with_library=with_library), await applied_files(connection))
         for file in todo:
-            await _patiently(connection, file.name, file.text, digest=file.sha256)
+            await patiently(connection, file.name, file.text, digest=file.sha256)
             say(f"applied {file.name}")
-        await _patiently(connection, "rebuild.sql", _extra("rebuild.sql"))
+        await patiently(connection, "rebuild.sql", extra("rebuild.sql"))
         return [file.name for file in todo]
     finally:
         await connection.close(timeout=5)
 
 
-async def _refuse_pooler(connection: Connection, dsn: str) -> None:
+async def wait_for_turn(connection: Connection, say: Callable[[str], None]) -> None:
+    """Return when no other runner works on this database; holds for the life of the session."""
+    while not await connection.fetchval(SQL["try_lock"]):
+        say("waiting for another migrate to finish")
+        await asyncio.sleep(LOCK_POLL_S)
+
+
+async def refuse_pooler(connection: Connection, dsn: str) -> None:
+    """Raise DatabaseError behind a transaction pooler."""
     other = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
         if not await is_a_session(connection, other, ECHO_S):
@@ -155,7 +162,7 @@ async def _refuse_pooler(connection: Connection, dsn: str) -> None:
         await other.close(timeout=5)
 
 
-async def _patiently(
+async def patiently(
     connection: Connection, name: str, sql: str, *, digest: str | None = None
 ) -> None:
     """Run a file; a lock that a busy table does not give is tried for a few times, briefly."""
@@ -169,7 +176,7 @@ async def _patiently(
             else:
                 async with connection.transaction():
                     await _run(connection, name, sql, digest)
-        except asyncpg.LockNotAvailableError:
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             if attempt == ATTEMPTS - 1:
                 raise
             await asyncio.sleep(2**attempt)
@@ -189,12 +196,22 @@ async def _run(connection: Connection, name: str, sql: str, digest: str | None) 
         await connection.execute(SQL["note"], name, digest)
 
 
-def script(*, with_library: bool = False) -> Iterator[str]:
-    """Yield what `migrate` would run on an empty database, as plain SQL to paste or to save."""
+def takeover() -> str:
+    """Return what takes an older system over; its table is the library from then on."""
+    [library] = [file for file in read_schema(with_library=True) if file.name == "library.sql"]
+    noted = SQL["note_literal"].format(name=library.name, sha256=library.sha256)
+    return f"{extra('takeover.sql')}{noted};\n"
+
+
+def script(*, with_library: bool = False, take_over: bool = False) -> Iterator[str]:
+    """Yield what `migrate` would run without its schema, as plain SQL to paste or to save."""
     yield "-- mediasweep: paste into a SQL editor, or save as a migration. All of it or nothing.\n"
     yield "BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL check_function_bodies = off;\n"
-    yield _extra("ledger.sql")
+    yield extra("ledger.sql")
     for file in read_schema(with_library=with_library):
         yield f"\n-- ==== {file.name}\n{file.in_transaction}"
         yield SQL["note_literal"].format(name=file.name, sha256=file.sha256) + ";\n"
-    yield f"\n{_extra('rebuild.sql')}COMMIT;\n"
+    yield f"\n{extra('rebuild.sql')}"
+    if take_over:
+        yield f"\n-- ==== takeover.sql\n{takeover()}"
+    yield "COMMIT;\n"
