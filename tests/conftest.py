@@ -75,7 +75,8 @@ def template(server: Server) -> Iterator[str]:
     asyncio.run(server.sql(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-async def _database(server: Server, template: str) -> AsyncIterator[str]:
+async def clone(server: Server, template: str) -> AsyncIterator[str]:
+    """Yield the address of a copy of a database, and drop it afterwards."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     await server.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
@@ -88,14 +89,14 @@ async def _database(server: Server, template: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def database(server: Server, template: str) -> AsyncIterator[str]:
     """Give a migrated database of the test's own; it must not be connected to afterwards."""
-    async for dsn in _database(server, template):
+    async for dsn in clone(server, template):
         yield dsn
 
 
 @pytest.fixture
 async def blank_database(server: Server) -> AsyncIterator[str]:
     """Give an empty database of the test's own."""
-    async for dsn in _database(server, "template0"):
+    async for dsn in clone(server, "template0"):
         yield dsn
 
 

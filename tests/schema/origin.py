@@ -45,21 +45,29 @@ VALUES ($1::text, $2::text, 's', 'png', 1, 'image/png', 'https://res.cloudinary.
 
 
 @asynccontextmanager
-async def origin(dsn: str) -> AsyncIterator[Db]:
-    """Make the earlier system in an empty database; its roles go again, if nobody needs them."""
+async def session(dsn: str) -> AsyncIterator[Db]:
+    """Open a connection; it is closed afterwards."""
     db = await asyncpg.connect(dsn)
     try:
+        yield db
+    finally:
+        await db.close()
+
+
+async def make(dsn: str) -> None:
+    """Make the roles and the tables of the earlier system."""
+    async with session(dsn) as db:
         for role in ROLES:
             await db.execute(MAKE_ROLE.format(role))
         await db.execute(SQL)
-        yield db
-        await db.execute("RESET ROLE; SET lock_timeout = '5s'")
+
+
+async def drop_roles(dsn: str) -> None:
+    """Drop the roles, unless another database has a use for them."""
+    async with session(dsn) as db:
         for role in ROLES:
-            await db.execute(f"DROP OWNED BY {role}")
             with contextlib.suppress(asyncpg.DependentObjectsStillExistError):
                 await db.execute(f"DROP ROLE {role}")
-    finally:
-        await db.close()
 
 
 async def fill(db: Db) -> None:
@@ -78,3 +86,14 @@ async def take(dsn: str, *, rehearse: bool = False) -> list[str]:
     """Migrate and take over; returns what was said."""
     await migrate(dsn)
     return await take_over(dsn, rehearse=rehearse, say=lambda _: None)
+
+
+async def state(db: Db) -> list[list[asyncpg.Record]]:
+    """Return all rows of the queue and of the library, wherever the queue is now."""
+    old = "public.cloudinary_cleanup_queue"
+    if await db.fetchval("SELECT to_regclass($1) IS NULL", old):
+        old += "_before_mediasweep"
+    return [
+        await db.fetch(f"SELECT * FROM {table} ORDER BY id")
+        for table in (old, "public.media_assets")
+    ]
