@@ -62,6 +62,16 @@ async def make(dsn: str) -> None:
         await db.execute(SQL)
 
 
+@asynccontextmanager
+async def made(dsn: str) -> AsyncIterator[Db]:
+    """Make it all in an empty database, and open a connection; the roles go again afterwards."""
+    await make(dsn)
+    async with session(dsn) as db:
+        yield db
+        await db.execute(f"DROP OWNED BY {', '.join(ROLES)}")
+    await drop_roles(dsn)
+
+
 async def drop_roles(dsn: str) -> None:
     """Drop the roles, unless another database has a use for them."""
     async with session(dsn) as db:
