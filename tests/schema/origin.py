@@ -56,10 +56,16 @@ async def session(dsn: str) -> AsyncIterator[Db]:
 
 async def make(dsn: str) -> None:
     """Make the roles and the tables of the earlier system."""
+    await make_roles(dsn)
+    async with session(dsn) as db:
+        await db.execute(SQL)
+
+
+async def make_roles(dsn: str) -> None:
+    """Make the roles of a database behind an API, unless they are there."""
     async with session(dsn) as db:
         for role in ROLES:
             await db.execute(MAKE_ROLE.format(role))
-        await db.execute(SQL)
 
 
 @asynccontextmanager

@@ -63,6 +63,8 @@ CREATE TABLE public.cloudinary_cleanup_queue (
   created_at            timestamptz DEFAULT now(),
   updated_at            timestamptz DEFAULT now()
 );
+ALTER TABLE public.cloudinary_cleanup_queue ENABLE ROW LEVEL SECURITY;
+CREATE PUBLICATION supabase_realtime FOR TABLE public.media_assets, public.cloudinary_cleanup_queue;
 CREATE INDEX idx_cleanup_queue_status ON public.cloudinary_cleanup_queue (status);
 CREATE VIEW public.cleanup_overview AS SELECT status, count(*) AS n FROM public.cloudinary_cleanup_queue GROUP BY status;
 

@@ -6,8 +6,9 @@ import asyncpg
 import pytest
 
 from mediasweep.postgres.pool import Connection as Db
-from tests.schema.origin import asset, session, take
+from tests.schema.origin import ROLES, SQL, asset, drop_roles, fill, make_roles, session, take
 from tests.schema.queue import claim
+from tests.schema.roles import stranger
 
 CALLS = {
     "queue": "SELECT public.queue_cloudinary_cleanup('victim', 'video', trigger_source => 'api')",
@@ -123,3 +124,23 @@ async def test_the_library_goes_on_with_our_triggers_alone(earlier: str) -> None
             " FROM mediasweep.cloudinary_cleanup_queue q ORDER BY 1"
         )
     assert [tuple(row) for row in queued] == [("a", "soft_deleted"), ("b", "row_deleted")]
+
+
+async def test_the_owner_of_it_all_needs_no_superuser(blank_database: str) -> None:
+    """Whoever owns database and tables can take them over, and asks the guard afterwards."""
+    await make_roles(blank_database)
+    async with stranger(blank_database) as owner:
+        async with session(blank_database) as admin:
+            name = await admin.fetchval("SELECT current_database()")
+            await admin.execute(f"ALTER DATABASE {name} OWNER TO {owner.name}")
+        async with session(owner.dsn) as db:
+            await db.execute(SQL)
+            await fill(db)
+            await asset(db, "a")
+            assert any("the brake holds these 5 rows" in line for line in await take(owner.dsn))
+            await db.execute("DELETE FROM media_assets")
+            claimed = await claim(db)
+            assert (claimed.assets, claimed.guard_error) == (["a"], None)
+    async with session(blank_database) as admin:
+        await admin.execute(f"DROP OWNED BY {', '.join(ROLES)}")
+    await drop_roles(blank_database)
