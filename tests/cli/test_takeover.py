@@ -12,6 +12,7 @@ from tests.daemons import environment
 from tests.postgres.dump import pg_dump
 from tests.schema.origin import fill, made
 
+TRIED = "SELECT j.queue_id FROM mediasweep.journal j WHERE j.public_id = 'tried'"
 QUEUED = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue"
 
 
@@ -35,6 +36,10 @@ async def test_a_take_over_from_the_first_hint_to_the_second_run(
         assert (did.code, did.out, "taken over" in did.err) == (0, would.out, True)
         assert "the brake holds these 5 rows" in did.out
         assert await db.fetchval(QUEUED) == 6
+        held = await mediasweep(env, "brake", "show")
+        assert "5 rows were taken over, and nobody has looked at them yet" in held.out
+        shown = await mediasweep(env, "queue", "show", str(await db.fetchval(TRIED)))
+        assert "was pending after 1 of 3 attempts" in shown.out
         again = await mediasweep(env, "migrate", "--take-over")
         assert (again.code, again.out, again.err) == (0, "", "nothing to do\n")
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from mediasweep.postgres import migrate as runner
+from mediasweep.postgres import pool
 from mediasweep.postgres.migrate import File, SchemaError, migrate, read_schema, script
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import DatabaseError
@@ -175,6 +176,16 @@ async def test_a_lock_that_stays_busy_ends_the_run(
             await migrate(database)
     assert sorted(NAMES, key=NAMES.index) == NAMES
     assert await db.fetchval("SELECT count(*) FROM mediasweep.migration WHERE name ~ 'busy'") == 0
+
+
+async def test_a_file_may_take_longer_than_other_calls(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index over a long queue is not given up when a call of the daemon would be."""
+    monkeypatch.setattr(pool, "COMMAND_TIMEOUT_S", 1.0)
+    slow = File("migrations/9998_slow.sql", "SELECT pg_sleep(2)", once=True)
+    _serve(monkeypatch, [*read_schema(), slow])
+    assert await migrate(database) == [slow.name]
 
 
 async def test_the_script_makes_the_same_database(

@@ -30,6 +30,7 @@ SQL = statements(__file__)
 LOCK_POLL_S = 0.2
 ATTEMPTS = 5
 ECHO_S = 2.0
+FILE_TIMEOUT_S = 3600.0  # an index over a long queue takes its time
 NO_TRANSACTION = "-- no-transaction"
 
 
@@ -191,7 +192,7 @@ async def patiently(
 
 
 async def _run(connection: Connection, name: str, sql: str, digest: str | None) -> None:
-    await connection.execute(sql)
+    await connection.execute(sql, timeout=FILE_TIMEOUT_S)
     if digest is not None:
         await connection.execute(SQL["note"], name, digest)
 
