@@ -99,6 +99,7 @@ async def test_nothing_goes_before_somebody_has_looked(earlier: str) -> None:
         await db.execute("DELETE FROM media_assets")
         claimed = await claim(db)
         assert claimed.assets == ["mine"]
+        await db.execute("SELECT mediasweep.brake_dribble('{}')")  # which opens an empty brake
         assert (await claim(db, memory=claimed.memory)).brought_nothing
         held = await db.fetchrow("SELECT h.* FROM mediasweep.held(0, pg_current_snapshot()) h")
         assert held is not None
