@@ -1,7 +1,7 @@
 -- Capture: a row lets go of an asset, a queue row is born in the same transaction.
 --
--- For each attached table `capture_source` writes one trigger function from the table's two expressions (refs, live):
--- refs(old) minus refs(new), which is delete, soft delete, changed id and removed element in one rule.
+-- For each attached table `capture_source` writes one trigger function from the shape of its references: what the old rows
+-- certainly named minus what the new ones may name, which is delete, soft delete, changed id and removed element in one rule.
 -- It only ever INSERTs: nothing of ours is locked or updated in the user's transaction, so it can neither wait nor
 -- deadlock. What fails falls back to a bare table and a WARNING (a `strict` table fails instead).
 
@@ -35,15 +35,32 @@ EXCEPTION WHEN OTHERS THEN
   RETURN NULL;
 END $$;
 
--- The assets that the rows of `rows_from` use (`live` true) or only name (`live` false), as a subquery.
-CREATE OR REPLACE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) RETURNS text
-LANGUAGE sql IMMUTABLE
+-- All that decides about the references of the row r, to be compared before and after a statement.
+CREATE OR REPLACE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
+LANGUAGE sql STABLE
 AS $$
-  SELECT format($q$
-      SELECT ref.* FROM %s AS r
-       CROSS JOIN LATERAL (%s) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND %s (%s)$q$, rows_from, a.refs, live, a.live)
+  SELECT format('ROW(%s)', string_agg(part.sql, ', ' ORDER BY part.sql))
+    FROM (
+      SELECT CASE WHEN mediasweep.column_type(a.relation, used.name) = 'jsonb' THEN format('r.%I', used.name)
+                  ELSE format('r.%I::text COLLATE "C"', used.name) END
+        FROM (SELECT DISTINCT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
+                     unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_) used (name)
+       WHERE used.name IS NOT NULL
+      UNION ALL SELECT mediasweep.gone_expression(a.relation, a.options)
+      UNION ALL SELECT format(E'(%s\n)', a.options ->> 'filter') WHERE a.options ? 'filter') part (sql)
+$$;
+
+-- Most updates have nothing to do with the assets. A sum of hashes over what decides is the cheapest way to see that.
+CREATE OR REPLACE FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT format($q$IF TG_OP = 'UPDATE' THEN
+      IF (SELECT sum(hash_record_extended(%1$s, 0)) FROM old_rows r)
+         IS NOT DISTINCT FROM (SELECT sum(hash_record_extended(%1$s, 0)) FROM new_rows r) THEN
+        RETURN NULL;
+      END IF;
+    END IF;
+    $q$, mediasweep.key_expression(a))
 $$;
 
 -- What a statement let go of: one row an asset, with the reason. Ids are compared byte for byte.
@@ -57,20 +74,21 @@ AS $$
       WHEN 'DELETE' THEN $q$'row_deleted'$q$
       WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
       ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'NOT'))
+                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'dead'))
     END,
-    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation) ELSE 'old_rows' END, ''))
+    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)
+                                            ELSE 'old_rows' END, 'capture'))
     || CASE operation WHEN 'UPDATE' THEN format($q$
        WHERE NOT EXISTS (
          SELECT FROM (%1$s) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))$q$,
-      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
     -- a rename keeps the asset id: the asset stays, whatever it is called now
-    || CASE WHEN operation = 'UPDATE' AND a.options ? 'asset_id' THEN format($q$
+    || CASE WHEN operation = 'UPDATE' AND EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id') THEN format($q$
          AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
-      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
 $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
@@ -90,7 +108,7 @@ AS $$
   SELECT format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT %s, to_jsonb(released) - 'reason', released.reason, session_user,
-           current_setting('application_name', true), failure
+           current_setting('application_name', true), "mediasweep failure"
       FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
 $$;
 
@@ -111,7 +129,7 @@ AS $$
   SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
-               current_setting('application_name', true), failure
+               current_setting('application_name', true), "mediasweep failure"
           FROM old_rows r;
       END IF;$q$, a.id)
 $$;
@@ -120,36 +138,38 @@ CREATE OR REPLACE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETU
 LANGUAGE sql STABLE
 AS $$
   WITH part AS (
-    SELECT mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
-                                   mediasweep.queue_statement(a, 'TRUNCATE')) || woken.sql AS queue,
+    SELECT mediasweep.unchanged_statement(a)
+           || mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
+                                      mediasweep.queue_statement(a, 'TRUNCATE')) || woken.sql
+           || mediasweep.by_operation(mediasweep.unread_statement(a, 'DELETE'), mediasweep.unread_statement(a, 'UPDATE'), 'NULL;') AS queue,
            mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
                                    mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
-      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END) woken (sql))
-  SELECT CASE WHEN a.strict THEN format($q$BEGIN
+      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END || E'\n    ') woken (sql))
+  SELECT E'#variable_conflict use_column\n' || CASE WHEN a.strict THEN format($q$BEGIN
   %s
   RETURN NULL;
 END$q$, part.queue)
          ELSE format($q$DECLARE
-  failure  text;
+  "mediasweep failure"  text;
 BEGIN
   BEGIN
     %s
     RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
-    failure := SQLSTATE || ' ' || SQLERRM;
+    "mediasweep failure" := SQLSTATE || ' ' || SQLERRM;
   END;
   BEGIN
     %s
-    RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, "mediasweep failure";
     RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
-    failure := failure || '; ' || SQLERRM;
+    "mediasweep failure" := "mediasweep failure" || '; ' || SQLERRM;
   END;
   BEGIN
     %s
-    RAISE WARNING 'mediasweep: could not read the assets of %%, kept the rows in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+    RAISE WARNING 'mediasweep: could not read the assets of %%, kept the rows in mediasweep.fallback: %%', TG_RELID::regclass, "mediasweep failure";
   EXCEPTION WHEN OTHERS THEN
-    RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, failure, SQLERRM;
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, "mediasweep failure", SQLERRM;
   END;
   RETURN NULL;
 END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END

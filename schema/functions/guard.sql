@@ -1,7 +1,7 @@
 -- Who still uses these assets? Asked of every attached table before every send.
 --
--- `mediasweep.uses(candidates)` is generated from the tables' two expressions (refs, live): for each candidate, one row
--- that uses it. An error in it is an answer too: the claim leaves the rows where they are. A table that is gone, a column
+-- `mediasweep.uses(candidates)` is generated from the shapes of the tables' references, read as everything that may be
+-- meant: for each candidate, one row that uses it. An error in it is an answer too: the claim leaves the rows where they are. A table that is gone, a column
 -- that was renamed, or row-level security that would hide rows (row_security = off raises) must never read as "not in use".
 
 -- How a row of the table is called when it keeps an asset: its name and primary key.
@@ -18,18 +18,93 @@ AS $$
 $$;
 
 -- Which reference is a use of which candidate. An unknown type, on either side, matches every type.
-CREATE OR REPLACE FUNCTION mediasweep.use_conditions(a mediasweep.attached) RETURNS SETOF text
+-- `asset_id`: by asset id, which goes with the asset when it is renamed, and by which it would be deleted.
+CREATE OR REPLACE FUNCTION mediasweep.use_condition(by text) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
-  SELECT $q$ref.public_id = c.cloudinary_public_id
+  SELECT CASE by WHEN 'asset_id' THEN 'ref.asset_id = c.asset_id' ELSE $q$ref.public_id = c.cloudinary_public_id
             AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
-            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)$q$
-  UNION ALL
-  -- the asset id goes with the asset when it is renamed, and it is by asset id that it would be deleted
-  SELECT 'ref.asset_id = c.asset_id' WHERE a.options ? 'asset_id'
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)$q$ END
 $$;
 
--- The guard of one table: first which candidates it uses, by whatever plan is best, then one row that uses each.
+-- For rows of which one names many assets: a condition that all rows hold which use any of the candidates, and that an
+-- index can answer; `true` where there is none. `index`: that index, as CREATE INDEX writes it.
+CREATE OR REPLACE FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT condition text, OUT index text)
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
+                THEN format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
+              WHEN mediasweep.is_url(ref) AND by = 'public_id' THEN NULL
+              WHEN said.kind = 'column' OR by = 'asset_id' AND mediasweep.column_of(ref -> by) IS NOT NULL
+                THEN format('r.%I::text = ANY (%s)', said.name, said.wanted)
+              WHEN said.kind = 'array' THEN format('r.%I && %s::%s', said.name, said.wanted, said.type)
+              WHEN said.type = 'jsonb' AND (said.found ? 'key' OR by = 'public_id')
+                THEN format('r.%I @? mediasweep.any_of(%L, %s)', said.name,
+                            mediasweep.items_path(ref) || coalesce('.' || to_jsonb(said.found ->> 'key')::text, ''), said.wanted) END,
+         CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
+                THEN format('USING gin (%s)', mediasweep.tokens_expression(format('(%I)::text', said.name)))
+              WHEN mediasweep.is_url(ref) AND by = 'public_id' THEN NULL
+              WHEN said.kind = 'column' OR by = 'asset_id' AND mediasweep.column_of(ref -> by) IS NOT NULL
+                THEN CASE WHEN said.type IN ('text', 'character varying') THEN format('(%I)', said.name) ELSE format('((%I::text))', said.name) END
+              WHEN said.kind = 'array' THEN format('USING gin (%I)', said.name)
+              WHEN said.type = 'jsonb' AND (said.found ? 'key' OR by = 'public_id') THEN format('USING gin (%I jsonb_path_ops)', said.name) END
+    FROM (SELECT mediasweep.held_in(relation, ref), column_.name, mediasweep.column_type(relation, column_.name),
+                 CASE jsonb_typeof(ref -> by) WHEN 'object' THEN ref -> by ELSE '{}' END,
+                 CASE by WHEN 'asset_id' THEN '"mediasweep asset ids"' ELSE '"mediasweep ids"' END
+            FROM (SELECT coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id'))) column_ (name))
+         said (kind, name, type, found, wanted)
+$$;
+
+-- A path to any of these values, for an index on jsonb. Ids that are numbers in the JSON are found as well.
+CREATE OR REPLACE FUNCTION mediasweep.any_of(path text, wanted text[]) RETURNS jsonpath
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT format('%s ? (%s)', path, coalesce(string_agg(
+    format('@ == %s', to_jsonb(w.id)) || CASE WHEN w.id ~ '^(0|[1-9][0-9]{0,17})$' THEN format(' || @ == %s', w.id) ELSE '' END,
+    ' || '), '1 == 0'))::jsonpath
+    FROM unnest(wanted) w (id)
+$$;
+
+-- One table, one ref that stands in a column: first which candidates it uses, by whatever plan is best, then one row that
+-- uses each. A single asset may have a million users.
+CREATE OR REPLACE FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by text) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT format($q$
+  RETURN QUERY
+    WITH used AS MATERIALIZED (
+      SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (%1$s) ref WHERE %2$s))
+    SELECT c.id, named.name FROM used c
+     CROSS JOIN LATERAL (SELECT ref.name FROM (%3$s) ref WHERE %2$s LIMIT 1) named;$q$,
+    mediasweep.ref_query(a.relation, ref, a.relation::text, live, false), mediasweep.use_condition(by),
+    mediasweep.ref_query(a.relation, ref, a.relation::text, live, false, '', format(', %s AS name', mediasweep.row_name(a.relation))))
+    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
+$$;
+
+-- One table, one ref of which a row may hold many: all candidates at once, in one pass over the table or an index.
+CREATE OR REPLACE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN pre.condition LIKE '%"mediasweep tokens"%'
+              THEN format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN%s\n  ELSE%s\n  END IF;', query.narrow, query.wide)
+              ELSE query.narrow END
+    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
+   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+   CROSS JOIN LATERAL (
+     SELECT max(q.sql) FILTER (WHERE q.narrow), max(q.sql) FILTER (WHERE NOT q.narrow)
+       FROM (SELECT given.narrow, format($q$
+  RETURN QUERY
+    SELECT DISTINCT ON (c.id) c.id, ref.name
+      FROM (%s) ref
+      JOIN unnest(candidates) c ON %s
+     ORDER BY c.id;$q$,
+           mediasweep.ref_query(a.relation, ref, a.relation::text, concat_ws(' AND ', given.pre, '(' || live || ')'), false,
+                                format(', %s AS "mediasweep name"', mediasweep.row_name(a.relation)), ', r."mediasweep name" AS name'),
+           mediasweep.use_condition(by))
+         FROM (VALUES (true, pre.condition), (false, NULL)) given (narrow, pre)) q (narrow, sql)) query (narrow, wide)
+$$;
+
+-- The guard of one table: by public id, and by asset id where it is known.
 CREATE OR REPLACE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
 LANGUAGE sql STABLE
 AS $$
@@ -40,20 +115,10 @@ AS $$
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
   END IF;$q$, a.relation::text, a.relation::oid)
-    || (SELECT string_agg(format($q$
-  RETURN QUERY
-    WITH used AS MATERIALIZED (
-      SELECT c.* FROM unnest(candidates) c
-       WHERE EXISTS (SELECT FROM %1$s AS r CROSS JOIN LATERAL (%2$s) AS ref
-                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-                      WHERE %3$s AND (%4$s)))
-    SELECT c.id, named.name FROM used c
-     CROSS JOIN LATERAL (
-       SELECT %5$s AS name FROM %1$s AS r CROSS JOIN LATERAL (%2$s) AS ref
-              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-        WHERE %3$s AND (%4$s) LIMIT 1) named;$q$,
-      a.relation::text, a.refs, condition, a.live, mediasweep.row_name(a.relation)), '')
-      FROM mediasweep.use_conditions(a) condition)
+    || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
+                               THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
+          FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
+         WHERE by = 'public_id' OR ref ? 'asset_id')
   END
 $$;
 
@@ -61,7 +126,12 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.uses_source() RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT format($q$BEGIN
+  SELECT format($q$#variable_conflict use_column
+DECLARE
+  "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
+  "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);
+  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");
+BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
   END IF;$q$, coalesce(array_agg(a.id ORDER BY a.id), '{}'))

@@ -15,10 +15,8 @@ BEGIN
   IF a.id IS NULL THEN
     RAISE data_exception USING MESSAGE = 'only the row was kept, and its table is not attached any more';
   END IF;
-  RETURN QUERY EXECUTE format(
-    'SELECT ref.* FROM jsonb_populate_record(NULL::%s, $1) AS r CROSS JOIN LATERAL (%s) AS ref'
-    ' (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)'
-    ' WHERE ref.public_id <> %L', a.relation, a.refs, '') USING kept -> 'row';
+  RETURN QUERY EXECUTE mediasweep.refs_query(a, format('jsonb_populate_record(NULL::%s, $1)', a.relation), 'capture')
+    USING kept -> 'row';
 END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.refill(most integer) RETURNS integer

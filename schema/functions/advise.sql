@@ -1,0 +1,62 @@
+-- What attach says about a table: how many rows, which of them it cannot read, and the index that the guard would use.
+
+-- The indexes that the guard could use and that are not there, as the statements that make them.
+CREATE OR REPLACE FUNCTION mediasweep.missing_indexes(a mediasweep.attached) RETURNS TABLE (statement text)
+LANGUAGE sql STABLE
+AS $$
+  SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, a.relation, pre.index)
+    FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
+   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+    JOIN pg_class c ON c.oid = a.relation
+   WHERE pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
+     AND NOT mediasweep.has_index(a.relation, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
+$$;
+
+-- Whether there is an index that begins with the column, or has the expression.
+CREATE OR REPLACE FUNCTION mediasweep.has_index(relation regclass, wanted text, called text) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_index i
+      JOIN pg_class c ON c.oid = i.indexrelid
+      JOIN pg_am m ON m.oid = c.relam
+      LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+     WHERE i.indrelid = relation AND i.indisvalid
+       AND CASE WHEN wanted LIKE 'USING gin (regexp%' THEN m.amname = 'gin' AND pg_get_indexdef(i.indexrelid) LIKE '%~odd~%'
+                     AND position(quote_ident(called) IN pg_get_indexdef(i.indexrelid)) > 0
+                WHEN wanted LIKE 'USING gin%' THEN m.amname = 'gin' AND a.attname = called
+                WHEN wanted LIKE '((%' THEN position(called IN pg_get_indexdef(i.indexrelid, 1, true)) > 0
+                ELSE m.amname IN ('btree', 'hash') AND a.attname = called END)
+$$;
+
+-- Says it as NOTICEs. A large table is sampled: nobody waits for a count.
+CREATE OR REPLACE FUNCTION mediasweep.advise(a mediasweep.attached) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  most      constant integer := 10000;
+  looked    bigint;
+  named     bigint;
+  unread    bigint;
+  example   text;
+  rows_     bigint;
+  index_    text;
+  sample    text := format('(SELECT * FROM %s LIMIT %s)', a.relation, most);
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
+  EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
+  EXECUTE format('SELECT count(*), min(unread.said) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
+  SELECT sum(greatest(c.reltuples, 0)) INTO rows_ FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
+  RAISE NOTICE 'mediasweep: % is attached as source %: % name % assets', a.relation, a.id,
+    CASE WHEN looked < most THEN looked || ' rows' ELSE format('of about %s rows, the first %s', greatest(rows_, looked), looked) END, named;
+  IF unread > 0 THEN
+    RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
+      unread, left(example, 200);
+  END IF;
+  FOR index_ IN SELECT i.statement FROM mediasweep.missing_indexes(a) i LOOP
+    RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;
+  END LOOP;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

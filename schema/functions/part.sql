@@ -1,0 +1,93 @@
+-- The parts of an attached table, and their triggers: the table itself, its partitions, the tables that inherit from it.
+-- A statement fires the triggers of the table that it names, so every part has its own; TRUNCATE goes down to the leaves.
+
+CREATE OR REPLACE FUNCTION mediasweep.parts(relation regclass) RETURNS TABLE (part regclass, branch boolean)
+LANGUAGE sql STABLE
+AS $$
+  WITH RECURSIVE below (id) AS (
+    SELECT relation::oid
+    UNION
+    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.id)
+  SELECT c.oid::regclass, c.relkind = 'p' FROM below b JOIN pg_class c ON c.oid = b.id
+   WHERE c.relkind IN ('r', 'p') OR c.oid = relation
+   ORDER BY c.oid <> relation, c.oid
+$$;
+
+-- The triggers that an attached table should have and has not, as the statements that make them.
+CREATE OR REPLACE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE (part regclass, operation text, statement text)
+LANGUAGE sql STABLE
+AS $$
+  SELECT p.part, kind.operation,
+         format('CREATE TRIGGER %I %s %s ON %s%s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+           CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
+             || '_cleanup_trigger_' || lower(kind.operation),
+           kind.moment, kind.operation, p.part, kind.tables, a.capture)
+    FROM mediasweep.parts(a.relation) p
+    JOIN pg_class c ON c.oid = p.part
+   CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8),
+                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16),
+                      ('TRUNCATE', 'BEFORE', '', 32)) kind (operation, moment, tables, bit)
+   WHERE NOT (p.branch AND kind.operation = 'TRUNCATE')
+     AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                      WHERE t.tgrelid = p.part AND f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture
+                        AND t.tgtype & kind.bit <> 0)
+$$;
+
+-- What of the attached tables is not captured, part by part: a partition made later, a trigger that was dropped or disabled.
+CREATE OR REPLACE FUNCTION mediasweep.uncovered() RETURNS TABLE (source integer, relation regclass, part regclass, missing text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT a.id, a.relation, lack.part, string_agg(lack.said, ', ' ORDER BY lack.said)
+    FROM mediasweep.attached a
+    JOIN pg_class c ON c.oid = a.relation
+   CROSS JOIN LATERAL (
+     SELECT m.part, m.operation AS said FROM mediasweep.missing_triggers(a) m
+     UNION ALL
+     SELECT t.tgrelid::regclass, t.tgname || ' is disabled'
+       FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+      WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture AND t.tgenabled IN ('D', 'R')) lack
+   WHERE a.detached_at IS NULL
+   GROUP BY a.id, a.relation, lack.part
+$$;
+
+-- Make the triggers that are missing, as far as that is possible in a moment: while it waits for a lock, writers wait for it.
+-- Returns how many parts were covered. What is not is said, and tried again by the next migrate.
+CREATE OR REPLACE FUNCTION mediasweep.cover() RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '50ms'
+AS $$
+DECLARE
+  lack   record;
+  done   integer := 0;
+BEGIN
+  FOR lack IN
+    SELECT m.part, array_agg(m.statement) AS statements
+      FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation CROSS JOIN LATERAL mediasweep.missing_triggers(a) m
+     WHERE a.detached_at IS NULL GROUP BY m.part
+  LOOP
+    BEGIN
+      PERFORM mediasweep.check_rights(lack.part);
+      PERFORM mediasweep.run_each(lack.statements);
+      done := done + 1;
+    EXCEPTION WHEN lock_not_available OR insufficient_privilege OR undefined_table OR duplicate_object OR object_not_in_prerequisite_state
+                   OR wrong_object_type OR feature_not_supported THEN
+      RAISE WARNING 'mediasweep: what % lets go of is not captured: %', lack.part, SQLERRM;
+    END;
+  END LOOP;
+  RETURN done;
+END $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.run_each(statements text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  one  text;
+BEGIN
+  FOREACH one IN ARRAY statements LOOP
+    EXECUTE one;
+  END LOOP;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;
