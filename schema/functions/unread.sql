@@ -9,8 +9,9 @@ AS $$
       mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, ''),
       CASE WHEN held.kind = 'column' THEN '(' || live.sql || ') AND' ELSE '' END,
       CASE WHEN mediasweep.is_url(ref)
-           THEN format('(SELECT bool_or(u.certain) FROM mediasweep.readings(%s, %s) u WHERE %s) IS FALSE', held.sql, mediasweep.hosts(ref),
-                       replace(mediasweep.is_ours(ref, false), '(r."mediasweep url")', 'u'))
+           THEN format('CASE WHEN %1$s ~ %4$L THEN false'
+                       ' ELSE (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE END',
+                       held.sql, mediasweep.hosts(ref), replace(mediasweep.is_ours(ref, false), '(r."mediasweep url")', 'u'), mediasweep.usual_url())
            ELSE format('mediasweep.is_an_address(%s)', held.sql) END,
       ' OR ' || held.sql || ' <> '''' AND (' || (a.options ->> 'filter') || E'\n) IS NULL'), E'\n      UNION ALL ')
     FROM mediasweep.refs_of(a.options) ref

@@ -7,10 +7,9 @@
 -- Text without its percent-encoding; NULL where that is no text.
 CREATE OR REPLACE FUNCTION mediasweep.unescaped(said text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF said !~ '%[0-9A-Fa-f]{2}' THEN
+  IF position('%' IN said) = 0 THEN
     RETURN said;
   END IF;
   RETURN (SELECT convert_from(string_agg(CASE WHEN m.piece[1] ~ '^%..' THEN decode(substr(m.piece[1], 2), 'hex')
@@ -23,7 +22,6 @@ END $$;
 -- Host and the parts of the path, without query and fragment; `cloud` is NULL where a host of one's own does not name it.
 CREATE OR REPLACE FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[])
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_  text[] := regexp_match(url, '^\s*(?:https?:)?(?://)?([^/@?#]+?)(?::[0-9]+)?/([^?#]+)', 'i');
@@ -56,7 +54,6 @@ END $$;
 -- `sure` is 0 where nobody can tell. After a version nothing but the public id follows.
 CREATE OR REPLACE FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   -- a part that can hardly be a folder: what images are resized by, or several at once
@@ -107,6 +104,14 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A URL as Cloudinary itself writes it, which is what most columns hold: one look tells its parts, and there is nothing to guess.
+CREATE OR REPLACE FUNCTION mediasweep.usual_url() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT '^https?://res[.]cloudinary[.]com/[^/?#%]+/(?:image|video|raw)/(?:upload|private|authenticated)/v[0-9]{9,18}'
+         '/[^?#%]*[^/?#%][.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
+$$;
+
 -- Every public id that a URL may mean. For image and video what follows the last dot is a format and no part of the id,
 -- as far as Cloudinary knows the format; a raw file keeps it.
 CREATE OR REPLACE FUNCTION mediasweep.readings(
@@ -114,7 +119,6 @@ CREATE OR REPLACE FUNCTION mediasweep.readings(
   OUT certain boolean)
 RETURNS SETOF record
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
@@ -129,6 +133,22 @@ DECLARE
   start    integer;
   bare     text;
 BEGIN
+  IF url ~ mediasweep.usual_url() THEN
+    parts := string_to_array(url, '/');
+    cloud := parts[4];
+    resource_type := parts[5];
+    delivery_type := parts[6];
+    version := substr(parts[7], 2);
+    public_id := array_to_string(array_remove(parts[8:], ''), '/');
+    certain := resource_type = 'raw';
+    RETURN NEXT;
+    IF NOT certain THEN
+      certain := true;
+      public_id := left(public_id, -strpos(reverse(public_id), '.'));
+      RETURN NEXT;
+    END IF;
+    RETURN;
+  END IF;
   address := mediasweep.url_parts(url, hosts);
   IF address.parts IS NULL THEN
     RETURN;
