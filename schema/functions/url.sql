@@ -227,7 +227,8 @@ AS $$
   SELECT CASE WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
     FROM unnest(public_ids) AS given (id)
     LEFT JOIN LATERAL (
-      SELECT m[1] AS token FROM regexp_matches(given.id, '[A-Za-z0-9_~-]+', 'g') m ORDER BY length(m[1]) DESC LIMIT 1) t ON true
+      SELECT m[1] AS token FROM regexp_matches(given.id, '[A-Za-z0-9_~-]+', 'g') m ORDER BY length(m[1]) DESC LIMIT 1) t
+      ON position('%' IN given.id) = 0
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -1,0 +1,120 @@
+"""Delivery URLs in SQL: one certain reading for capture, every possible one for the guard."""
+
+from __future__ import annotations
+
+from mediasweep.postgres.pool import Connection as Db
+from tests.schema.queue import claim, enqueue, queued
+from tests.urls import SHARED, URLS, V
+
+CERTAIN = "SELECT public_id, resource_type, delivery_type, version FROM mediasweep.from_url($1, $2)"
+POSSIBLE = "SELECT public_id, resource_type, delivery_type FROM mediasweep.readings($1, ARRAY[$2])"
+USES = """
+SELECT q.cloudinary_public_id
+  FROM mediasweep.uses(ARRAY(SELECT q FROM mediasweep.cloudinary_cleanup_queue q)) u
+  JOIN mediasweep.cloudinary_cleanup_queue q USING (id)
+"""
+LINKS = """
+CREATE TABLE public.links (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, url text);
+SELECT mediasweep.attach('public.links', '{"public_id": {"column": "url", "url": true}, "cloud": "%s"}')
+"""
+
+
+async def test_every_url_is_read_as_the_table_says(db: Db) -> None:
+    """A URL means certainly what the table says, or nothing, and may mean no more than it says."""
+    for url in URLS:
+        found = [tuple(row) for row in await db.fetch(CERTAIN, url.text, url.host)]
+        expected = (url.certain, url.resource_type, url.delivery_type, url.version)
+        assert found == ([expected] if url.certain is not None else []), url.text
+        possible = await db.fetch(POSSIBLE, url.text, url.host)
+        assert {row["public_id"] for row in possible} == url.may_be, url.text
+        assert {tuple(row)[1:] for row in possible} <= {(url.resource_type, url.delivery_type)}
+
+
+async def test_a_token_of_an_id_is_in_every_url_of_it(db: Db) -> None:
+    """What the guard looks up by an index is found in each URL that may mean the asset."""
+    for url in URLS:
+        for public_id in url.may_be:
+            tokens = await db.fetchval("SELECT mediasweep.tokens(ARRAY[$1])", public_id)
+            found = tokens is None or await db.fetchval(await _overlap(db), url.text, tokens)
+            assert found, (url.text, public_id)
+
+
+async def _overlap(db: Db) -> str:
+    expression = await db.fetchval("SELECT mediasweep.tokens_expression('$1::text')")
+    return f"SELECT {expression} && $2::text[]"
+
+
+async def test_an_encoding_that_nobody_needs_does_not_hide_an_asset(db: Db) -> None:
+    """Letters that are percent-encoded for no reason are found by the index all the same."""
+    for text in (f"{SHARED}/image/upload/{V}/%61bc", f"{SHARED}/image/upload/{V}/a%2Dbc"):
+        tokens = await db.fetchval("SELECT mediasweep.tokens('{abc}')")
+        assert await db.fetchval(await _overlap(db), text, tokens)
+
+
+async def test_capture_queues_only_what_is_certain(db: Db) -> None:
+    """Of the URLs in one table, each certain one queues its asset, and the others none."""
+    await db.execute(LINKS % "demo")
+    ours = [url for url in URLS if url.host is None]
+    await db.executemany("INSERT INTO links (url) VALUES ($1)", [(url.text,) for url in ours])
+    await db.execute("DELETE FROM links")
+    sure = {(u.certain, u.resource_type, u.delivery_type) for u in ours if u.certain is not None}
+    assert sorted(id_ for id_, _, _ in sure) == [id_ for id_, _ in await queued(db)]
+
+
+async def test_what_could_not_be_told_is_counted(db: Db) -> None:
+    """A statement that let go of URLs with several meanings leaves one note, and refill passes by."""
+    await db.execute(LINKS % "demo")
+    await db.execute(
+        "INSERT INTO links (url) SELECT $1 || n FROM generate_series(1, 3) n",
+        f"{SHARED}/image/upload/t_shirts/a",
+    )
+    await db.execute("INSERT INTO links (url) VALUES ('https://images.example/a.jpg')")
+    await db.execute("DELETE FROM links")
+    notes = await db.fetch(
+        "SELECT ref ->> 'texts', ref ->> 'example', refused FROM mediasweep.fallback"
+    )
+    assert [(n[0], n[1], n[2] is not None) for n in notes] == [
+        ("3", f"{SHARED}/image/upload/t_shirts/a1", True)
+    ]
+    assert await db.fetchval("SELECT mediasweep.refill(10)") == 0
+
+
+async def test_the_guard_keeps_whatever_may_be_meant(db: Db) -> None:
+    """Every asset that a URL may mean is kept while the row is there, and no other."""
+    await db.execute(LINKS % "demo")
+    for url in [url for url in URLS if url.host is None]:
+        await db.execute("DELETE FROM links; DELETE FROM mediasweep.cloudinary_cleanup_queue")
+        await db.execute("INSERT INTO links (url) VALUES ($1)", url.text)
+        ids = sorted(url.may_be | {"other", "a", "f"})
+        await enqueue(db, *ids, resource_type=url.resource_type, delivery_type=url.delivery_type)
+        used = await db.fetch(USES)
+        assert {row["cloudinary_public_id"] for row in used} == url.may_be, url.text
+
+
+async def test_the_url_of_another_cloud_is_no_reference(db: Db) -> None:
+    """Neither does it queue anything, nor keep an asset, nor is it counted."""
+    await db.execute(LINKS % "mine")
+    await db.execute("INSERT INTO links (url) VALUES ($1)", f"{SHARED}/image/upload/{V}/a.jpg")
+    await enqueue(db, "a")
+    assert (await claim(db)).assets == ["a"]
+    await db.execute("DELETE FROM links")
+    assert len(await queued(db)) == 1
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.fallback") == 0
+
+
+async def test_a_change_of_spelling_lets_nothing_go(db: Db) -> None:
+    """A URL that comes to mean the same asset in other words keeps it."""
+    await db.execute(LINKS % "demo")
+    await db.execute("INSERT INTO links (url) VALUES ($1)", f"{SHARED}/image/upload/{V}/f/a.jpg")
+    await db.execute("UPDATE links SET url = $1", f"{SHARED}/image/upload/w_300/{V}/f/a.png")
+    assert await queued(db) == []
+    await db.execute("UPDATE links SET url = NULL")
+    assert await queued(db) == [("f/a", "reference_removed")]
+
+
+async def test_an_id_without_a_plain_letter_is_found(db: Db) -> None:
+    """An id of which no part looks the same in every URL is still seen by the guard."""
+    await db.execute(LINKS % "demo")
+    await db.execute("INSERT INTO links (url) VALUES ($1)", f"{SHARED}/image/upload/{V}/%D1%84.jpg")
+    await enqueue(db, "ф", "x")
+    assert (await claim(db)).assets == ["x"]
