@@ -36,6 +36,7 @@ from tests.report.samples import EVENTS
 RUN_WITHIN_S = 30.0
 README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
+ATTACHING = ROOT / "docs" / "attaching.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -222,7 +223,7 @@ def test_every_command_block_is_marked_to_be_run(name: str) -> None:
 
 
 @pytest.mark.timeout(300)  # the manual runs more than forty commands
-@pytest.mark.parametrize("page", [README, OPERATING], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, OPERATING, ATTACHING], ids=lambda page: page.name)
 async def test_a_page_runs_from_top_to_bottom(
     blank_database: str, cloud: Cloud, tmp_path: Path, page: Path
 ) -> None:

@@ -1,8 +1,9 @@
-"""Delivery URLs and what they mean: the one table that everything which reads URLs is tested with."""
+"""Delivery URLs and what they mean: one table for everything that reads URLs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 SHARED = "https://res.cloudinary.com/demo"
 V = "v1700000000"
@@ -21,17 +22,17 @@ class Url:
     host: str | None = None
 
 
-def sure(text: str, public_id: str, *also: str, **more: object) -> Url:
+def sure(text: str, public_id: str, *also: str, **more: Any) -> Url:  # noqa: ANN401  # the fields of Url
     """Make a URL of which it is certain what it means; for the guard it may mean the others too."""
-    return Url(text, public_id, frozenset({public_id, *also}), **more)  # type: ignore[arg-type]  # of Url
+    return Url(text, public_id, frozenset({public_id, *also}), **more)
 
 
-def unsure(text: str, *public_ids: str, **more: object) -> Url:
+def unsure(text: str, *public_ids: str, **more: Any) -> Url:  # noqa: ANN401  # the fields of Url
     """Make a URL of which nobody can tell which of these assets it means."""
-    return Url(text, None, frozenset(public_ids), **more)  # type: ignore[arg-type]  # of Url
+    return Url(text, None, frozenset(public_ids), **more)
 
 
-NEW = {"version": 1700000000}
+NEW: dict[str, Any] = {"version": 1700000000}
 URLS = [
     # as Cloudinary writes them
     sure(f"{SHARED}/image/upload/{V}/a.jpg", "a", "a.jpg", **NEW),

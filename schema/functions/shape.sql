@@ -85,7 +85,7 @@ AS $$
 $$;
 
 -- What a ref holds as text, before a URL is read: over the row, or over the item.
-CREATE OR REPLACE FUNCTION mediasweep.held(relation regclass, ref jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION mediasweep.held_text(relation regclass, ref jsonb) RETURNS text
 LANGUAGE sql STABLE
 AS $$
   SELECT CASE mediasweep.held_in(relation, ref)
@@ -126,7 +126,7 @@ LANGUAGE sql STABLE
 AS $$
   SELECT CASE WHEN mediasweep.is_url(ref)
               THEN format('(SELECT r.*, mediasweep.readings(%s, %s) AS "mediasweep url" FROM %s) AS r',
-                          mediasweep.held(relation, ref), mediasweep.hosts(ref), inner_.sql)
+                          mediasweep.held_text(relation, ref), mediasweep.hosts(ref), inner_.sql)
               ELSE inner_.sql END
     FROM (SELECT CASE mediasweep.held_in(relation, ref)
       WHEN 'column' THEN CASE WHEN mediasweep.is_url(ref) OR more <> ''
@@ -167,7 +167,7 @@ AS $$
          WHEN certain THEN format(' AND NOT mediasweep.is_an_address(%s)', id.sql) ELSE '' END
     || CASE WHEN more = '' AND NOT mediasweep.is_url(ref) AND mediasweep.held_in(relation, ref) = 'column' AND condition <> 'true'
             THEN format(' AND (%s)', condition) ELSE '' END)
-    FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held(relation, ref) END) id (sql)
+    FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
 $$;
 
 -- An address where a public id was to stand: not ours to delete by.

@@ -15,7 +15,7 @@ AS $$
            ELSE format('mediasweep.is_an_address(%s)', held.sql) END,
       ' OR ' || held.sql || ' <> '''' AND (' || (a.options ->> 'filter') || E'\n) IS NULL'), E'\n      UNION ALL ')
     FROM mediasweep.refs_of(a.options) ref
-   CROSS JOIN LATERAL (SELECT mediasweep.held(a.relation, ref), mediasweep.held_in(a.relation, ref),
+   CROSS JOIN LATERAL (SELECT mediasweep.held_text(a.relation, ref), mediasweep.held_in(a.relation, ref),
                               CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN (ref -> 'public_id') - 'url' ELSE ref -> 'public_id' END)
                       held (sql, kind, plain)
    CROSS JOIN mediasweep.live_expression(a.relation, a.options, 'use') live (sql)

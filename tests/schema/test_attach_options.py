@@ -1,4 +1,4 @@
-"""The options of attach: what is refused, with what to write instead, and what is said and suggested."""
+"""The options of attach: what is refused, what is said, and what is suggested."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.schema.queue import claim, enqueue, queued
 from tests.schema.roles import stranger
 
 TABLE = """
-CREATE TABLE public.t (id integer PRIMARY KEY, cover text, ids text[], numbers integer[], data jsonb,
-  url text, state text, deletion integer, gone boolean, gone_at timestamptz)
+CREATE TABLE public.t (id integer PRIMARY KEY, cover text, ids text[], numbers integer[],
+  data jsonb, url text, state text, deletion integer, gone boolean, gone_at timestamptz)
 """
 URL = "https://res.cloudinary.com/demo/image/upload/v1700000000/f/a.jpg"
 
@@ -131,7 +131,8 @@ async def test_the_cloud_of_the_daemon_is_the_cloud_of_the_urls(db: Db) -> None:
     """Once a daemon has run, URLs of its cloud are meant, however it is spelled, and no others."""
     await db.execute(TABLE)
     await db.execute(
-        "INSERT INTO mediasweep.installation (cloud_name, system_identifier, database, place, timeline)"
+        "INSERT INTO mediasweep.installation "
+        " (cloud_name, system_identifier, database, place, timeline)"
         " VALUES ('De_Mo', '1', 'd', 'p', 1)"
     )
     await attach(db, {"public_id": {"column": "url", "url": True}})
@@ -152,7 +153,8 @@ async def test_the_cloud_of_the_daemon_is_the_cloud_of_the_urls(db: Db) -> None:
 async def test_columns_called_like_our_variables_do_not_confuse(db: Db) -> None:
     """Filters over columns with the names that we use inside still mean the user's columns."""
     await db.execute(
-        "CREATE TABLE public.u (id integer, used_by text, candidates text, c text, ref text, r text,"
+        "CREATE TABLE public.u (id integer, used_by text, candidates text, c text, ref text,"
+        " r text,"
         " failure text, public_id text, name text, old_rows text, item text)"
     )
     await attach(
@@ -216,9 +218,11 @@ async def test_what_is_missing_for_a_table_of_another_is_said(
 async def test_tables_that_look_like_it_are_suggested(db: Db) -> None:
     """Names and values that look like references are suggested, as options that attach takes."""
     await db.execute(
-        'CREATE TABLE "Image" (id int, "publicId" text, "secureUrl" text, "resourceType" text, "deletedAt" timestamptz);'
+        'CREATE TABLE "Image" (id int, "publicId" text, "secureUrl" text, "resourceType" text,'
+        ' "deletedAt" timestamptz);'
         "CREATE TABLE profiles (id int, avatar_public_id text, banner_public_id text);"
-        "CREATE TABLE posts (id int, cover text, title text); CREATE TABLE notes (id int, body text);"
+        "CREATE TABLE posts (id int, cover text, title text);"
+        "CREATE TABLE notes (id int, body text);"
         f"INSERT INTO posts VALUES (1, '{URL}', 'a'); INSERT INTO notes VALUES (1, 'https://x.example/a.jpg')"
     )
     found = {

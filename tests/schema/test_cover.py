@@ -1,4 +1,4 @@
-"""Parts of a table that nobody captures are found and made up for; and everything can be taken away."""
+"""Parts of a table that nobody captures are found and made up for; all can be taken away."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ async def test_a_trigger_that_is_disabled_or_gone_is_found(db: Db) -> None:
         """CREATE TABLE public.t (c text); SELECT mediasweep.attach('t', '{"public_id": "c"}')"""
     )
     await db.execute(
-        "ALTER TABLE t DISABLE TRIGGER t_cleanup_trigger_update; DROP TRIGGER t_cleanup_trigger_delete ON t"
+        "ALTER TABLE t DISABLE TRIGGER t_cleanup_trigger_update;"
+        " DROP TRIGGER t_cleanup_trigger_delete ON t"
     )
     assert [tuple(row) for row in await db.fetch(UNCOVERED)] == [
         ("t", "DELETE, t_cleanup_trigger_update is disabled")

@@ -1,4 +1,4 @@
-"""Random statements on three attached tables, in transactions side by side, against a model in Python.
+"""Random statements on three attached tables, in two sessions, against a model in Python.
 
 The model knows which assets a table names after each committed statement. What a statement let go
 of is in the queue once its transaction commits, and nothing else is; what is named is in use.
@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -21,9 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from mediasweep.postgres.pool import Connection as Db
 
 TABLES = """
-CREATE TABLE public.one (id integer PRIMARY KEY, grp integer, note text, held text, gone boolean);
-CREATE TABLE public.list (id integer PRIMARY KEY, grp integer, note text, held text[], gone boolean);
-CREATE TABLE public.doc (id integer PRIMARY KEY, grp integer, note text, held jsonb, gone boolean);
+CREATE TABLE public.one (id integer PRIMARY KEY, note text, held text, gone boolean);
+CREATE TABLE public.list (id integer PRIMARY KEY, note text, held text[], gone boolean);
+CREATE TABLE public.doc (id integer PRIMARY KEY, note text, held jsonb, gone boolean);
 SELECT mediasweep.attach('public.one', '{"public_id": "held", "deleted": "gone"}');
 SELECT mediasweep.attach('public.list', '{"public_id": "held", "deleted": "gone"}');
 SELECT mediasweep.attach('public.doc',
@@ -49,6 +49,7 @@ SIDES = ("a", "b")  # two transactions: each has the rows of its own group, and 
 IDS = st.sampled_from(["p", "q", "r", "s"])
 HELD = st.lists(IDS | st.none() | st.just(""), max_size=3)
 WHICH = st.sets(st.integers(0, 3))
+T = TypeVar("T")
 Row = tuple[tuple[str, ...], bool]
 State = dict[str, dict[int, Row]]
 
@@ -81,7 +82,7 @@ class Dml(RuleBasedStateMachine):
     statements = 0
     queued_rows = 0
 
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the loop of the test."""
         return self.loop.run_until_complete(work)
 
@@ -218,12 +219,12 @@ def sessions(database: str) -> Iterator[tuple[asyncio.AbstractEventLoop, list[Db
 def test_queue_and_guard_agree_with_a_model(
     sessions: tuple[asyncio.AbstractEventLoop, list[Db]],
 ) -> None:
-    """Whatever is done to the rows, the queue has just what was let go of, and the guard the rest."""
+    """Whatever is done to the rows, the queue has what was let go of, and the guard the rest."""
     loop, (first, second, watch) = sessions
     loop.run_until_complete(watch.execute(TABLES))
     game = type("Game", (Dml,), {"loop": loop, "watch": watch})
     game.sessions = dict(zip(SIDES, (first, second), strict=True))  # type: ignore[attr-defined]  # of Dml
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis has no types for it
+    run_state_machine_as_test(
         game,
         settings=settings(
             max_examples=40,

@@ -15,7 +15,8 @@ URL = "'https://res.cloudinary.com/demo/image/upload/v1700000000/f/a' || n || '.
 ASK = """
 SELECT u.used_by FROM mediasweep.uses(ARRAY[
   jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue,
-    jsonb_build_object('id', gen_random_uuid(), 'cloudinary_public_id', $1::text, 'asset_id', $2::text)),
+    jsonb_build_object('id', gen_random_uuid(), 'cloudinary_public_id', $1::text,
+                       'asset_id', $2::text)),
   jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue,
     jsonb_build_object('id', gen_random_uuid(), 'cloudinary_public_id', 'f/none'))]) u
 """
@@ -65,7 +66,7 @@ HELD = [
 
 @pytest.mark.parametrize("held", HELD, ids=lambda held: held.name)
 async def test_the_guard_uses_the_index_that_attach_names(db: Db, held: Held) -> None:
-    """With the index that attach asks for, no shape is read through; without it, all are answered."""
+    """With the index that attach asks for no shape is read through, and without it all answer."""
     said: list[str] = []
     db.add_log_listener(lambda _, message: said.append(str(message)))
     await db.execute(

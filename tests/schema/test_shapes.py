@@ -1,4 +1,4 @@
-"""The shapes of real schemas: each statement queues just what it lets go of, the guard sees the rest."""
+"""The shapes of real schemas: each statement queues what it lets go of, the guard sees the rest."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import pytest
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Server
 from tests.postgres.dump import pg_dump
-from tests.schema.shapes import SHAPES, Shape
+from tests.schema.shapes import Shape
+from tests.schema.shapes_many import MANY
+from tests.schema.shapes_single import SINGLE
 
+SHAPES = [*SINGLE, *MANY]
 BEFORE = """
 CREATE TABLE products (id int PRIMARY KEY);
 INSERT INTO products VALUES (1);
@@ -54,7 +57,7 @@ async def test_each_statement_lets_go_of_just_its_assets(db: Db, shape: Shape) -
 
 
 async def test_detach_leaves_every_shape_as_it_was(db: Db, database: str, server: Server) -> None:
-    """After all shapes were attached and detached, a dump of them is byte for byte the one before."""
+    """After all shapes were attached and detached, a dump of them is the one from before."""
     await db.execute(BEFORE)
     made = [shape.attach for shape in SHAPES]
     await db.execute(";".join(f"{make}; {fill}" for make, _, fill in made))

@@ -15,7 +15,8 @@ SELECT q.cloudinary_public_id
 """
 LINKS = """
 CREATE TABLE public.links (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, url text);
-SELECT mediasweep.attach('public.links', '{"public_id": {"column": "url", "url": true}, "cloud": "%s"}')
+SELECT mediasweep.attach('public.links',
+  '{"public_id": {"column": "url", "url": true}, "cloud": "%s"}')
 """
 
 
@@ -62,7 +63,7 @@ async def test_capture_queues_only_what_is_certain(db: Db) -> None:
 
 
 async def test_what_could_not_be_told_is_counted(db: Db) -> None:
-    """A statement that let go of URLs with several meanings leaves one note, and refill passes by."""
+    """A statement that let go of URLs with several meanings leaves one note, not refilled."""
     await db.execute(LINKS % "demo")
     await db.execute(
         "INSERT INTO links (url) SELECT $1 || n FROM generate_series(1, 3) n",
