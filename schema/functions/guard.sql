@@ -129,15 +129,17 @@ AS $$
   SELECT format($q$#variable_conflict use_column
 DECLARE
   "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
-  "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);
-  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");
+  "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);%s
 BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
-  END IF;$q$, coalesce(array_agg(a.id ORDER BY a.id), '{}'))
-    || coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '') || '
-END'
-    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+  END IF;%s
+END$q$,
+    CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
+         THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,
+    asked.ids, asked.body)
+    FROM (SELECT coalesce(array_agg(a.id ORDER BY a.id), '{}'), coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '')
+            FROM mediasweep.attached a WHERE a.detached_at IS NULL) asked (ids, body)
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

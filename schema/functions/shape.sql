@@ -4,6 +4,9 @@
 -- read in two ways. For capture: only what is certain. For the guard: everything that may be meant. So what nobody can
 -- tell is neither deleted nor let go of.
 
+-- Of the release before, under other names of their parameters.
+DROP FUNCTION IF EXISTS mediasweep.term(jsonb, text, text), mediasweep.refs_query(mediasweep.attached, text, text);
+
 -- The refs of a table: those in "refs", each with what stands beside "refs" as its default, or the options themselves.
 CREATE OR REPLACE FUNCTION mediasweep.refs_of(options jsonb) RETURNS SETOF jsonb
 LANGUAGE sql IMMUTABLE
