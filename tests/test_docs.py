@@ -35,8 +35,7 @@ from tests.report.samples import EVENTS
 
 RUN_WITHIN_S = 30.0
 README = ROOT / "README.md"
-OPERATING = ROOT / "docs" / "operating.md"
-ATTACHING = ROOT / "docs" / "attaching.md"
+OPERATING, ATTACHING = (ROOT / "docs" / name for name in ("operating.md", "attaching.md"))
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
