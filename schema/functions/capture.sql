@@ -141,16 +141,20 @@ AS $$
   WITH part AS (
     SELECT mediasweep.unchanged_statement(a)
            || mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
-                                      mediasweep.queue_statement(a, 'TRUNCATE')) || woken.sql
+                                      mediasweep.queue_statement(a, 'TRUNCATE'))
+           || E'\n    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT;' || woken.sql
            || mediasweep.by_operation(mediasweep.unread_statement(a, 'DELETE'), mediasweep.unread_statement(a, 'UPDATE'), 'NULL;') AS queue,
            mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
                                    mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
       FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END || E'\n    ') woken (sql))
-  SELECT E'#variable_conflict use_column\n' || CASE WHEN a.strict THEN format($q$BEGIN
+  SELECT E'#variable_conflict use_column\n' || CASE WHEN a.strict THEN format($q$DECLARE
+  "mediasweep queued"  bigint;
+BEGIN
   %s
   RETURN NULL;
 END$q$, part.queue)
          ELSE format($q$DECLARE
+  "mediasweep queued"   bigint;
   "mediasweep failure"  text;
 BEGIN
   BEGIN

@@ -21,17 +21,21 @@ AS $$
    CROSS JOIN mediasweep.live_expression(a.relation, a.options, 'use') live (sql)
 $$;
 
+-- Where each row holds one id and as many assets were queued as rows went, there is nothing to look for.
 CREATE OR REPLACE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT format($q$
+  SELECT format(CASE WHEN operation = 'DELETE' AND (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column')
+                                                      FROM mediasweep.refs_of(a.options) ref)
+                     THEN 'IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN %s END IF;' ELSE '%s' END,
+    format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
     SELECT %s, jsonb_build_object('texts', count(*), 'example', min(unread.said)), %L, session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (%s) unread HAVING count(*) > 0;$q$, a.id,
     CASE operation WHEN 'DELETE' THEN 'row_deleted' ELSE 'reference_removed' END,
     mediasweep.unread_query(a, 'old_rows')
-    || CASE operation WHEN 'UPDATE' THEN format(E'\n      EXCEPT SELECT stays.said FROM (%s) stays', mediasweep.unread_query(a, 'new_rows')) ELSE '' END)
+    || CASE operation WHEN 'UPDATE' THEN format(E'\n      EXCEPT SELECT stays.said FROM (%s) stays', mediasweep.unread_query(a, 'new_rows')) ELSE '' END))
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -224,7 +224,7 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.tokens(public_ids text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-  SELECT CASE WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
+  SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
     FROM unnest(public_ids) AS given (id)
     LEFT JOIN LATERAL (
       SELECT m[1] AS token FROM regexp_matches(given.id, '[A-Za-z0-9_~-]+', 'g') m ORDER BY length(m[1]) DESC LIMIT 1) t
