@@ -170,6 +170,49 @@ BEGIN
   RETURN mediasweep.pass(horizon, 'glass', 'clear', new, oldest.reader, '5 s');
 END $$;
 
+CREATE TABLE mediasweep.attached (
+    id integer NOT NULL,
+    relation regclass NOT NULL,
+    capture text NOT NULL,
+    refs text NOT NULL,
+    live text DEFAULT 'true'::text NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    grace interval DEFAULT '00:00:00'::interval NOT NULL,
+    strict boolean DEFAULT false NOT NULL,
+    notify boolean DEFAULT true NOT NULL,
+    brake jsonb DEFAULT '{}'::jsonb NOT NULL,
+    attached_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    detached_at timestamp with time zone
+);
+
+CREATE FUNCTION mediasweep.advise(a mediasweep.attached) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  most      constant integer := 10000;
+  looked    bigint;
+  named     bigint;
+  unread    bigint;
+  example   text;
+  rows_     bigint;
+  index_    text;
+  sample    text := format('(SELECT * FROM %s LIMIT %s)', a.relation, most);
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
+  EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
+  EXECUTE format('SELECT count(*), min(unread.said) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
+  SELECT sum(greatest(c.reltuples, 0)) INTO rows_ FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
+  RAISE NOTICE 'mediasweep: % is attached as source %: % name % assets', a.relation, a.id,
+    CASE WHEN looked < most THEN looked || ' rows' ELSE format('of about %s rows, the first %s', greatest(rows_, looked), looked) END, named;
+  IF unread > 0 THEN
+    RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
+      unread, left(example, 200);
+  END IF;
+  FOR index_ IN SELECT i.statement FROM mediasweep.missing_indexes(a) i LOOP
+    RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;
+  END LOOP;
+END $$;
+
 CREATE FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -214,6 +257,15 @@ BEGIN
   END IF;
 END $$;
 
+CREATE FUNCTION mediasweep.any_of(path text, wanted text[]) RETURNS jsonpath
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+  SELECT format('%s ? (%s)', path, coalesce(string_agg(
+    format('@ == %s', to_jsonb(w.id)) || CASE WHEN w.id ~ '^(0|[1-9][0-9]{0,17})$' THEN format(' || @ == %s', w.id) ELSE '' END,
+    ' || '), '1 == 0'))::jsonpath
+    FROM unnest(wanted) w (id)
+$_$;
+
 CREATE FUNCTION mediasweep.arm() RETURNS text
     LANGUAGE sql
     AS $$
@@ -231,59 +283,32 @@ CREATE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS inte
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  attached_id  integer;
-  function_    text;
-  part         record;
-  name         text;
-  spec         text;
+  a  mediasweep.attached;
 BEGIN
-  IF coalesce(options ->> 'public_id', '') = '' THEN
-    RAISE EXCEPTION 'mediasweep.attach: say which column of % holds the public id, as in {"public_id": "cover_id"}', relation;
-  END IF;
-  SELECT string_agg(given, ', ') INTO name FROM jsonb_object_keys(options) given
-   WHERE given <> ALL ('{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,
-                         deleted_at,grace,strict,notify,brake}');
-  IF name IS NOT NULL THEN
-    RAISE EXCEPTION 'mediasweep.attach: there is no option %', name;
-  END IF;
-  PERFORM mediasweep.check_columns(relation, options);
   PERFORM mediasweep.only_one_builder();
-  IF EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = attach.relation AND a.detached_at IS NULL) THEN
-    RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
-  END IF;
-  -- a table that comes back keeps its number, so that its unfinished rows go on
-  SELECT a.id INTO attached_id FROM mediasweep.attached a WHERE a.relation = attach.relation ORDER BY a.id DESC LIMIT 1;
-  attached_id := coalesce(attached_id, nextval(pg_get_serial_sequence('mediasweep.attached', 'id')));
-  function_ := 'trigger_cloudinary_cleanup'
-    || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || attached_id END;
-  DELETE FROM mediasweep.attached a WHERE a.id = attached_id;
-  INSERT INTO mediasweep.attached (id, relation, capture, refs, live, options, grace, strict, notify, brake)
-  OVERRIDING SYSTEM VALUE
-  VALUES (attached_id, relation, function_, mediasweep.refs_expression(options), mediasweep.live_expression(options), options,
-          coalesce((options ->> 'grace')::interval, '0'), coalesce((options ->> 'strict')::boolean, false),
-          coalesce((options ->> 'notify')::boolean, true), mediasweep.brake_options(options -> 'brake'));
+  a := mediasweep.planned(relation, options, nextval(pg_get_serial_sequence('mediasweep.attached', 'id'))::integer);
+  DELETE FROM mediasweep.attached t WHERE t.id = a.id;
+  INSERT INTO mediasweep.attached OVERRIDING SYSTEM VALUE SELECT (a).*;
   PERFORM mediasweep.build();
   -- what cannot be read must be refused now, not found out by a capture that falls back
-  EXECUTE (SELECT format('SELECT FROM %s AS r CROSS JOIN LATERAL (%s) AS ref WHERE %s LIMIT 0', a.relation, a.refs, a.live)
-             FROM mediasweep.attached a WHERE a.id = attached_id);
-  -- a statement fires the triggers of the table that it names, so every partition has its own; TRUNCATE goes down to leaves
-  FOR part IN
-    SELECT c.oid::regclass AS table_, c.relname::text AS called, c.relkind = 'p' AS branch FROM pg_class c
-     WHERE c.oid = relation OR c.oid IN (SELECT t.relid FROM pg_partition_tree(relation) t)
-  LOOP
-    name := CASE WHEN octet_length(part.called) > length(part.called) THEN left(part.called, 9) ELSE left(part.called, 36) END
-            || '_cleanup_trigger_';
-    FOREACH spec IN ARRAY ARRAY[
-      'CREATE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
-      'CREATE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
-      ' FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
-      'CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()']
-    LOOP
-      CONTINUE WHEN part.branch AND spec LIKE '%BEFORE TRUNCATE%';
-      EXECUTE format(spec, name || lower(substring(spec FROM '(DELETE|UPDATE|TRUNCATE)')), part.table_, function_);
-    END LOOP;
-  END LOOP;
-  RETURN attached_id;
+  EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
+  PERFORM mediasweep.advise(a);
+  PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m));
+  RETURN a.id;
+END $$;
+
+CREATE FUNCTION mediasweep.attach_sql(relation regclass, options jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  a  mediasweep.attached := mediasweep.planned(relation, options, (SELECT coalesce(max(t.id), 0) + 1 FROM mediasweep.attached t));
+BEGIN
+  RETURN format(E'SELECT mediasweep.attach(%L, %L);\n\n-- It makes:\n', relation, jsonb_pretty(options))
+    || regexp_replace(concat_ws(E';\n\n', mediasweep.capture_statement(a),
+         (SELECT string_agg(m.statement, E';\n') FROM mediasweep.missing_triggers(a) m)) || ';', '^', '-- ', 'gn')
+    || coalesce(E'\n\n-- The guard is faster with:\n' || (SELECT string_agg('-- ' || i.statement, E'\n') FROM mediasweep.missing_indexes(a) i), '')
+    || E'\n';
 END $$;
 
 CREATE FUNCTION mediasweep.barriers(OUT at timestamp with time zone, OUT free pg_snapshot, OUT clear pg_snapshot) RETURNS SETOF record
@@ -500,11 +525,11 @@ BEGIN
   FOR a IN
     SELECT t.* FROM mediasweep.attached t JOIN pg_class c ON c.oid = t.relation WHERE t.detached_at IS NULL ORDER BY t.id
   LOOP
-    -- no nested loops: a plan that was made for one row must not be used for a hundred thousand
-    EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
-                   ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off AS %L',
-                   a.capture, mediasweep.capture_source(a));
+    EXECUTE mediasweep.capture_statement(a);
     EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
+    UPDATE mediasweep.attached t
+       SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
+     WHERE t.id = a.id;
   END LOOP;
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
@@ -541,85 +566,233 @@ BEGIN
     SELECT s.key::uuid, s.value ->> 'refused', (s.value ->> 'busy')::boolean FROM jsonb_each(staying) s;
 END $$;
 
-CREATE TABLE mediasweep.attached (
-    id integer NOT NULL,
-    relation regclass NOT NULL,
-    capture text NOT NULL,
-    refs text NOT NULL,
-    live text DEFAULT 'true'::text NOT NULL,
-    options jsonb DEFAULT '{}'::jsonb NOT NULL,
-    grace interval DEFAULT '00:00:00'::interval NOT NULL,
-    strict boolean DEFAULT false NOT NULL,
-    notify boolean DEFAULT true NOT NULL,
-    brake jsonb DEFAULT '{}'::jsonb NOT NULL,
-    attached_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    detached_at timestamp with time zone
-);
-
 CREATE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
   WITH part AS (
-    SELECT mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
-                                   mediasweep.queue_statement(a, 'TRUNCATE')) || woken.sql AS queue,
+    SELECT mediasweep.unchanged_statement(a)
+           || mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
+                                      mediasweep.queue_statement(a, 'TRUNCATE'))
+           || E'\n    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT;' || woken.sql
+           || mediasweep.by_operation(mediasweep.unread_statement(a, 'DELETE'), mediasweep.unread_statement(a, 'UPDATE'), 'NULL;') AS queue,
            mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
                                    mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
-      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END) woken (sql))
-  SELECT CASE WHEN a.strict THEN format($q$BEGIN
+      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END || E'\n    ') woken (sql))
+  SELECT E'#variable_conflict use_column\n' || CASE WHEN a.strict THEN format($q$DECLARE
+  "mediasweep queued"  bigint;
+BEGIN
   %s
   RETURN NULL;
 END$q$, part.queue)
          ELSE format($q$DECLARE
-  failure  text;
+  "mediasweep queued"   bigint;
+  "mediasweep failure"  text;
 BEGIN
   BEGIN
     %s
     RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
-    failure := SQLSTATE || ' ' || SQLERRM;
+    "mediasweep failure" := SQLSTATE || ' ' || SQLERRM;
   END;
   BEGIN
     %s
-    RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, kept them in mediasweep.fallback: %%', TG_RELID::regclass, "mediasweep failure";
     RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
-    failure := failure || '; ' || SQLERRM;
+    "mediasweep failure" := "mediasweep failure" || '; ' || SQLERRM;
   END;
   BEGIN
     %s
-    RAISE WARNING 'mediasweep: could not read the assets of %%, kept the rows in mediasweep.fallback: %%', TG_RELID::regclass, failure;
+    RAISE WARNING 'mediasweep: could not read the assets of %%, kept the rows in mediasweep.fallback: %%', TG_RELID::regclass, "mediasweep failure";
   EXCEPTION WHEN OTHERS THEN
-    RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, failure, SQLERRM;
+    RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, "mediasweep failure", SQLERRM;
   END;
   RETURN NULL;
 END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
     FROM part
 $_$;
 
-CREATE FUNCTION mediasweep.check_columns(relation regclass, options jsonb) RETURNS void
+CREATE FUNCTION mediasweep.capture_statement(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+                ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off SET jit = off AS %L',
+                a.capture, mediasweep.capture_source(a))
+$$;
+
+CREATE FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-  option_  record;
+  rule      jsonb := coalesce(options -> 'deleted', options -> 'deleted_at');
+  name      text := CASE WHEN options ? 'deleted' THEN 'deleted' ELSE 'deleted_at' END;
+  called    text := mediasweep.column_of(rule);
+  category  "char";
+BEGIN
+  IF rule IS NULL THEN
+    RETURN;
+  ELSIF options ? 'deleted' AND options ? 'deleted_at' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "deleted_at" is an older name of "deleted": give one of them';
+  ELSIF called IS NULL OR jsonb_typeof(rule) = 'object' AND (rule - '{column,in}'::text[] <> '{}'
+        OR rule ? 'in' AND (jsonb_typeof(rule -> 'in') <> 'array' OR rule -> 'in' = '[]')) THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" is a column, or {"column": "status", "in": ["deleted"]}, not %', name, rule;
+  ELSIF mediasweep.column_type(relation, called) IS NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%)', relation, called, name;
+  END IF;
+  SELECT t.typcategory INTO category FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+   WHERE a.attrelid = relation AND a.attname = called;
+  IF category NOT IN ('B', 'D', 'U') AND NOT (jsonb_typeof(rule) = 'object' AND rule ? 'in') THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" is %: say which of its values mean that the row is gone, as in {"column": "%", "in": ["deleted"]}',
+      called, mediasweep.column_type(relation, called), called
+      USING HINT = 'For any other rule there is "filter": an expression over columns that holds for the rows which count.';
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.check_filter(relation regclass, options jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF options ? 'filter' THEN
+    EXECUTE format(E'SELECT FROM %s AS r WHERE (%s\n) IS TRUE LIMIT 0', relation, options ->> 'filter');
+  END IF;
+EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+  RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation, SQLERRM
+    USING HINT = 'As in "filter": "provider = ''cloudinary''". Name functions and types with their schema, unless they are PostgreSQL''s own.';
+END $$;
+
+CREATE FUNCTION mediasweep.check_options(relation regclass, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  unknown  text;
+  ref      jsonb;
+BEGIN
+  IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'mediasweep.attach: the options are an object, as in {"public_id": "cover_id"}';
+  END IF;
+  IF options ? 'refs' AND (jsonb_typeof(options -> 'refs') <> 'array' OR options -> 'refs' = '[]'
+                           OR EXISTS (SELECT FROM jsonb_array_elements(options -> 'refs') e WHERE jsonb_typeof(e) <> 'object'))
+  THEN
+    RAISE EXCEPTION 'mediasweep.attach: "refs" is an array of objects, as in [{"public_id": "avatar_id"}, {"public_id": "cover_id"}]';
+  END IF;
+  SELECT string_agg(given, ', ') INTO unknown
+    FROM (SELECT jsonb_object_keys(options) EXCEPT SELECT unnest(mediasweep.table_options() || mediasweep.ref_options())) o (given);
+  IF unknown IS NULL AND options ? 'refs' THEN
+    SELECT string_agg(given, ', ') INTO unknown
+      FROM (SELECT jsonb_object_keys(e) FROM jsonb_array_elements(options -> 'refs') e EXCEPT SELECT unnest(mediasweep.ref_options())) o (given);
+  END IF;
+  IF unknown IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: there is no option %', unknown;
+  END IF;
+  PERFORM mediasweep.check_deleted(relation, options);
+  FOR ref IN SELECT mediasweep.refs_of(options) LOOP
+    IF coalesce(mediasweep.column_of(ref -> 'public_id'), '') = '' THEN
+      RAISE EXCEPTION 'mediasweep.attach: say which column of % holds the public id, as in {"public_id": "cover_id"}', relation;
+    END IF;
+    PERFORM mediasweep.check_terms(relation, ref);
+    PERFORM mediasweep.check_public_id(relation, ref);
+  END LOOP;
+  PERFORM mediasweep.check_filter(relation, options);
+END $$;
+
+CREATE FUNCTION mediasweep.check_public_id(relation regclass, ref jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+  said    jsonb := CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN ref -> 'public_id' ELSE '{}' END;
+  called  text := mediasweep.column_of(ref -> 'public_id');
+  type    text := mediasweep.column_type(relation, called);
+BEGIN
+  IF said ? 'url' AND jsonb_typeof(said -> 'url') <> 'boolean' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "url" says whether the column holds URLs, as in {"column": "%", "url": true}', called;
+  ELSIF type IN ('json', 'jsonb') AND NOT said ? 'path' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" is %: say where in it the public id stands, as in {"column": "%", "path": "$.images[*].publicId"}',
+      called, type, called;
+  ELSIF said ? 'path' AND type NOT IN ('json', 'jsonb') THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" is %, and only json and jsonb have a path', called, type;
+  ELSIF said ? 'key' AND NOT said ? 'path' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "key" needs a "path" that finds the objects which have it';
+  ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" is %, and public ids are text', called, type;
+  END IF;
+  IF said ? 'path' THEN
+    BEGIN
+      PERFORM mediasweep.items_path(ref)::jsonpath, mediasweep.any_of(mediasweep.items_path(ref), '{a}');
+    EXCEPTION WHEN syntax_error OR data_exception THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is no SQL/JSON path: %', said ->> 'path', SQLERRM;
+    END;
+  END IF;
+  IF mediasweep.is_url(ref) AND NOT ref ? 'cloud' AND NOT EXISTS (SELECT FROM mediasweep.installation) THEN
+    RAISE EXCEPTION 'mediasweep.attach: no daemon has run on this database yet, so it is not known which cloud''s URLs are yours'
+      USING HINT = 'Start the daemon once, or name the cloud: "cloud": "my-cloud".';
+  END IF;
+END $_$;
+
+CREATE FUNCTION mediasweep.check_rights(relation regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  part     record;
+  missing  text[] := '{}';
+BEGIN
+  FOR part IN SELECT p.part, c.relowner::regrole AS owner, n.oid AS schema_ FROM mediasweep.parts(relation) p
+                JOIN pg_class c ON c.oid = p.part JOIN pg_namespace n ON n.oid = c.relnamespace
+  LOOP
+    IF NOT has_schema_privilege(part.schema_, 'USAGE') THEN
+      missing := missing || format('GRANT USAGE ON SCHEMA %s TO %I;', part.schema_::regnamespace, current_user);
+    END IF;
+    IF NOT has_table_privilege(part.part, 'SELECT') OR NOT has_table_privilege(part.part, 'TRIGGER') THEN
+      missing := missing || format('GRANT SELECT, TRIGGER ON %s TO %I;', part.part, current_user);
+    END IF;
+    IF row_security_active(part.part) THEN
+      missing := missing || format('ALTER TABLE %s OWNER TO %I;  -- or ALTER ROLE %s BYPASSRLS: row-level security hides rows from the guard',
+                                   part.part, current_user, quote_ident(current_user));
+    END IF;
+  END LOOP;
+  IF missing <> '{}' THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = format('mediasweep.attach: %s may not attach %s, which %s owns', current_user, relation,
+                       (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = relation)),
+      HINT = E'As the owner, or as a superuser:\n' || array_to_string(missing, E'\n');
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+  option_   record;
+  allowed   text[];
 BEGIN
   FOR option_ IN
-    SELECT o.key, coalesce(o.value ->> 'column', CASE jsonb_typeof(o.value) WHEN 'string' THEN o.value #>> '{}' END) AS called,
-           o.value ->> 'value' AS constant
-      FROM jsonb_each(options) o WHERE o.key NOT IN ('grace', 'strict', 'notify', 'brake')
+    SELECT o.key, o.value, mediasweep.column_of(o.value) AS called, o.value ->> 'value' AS constant
+      FROM jsonb_each(ref) o WHERE o.key NOT IN ('host', 'cloud') ORDER BY o.key <> 'public_id', o.key
   LOOP
-    IF option_.called IS NOT NULL AND NOT EXISTS (
-      SELECT FROM pg_attribute a
-       WHERE a.attrelid = relation AND a.attname = option_.called AND a.attnum > 0 AND NOT a.attisdropped)
+    allowed := CASE option_.key WHEN 'public_id' THEN '{column,path,key,url}' WHEN 'resource_type' THEN '{column,value,url,key}'
+                 WHEN 'delivery_type' THEN '{column,value,url,key}' WHEN 'version' THEN '{column,value,url,key}'
+                 ELSE '{column,value,key}' END;
+    IF jsonb_typeof(option_.value) NOT IN ('string', 'object')
+       OR jsonb_typeof(option_.value) = 'object' AND option_.value - allowed <> '{}'
+       OR jsonb_typeof(option_.value) = 'object' AND option_.key <> 'public_id' AND (SELECT count(*) FROM jsonb_object_keys(option_.value)) <> 1
     THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" cannot be %; it is a column, or an object with one of %', option_.key, option_.value,
+        array_to_string(allowed, ', ');
+    ELSIF option_.called IS NOT NULL AND mediasweep.column_type(relation, option_.called) IS NULL THEN
       RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
         relation, option_.called, option_.key, option_.called;
     ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
        OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
     THEN
       RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary', option_.constant, option_.key;
+    ELSIF jsonb_typeof(option_.value) = 'object' AND option_.value ? 'key'
+       AND NOT (jsonb_typeof(ref -> 'public_id') = 'object' AND ref -> 'public_id' ? 'key')
+    THEN
+      RAISE EXCEPTION 'mediasweep.attach: {"key": …} (%) reads the object that the path of "public_id" finds, whose id is a "key" of it too',
+        option_.key
+        USING HINT = 'As in {"public_id": {"column": "data", "path": "$.images[*]", "key": "publicId"}, "resource_type": {"key": "type"}}.';
     END IF;
   END LOOP;
-END $$;
+END $_$;
 
 CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql
@@ -762,6 +935,20 @@ CREATE FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boole
      AND NOT (g.name = 'pause' AND g.source_id IS NULL AND (SELECT s.forced > 0 FROM mediasweep.scheduler s))
 $$;
 
+CREATE FUNCTION mediasweep.column_of(said jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT CASE jsonb_typeof(said) WHEN 'string' THEN said #>> '{}'
+              ELSE coalesce(said ->> 'column', CASE jsonb_typeof(said -> 'url') WHEN 'string' THEN said ->> 'url' END) END
+$$;
+
+CREATE FUNCTION mediasweep.column_type(relation regclass, called text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
+   WHERE a.attrelid = relation AND a.attname = called AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
 CREATE FUNCTION mediasweep.confirm(relation regclass, who text, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -787,11 +974,54 @@ BEGIN
   RETURN gone;
 END $$;
 
+CREATE FUNCTION mediasweep.cover() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '50ms'
+    AS $$
+DECLARE
+  lack   record;
+  done   integer := 0;
+BEGIN
+  FOR lack IN
+    SELECT m.part, array_agg(m.statement) AS statements
+      FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation CROSS JOIN LATERAL mediasweep.missing_triggers(a) m
+     WHERE a.detached_at IS NULL GROUP BY m.part
+  LOOP
+    BEGIN
+      PERFORM mediasweep.check_rights(lack.part);
+      PERFORM mediasweep.run_each(lack.statements);
+      done := done + 1;
+    EXCEPTION WHEN lock_not_available OR insufficient_privilege OR undefined_table OR duplicate_object OR object_not_in_prerequisite_state
+                   OR wrong_object_type OR feature_not_supported THEN
+      RAISE WARNING 'mediasweep: what % lets go of is not captured: %', lack.part, SQLERRM;
+    END;
+  END LOOP;
+  RETURN done;
+END $$;
+
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
   SELECT CASE lower(btrim(said)) WHEN 'upload' THEN 'upload' WHEN 'private' THEN 'private'
                                  WHEN 'authenticated' THEN 'authenticated' END
+$$;
+
+CREATE FUNCTION mediasweep.dependents() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  WITH ours AS (
+    SELECT 'pg_class'::regclass::oid AS class, c.oid FROM pg_class c WHERE c.relnamespace = 'mediasweep'::regnamespace
+    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'mediasweep'::regnamespace
+    UNION ALL SELECT 'pg_type'::regclass, t.oid FROM pg_type t WHERE t.typnamespace = 'mediasweep'::regnamespace)
+  SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
+    FROM pg_depend d
+    JOIN ours o ON o.class = d.refclassid AND o.oid = d.refobjid
+   CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+   WHERE d.deptype IN ('n', 'a') AND i.schema IS DISTINCT FROM 'mediasweep' AND i.identity !~ '(^|\m(on|for) )mediasweep[.]'
+     AND NOT EXISTS (SELECT FROM pg_trigger t JOIN mediasweep.attached a ON a.detached_at IS NULL
+                       JOIN pg_proc f ON f.oid = t.tgfoid AND f.proname = a.capture
+                      WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid)
 $$;
 
 CREATE FUNCTION mediasweep.detach(relation regclass) RETURNS void
@@ -827,7 +1057,15 @@ BEGIN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
      WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))
   LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+    BEGIN
+      EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE insufficient_privilege USING
+        MESSAGE = format('mediasweep.detach: only the owner of %s may drop its triggers', trigger_.relation),
+        HINT = E'As the owner, and then detach again:\n' || (
+          SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), E'\n' ORDER BY t.tgname)
+            FROM pg_trigger t WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_)));
+    END;
   END LOOP;
   EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
   PERFORM mediasweep.build();
@@ -866,7 +1104,7 @@ CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation t
   SELECT format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT %s, to_jsonb(released) - 'reason', released.reason, session_user,
-           current_setting('application_name', true), failure
+           current_setting('application_name', true), "mediasweep failure"
       FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
 $_$;
 
@@ -913,9 +1151,46 @@ CREATE FUNCTION mediasweep.format_of(resource_type text, filename text) RETURNS 
               THEN replace(lower(substring(filename FROM '\.([A-Za-z0-9]{1,10})$')), 'jpeg', 'jpg') END
 $_$;
 
+CREATE FUNCTION mediasweep.from_url(url text, host text DEFAULT NULL::text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) RETURNS SETOF record
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT u.public_id, u.resource_type, u.delivery_type, u.version
+    FROM mediasweep.readings(url, ARRAY[lower(host)]) u WHERE u.certain
+$$;
+
 CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
+
+CREATE FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT CASE
+    WHEN said.rule IS NULL THEN 'false'
+    WHEN said.rule ? 'in' AND jsonb_typeof(said.rule) = 'object'
+      THEN format('coalesce(r.%I::text = ANY (%L::text[]), false)', mediasweep.column_of(said.rule),
+                  ARRAY(SELECT jsonb_array_elements_text(said.rule -> 'in')))
+    WHEN mediasweep.column_type(relation, mediasweep.column_of(said.rule)) = 'boolean'
+      THEN format('r.%I IS TRUE', mediasweep.column_of(said.rule))
+    ELSE format('r.%I IS NOT NULL', mediasweep.column_of(said.rule)) END
+    FROM (SELECT coalesce(options -> 'deleted', options -> 'deleted_at')) said (rule)
+$$;
+
+CREATE FUNCTION mediasweep.has_index(relation regclass, wanted text, called text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_index i
+      JOIN pg_class c ON c.oid = i.indexrelid
+      JOIN pg_am m ON m.oid = c.relam
+      LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+     WHERE i.indrelid = relation AND i.indisvalid
+       AND CASE WHEN wanted LIKE 'USING gin (regexp%' THEN m.amname = 'gin' AND pg_get_indexdef(i.indexrelid) LIKE '%~odd~%'
+                     AND position(quote_ident(called) IN pg_get_indexdef(i.indexrelid)) > 0
+                WHEN wanted LIKE 'USING gin%' THEN m.amname = 'gin' AND a.attname = called
+                WHEN wanted LIKE '((%' THEN position(called IN pg_get_indexdef(i.indexrelid, 1, true)) > 0
+                ELSE m.amname IN ('btree', 'hash') AND a.attname = called END)
+$$;
 
 CREATE FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -954,6 +1229,24 @@ BEGIN
   -- digits, letters, `-` and `.` alone, and ending in a digit: a double click takes all of it, and no shell or URL minds
   digest := format('%s-%s-%s-%s', source, queue_rows, left(digest, 32), translate(rtrim(listing::text, ':'), ':,', '-.'));
 END $$;
+
+CREATE FUNCTION mediasweep.held_in(relation regclass, ref jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT CASE WHEN ref -> 'public_id' ? 'path' AND jsonb_typeof(ref -> 'public_id') = 'object' THEN 'json'
+              WHEN mediasweep.column_type(relation, mediasweep.column_of(ref -> 'public_id')) LIKE '%[]' THEN 'array'
+              ELSE 'column' END
+$$;
+
+CREATE FUNCTION mediasweep.held_text(relation regclass, ref jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT CASE mediasweep.held_in(relation, ref)
+    WHEN 'json' THEN CASE WHEN ref -> 'public_id' ? 'key' THEN format('(r."mediasweep item" ->> %L)', ref -> 'public_id' ->> 'key')
+      ELSE 'CASE WHEN jsonb_typeof(r."mediasweep item") IN (''string'', ''number'') THEN r."mediasweep item" #>> ''{}'' END' END
+    WHEN 'array' THEN 'r."mediasweep item"'
+    ELSE format('r.%I::text', mediasweep.column_of(ref -> 'public_id')) END
+$$;
 
 CREATE FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) RETURNS record
     LANGUAGE plpgsql
@@ -1011,6 +1304,15 @@ BEGIN
   RETURN (SELECT i.version FROM mediasweep.installation i);
 END $$;
 
+CREATE FUNCTION mediasweep.hosts(ref jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT format('%L::text[]', ARRAY(
+    SELECT lower(h #>> '{}') FROM jsonb_array_elements(CASE jsonb_typeof(ref -> 'host') WHEN 'array' THEN ref -> 'host'
+                                                       ELSE jsonb_build_array(ref -> 'host') END) h
+     WHERE jsonb_typeof(h) = 'string'))
+$$;
+
 CREATE TABLE mediasweep.daemon (
     id uuid NOT NULL,
     host text NOT NULL,
@@ -1031,6 +1333,18 @@ WITH (fillfactor='50');
 CREATE FUNCTION mediasweep.is_alive(d mediasweep.daemon) RETURNS boolean
     LANGUAGE sql
     AS $$ SELECT d.beat_at > clock_timestamp() - interval '20 s' $$;
+
+CREATE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT said LIKE 'http://%' OR said LIKE 'https://%' OR said LIKE '//%' $$;
+
+CREATE FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT format('((r."mediasweep url").cloud IS NULL OR coalesce(replace(lower((r."mediasweep url").cloud), ''_'', ''-'') = %s, %s))',
+    CASE WHEN ref ? 'cloud' THEN format('%L', replace(lower(ref ->> 'cloud'), '_', '-'))
+         ELSE '(SELECT replace(lower(i.cloud_name), ''_'', ''-'') FROM mediasweep.installation i)' END, (NOT certain)::text)
+$$;
 
 CREATE TABLE mediasweep.installation (
     one boolean DEFAULT true NOT NULL,
@@ -1057,13 +1371,40 @@ CREATE FUNCTION mediasweep.is_place(i mediasweep.installation, place text, serve
          OR EXISTS (SELECT FROM mediasweep.daemon d WHERE d.id = is_place.daemon AND d.home = i.version)
 $$;
 
+CREATE FUNCTION mediasweep.is_url(ref jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT coalesce(ref -> 'public_id' -> 'url' = 'true', false) $$;
+
+CREATE FUNCTION mediasweep.items_path(ref jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  SELECT ref -> 'public_id' ->> 'path' || CASE WHEN ref -> 'public_id' ->> 'path' ~ '^\s*strict\M' THEN '' ELSE '[*]' END
+$$;
+
+CREATE FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT CASE WHEN mediasweep.is_url(ref)
+              THEN format('(SELECT r.*, mediasweep.readings(%s, %s) AS "mediasweep url" FROM %s) AS r',
+                          mediasweep.held_text(relation, ref), mediasweep.hosts(ref), inner_.sql)
+              ELSE inner_.sql END
+    FROM (SELECT CASE mediasweep.held_in(relation, ref)
+      WHEN 'column' THEN CASE WHEN mediasweep.is_url(ref) OR more <> ''
+                              THEN format('(SELECT r.*%s FROM %s AS r WHERE %s) AS r', more, rows_from, condition)
+                              ELSE format('%s AS r', rows_from) END
+      WHEN 'array' THEN format('(SELECT r.*%s, unnest(r.%I)::text AS "mediasweep item" FROM %s AS r WHERE %s) AS r',
+                               more, mediasweep.column_of(ref -> 'public_id'), rows_from, condition)
+      ELSE format('(SELECT r.*%s, jsonb_path_query(r.%I::jsonb, %L, ''{}'', true) AS "mediasweep item" FROM %s AS r WHERE %s) AS r',
+                  more, mediasweep.column_of(ref -> 'public_id'), mediasweep.items_path(ref), rows_from, condition) END) inner_ (sql)
+$$;
+
 CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
     AS $_$
   SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
-               current_setting('application_name', true), failure
+               current_setting('application_name', true), "mediasweep failure"
           FROM old_rows r;
       END IF;$q$, a.id)
 $_$;
@@ -1082,11 +1423,23 @@ BEGIN
   IF a.id IS NULL THEN
     RAISE data_exception USING MESSAGE = 'only the row was kept, and its table is not attached any more';
   END IF;
-  RETURN QUERY EXECUTE format(
-    'SELECT ref.* FROM jsonb_populate_record(NULL::%s, $1) AS r CROSS JOIN LATERAL (%s) AS ref'
-    ' (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)'
-    ' WHERE ref.public_id <> %L', a.relation, a.refs, '') USING kept -> 'row';
+  RETURN QUERY EXECUTE mediasweep.refs_query(a, format('jsonb_populate_record(NULL::%s, $1)', a.relation), 'capture')
+    USING kept -> 'row';
 END $_$;
+
+CREATE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT string_agg(CASE WHEN mediasweep.column_type(a.relation, used.name) = 'jsonb'
+                         THEN format('jsonb_hash_extended(coalesce(r.%I, ''null''), ', used.name)
+                         ELSE format('hashtextextended(coalesce(r.%I::text, '''') COLLATE "C", ', used.name) END, '')
+         || format('CASE WHEN %s THEN 1 ELSE 0 END', mediasweep.gone_expression(a.relation, a.options))
+         || coalesce(E' + CASE (' || (a.options ->> 'filter') || E'\n) WHEN true THEN 2 WHEN false THEN 4 ELSE 6 END', '')
+         || repeat(')', count(*)::integer)
+    FROM (SELECT DISTINCT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
+                 unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_) used (name)
+   WHERE used.name IS NOT NULL
+$$;
 
 CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
@@ -1133,12 +1486,12 @@ CREATE FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_sn
     ORDER BY q.queued_at LIMIT most)
 $$;
 
-CREATE FUNCTION mediasweep.live_expression(options jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE
+CREATE FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) RETURNS text
+    LANGUAGE sql STABLE
     AS $$
-  SELECT CASE WHEN options ? 'deleted_at'
-              THEN format('r.%I IS NULL', coalesce(options -> 'deleted_at' ->> 'column', options ->> 'deleted_at'))
-              ELSE 'true' END
+  SELECT CASE purpose WHEN 'dead' THEN gone ELSE concat_ws(' AND ', CASE WHEN gone = 'false' THEN 'true' ELSE 'NOT ' || gone END,
+           E'(' || (options ->> 'filter') || E'\n) IS ' || CASE purpose WHEN 'capture' THEN 'TRUE' ELSE 'NOT FALSE' END) END
+    FROM mediasweep.gone_expression(relation, options) gone
 $$;
 
 CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
@@ -1360,6 +1713,45 @@ CREATE FUNCTION mediasweep.look_from(closed_at timestamp with time zone) RETURNS
           OFFSET 0) recent   -- by time; the planner would rather walk all ids from the first
 $$;
 
+CREATE FUNCTION mediasweep.looks_beside(relation regclass) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT coalesce(jsonb_object_agg(found.option_, found.name), '{}') FROM (
+    SELECT DISTINCT ON (o.option_) o.option_, a.attname AS name
+      FROM pg_attribute a
+      JOIN pg_type t ON t.oid = a.atttypid
+      JOIN (VALUES ('resource_type', '^(cloudinary)?resourcetype$', 'SE'), ('delivery_type', '^(cloudinary)?deliverytype$', 'SE'),
+                   ('asset_id', '^cloudinaryassetid$', 'S'), ('version', '^cloudinaryversion$', 'NS'),
+                   ('original_filename', '^(originalfilename|originalname)$', 'S'), ('file_size', '^(filesize|bytes)$', 'N'),
+                   ('folder', '^folder$', 'S'), ('deleted', '^(deletedat|isdeleted)$', 'DB')) o (option_, pattern, categories)
+        ON lower(replace(a.attname, '_', '')) ~ o.pattern AND position(t.typcategory IN o.categories) > 0
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY o.option_, a.attnum) found
+$_$;
+
+CREATE FUNCTION mediasweep.looks_like(relation regclass, name text, type text) RETURNS text
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+  plain    text := lower(replace(name, '_', ''));
+  example  text;
+BEGIN
+  IF type NOT IN ('text', 'character varying', 'text[]', 'character varying[]', 'json', 'jsonb') THEN
+    RETURN NULL;
+  END IF;
+  IF type NOT IN ('json', 'jsonb') AND plain ~ '(publicid|publicids|cloudinaryid|cloudinaryids|cloudid)$' AND plain !~ '^(removed|deleted|old)' THEN
+    RETURN 'id';
+  END IF;
+  IF has_column_privilege(relation, name, 'SELECT') AND NOT row_security_active(relation) THEN
+    EXECUTE format('SELECT left(v.said, 2000) FROM (SELECT t.%I::text AS said FROM %s t LIMIT 1000) v WHERE v.said ~ %L LIMIT 1',
+                   name, relation, '(res(-[0-9]+)?[.]cloudinary[.]com|-res(-[0-9]+)?[.]cloudinary[.]com)/')
+       INTO example;
+    IF example IS NOT NULL THEN
+      RETURN CASE WHEN type IN ('json', 'jsonb') THEN 'json' ELSE 'url' END;
+    END IF;
+  END IF;
+  RETURN NULL;
+END $_$;
+
 CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -1488,6 +1880,37 @@ BEGIN
     rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.queued, last.span, c));
   END LOOP;
 END $$;
+
+CREATE FUNCTION mediasweep.missing_indexes(a mediasweep.attached) RETURNS TABLE(statement text)
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, a.relation, pre.index)
+    FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
+   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+    JOIN pg_class c ON c.oid = a.relation
+   WHERE pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
+     AND NOT mediasweep.has_index(a.relation, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
+$$;
+
+CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE(part regclass, operation text, statement text)
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT p.part, kind.operation,
+         format('CREATE TRIGGER %I %s %s ON %s%s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
+           CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
+             || '_cleanup_trigger_' || lower(kind.operation),
+           kind.moment, kind.operation, p.part, kind.tables, a.capture)
+    FROM mediasweep.parts(a.relation) p
+    JOIN pg_class c ON c.oid = p.part
+   CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8),
+                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16),
+                      ('TRUNCATE', 'BEFORE', '', 32)) kind (operation, moment, tables, bit)
+   WHERE NOT (p.branch AND kind.operation = 'TRUNCATE')
+     AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                      WHERE t.tgrelid = p.part AND f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture
+                        AND t.tgtype & kind.bit <> 0)
+$$;
 
 CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
     LANGUAGE sql
@@ -1741,6 +2164,18 @@ CREATE FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolea
      AND (open.xact IS NOT NULL OR age.xacts > 0)   -- else it sees whatever has begun
 $$;
 
+CREATE FUNCTION mediasweep.parts(relation regclass) RETURNS TABLE(part regclass, branch boolean)
+    LANGUAGE sql STABLE
+    AS $$
+  WITH RECURSIVE below (id) AS (
+    SELECT relation::oid
+    UNION
+    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.id)
+  SELECT c.oid::regclass, c.relkind = 'p' FROM below b JOIN pg_class c ON c.oid = b.id
+   WHERE c.relkind IN ('r', 'p') OR c.oid = relation
+   ORDER BY c.oid <> relation, c.oid
+$$;
+
 CREATE FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     AS $$
@@ -1787,6 +2222,54 @@ BEGIN
       LEFT JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = a.id
       LEFT JOIN LATERAL mediasweep.refusal('cancel', q.status, q.in_doubt) own (said) ON true;
 END $$;
+
+CREATE FUNCTION mediasweep.planned(relation regclass, options jsonb, next_id integer) RETURNS mediasweep.attached
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  a        mediasweep.attached;
+  number_  integer;
+BEGIN
+  PERFORM mediasweep.check_options(relation, options);
+  PERFORM mediasweep.check_rights(relation);
+  IF EXISTS (SELECT FROM mediasweep.attached t WHERE t.relation = planned.relation AND t.detached_at IS NULL) THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
+  END IF;
+  SELECT t.id INTO number_ FROM mediasweep.attached t WHERE t.relation = planned.relation ORDER BY t.id DESC LIMIT 1;
+  number_ := coalesce(number_, next_id);
+  a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || number_ END,
+           '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
+           coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
+           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL)::mediasweep.attached;
+  a.refs := mediasweep.refs_query(a, relation::text, 'capture');
+  RETURN a;
+END $$;
+
+CREATE FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT condition text, OUT index text) RETURNS record
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
+                THEN format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
+              WHEN mediasweep.is_url(ref) AND by = 'public_id' THEN NULL
+              WHEN said.kind = 'column' OR by = 'asset_id' AND mediasweep.column_of(ref -> by) IS NOT NULL
+                THEN format('r.%I::text = ANY (%s)', said.name, said.wanted)
+              WHEN said.kind = 'array' THEN format('r.%I && %s::%s', said.name, said.wanted, said.type)
+              WHEN said.type = 'jsonb' AND (said.found ? 'key' OR by = 'public_id')
+                THEN format('r.%I @? mediasweep.any_of(%L, %s)', said.name,
+                            mediasweep.items_path(ref) || coalesce('.' || to_jsonb(said.found ->> 'key')::text, ''), said.wanted) END,
+         CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
+                THEN format('USING gin (%s)', mediasweep.tokens_expression(format('(%I)::text', said.name)))
+              WHEN mediasweep.is_url(ref) AND by = 'public_id' THEN NULL
+              WHEN said.kind = 'column' OR by = 'asset_id' AND mediasweep.column_of(ref -> by) IS NOT NULL
+                THEN CASE WHEN said.type IN ('text', 'character varying') THEN format('(%I)', said.name) ELSE format('((%I::text))', said.name) END
+              WHEN said.kind = 'array' THEN format('USING gin (%I)', said.name)
+              WHEN said.type = 'jsonb' AND (said.found ? 'key' OR by = 'public_id') THEN format('USING gin (%I jsonb_path_ops)', said.name) END
+    FROM (SELECT mediasweep.held_in(relation, ref), column_.name, mediasweep.column_type(relation, column_.name),
+                 CASE jsonb_typeof(ref -> by) WHEN 'object' THEN ref -> by ELSE '{}' END,
+                 CASE by WHEN 'asset_id' THEN '"mediasweep asset ids"' ELSE '"mediasweep ids"' END
+            FROM (SELECT coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id'))) column_ (name))
+         said (kind, name, type, found, wanted)
+$$;
 
 CREATE FUNCTION mediasweep.protect(prefix text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1884,6 +2367,89 @@ $_$;
 CREATE FUNCTION mediasweep.reaches(queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
+
+CREATE FUNCTION mediasweep.readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+  formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
+    '|djvu|arw|cr[23]|dng|indd|flif|wdp|hdp|fbx|glt[fb]|glb|obj|usdz|ply|3ds|u3ma|webm|mp4|mov|m4v|mkv|avi|og[vga]|wmv|wma|flv|mpe?g|ts|m2ts'
+    '|mts|3gp|3g2|mxf|m3u8|mpd|mp3|wav|aac|m4a|flac|opus|aiff?|amr|mid)$';
+  address  record;
+  where_   record;
+  parts    text[];
+  suffix   boolean;
+  root     boolean := false;
+  id       text;
+  start    integer;
+  bare     text;
+BEGIN
+  IF url ~ mediasweep.usual_url() THEN
+    parts := string_to_array(url, '/');
+    cloud := parts[4];
+    resource_type := parts[5];
+    delivery_type := parts[6];
+    version := substr(parts[7], 2);
+    public_id := array_to_string(array_remove(parts[8:], ''), '/');
+    certain := resource_type = 'raw';
+    RETURN NEXT;
+    IF NOT certain THEN
+      certain := true;
+      public_id := left(public_id, -strpos(reverse(public_id), '.'));
+      RETURN NEXT;
+    END IF;
+    RETURN;
+  END IF;
+  address := mediasweep.url_parts(url, hosts);
+  IF address.parts IS NULL THEN
+    RETURN;
+  END IF;
+  parts := address.parts;
+  cloud := address.cloud;
+  suffix := parts[1] IN ('images', 'videos', 'files', 'private_images', 'authenticated_images');
+  IF suffix THEN
+    resource_type := CASE parts[1] WHEN 'videos' THEN 'video' WHEN 'files' THEN 'raw' ELSE 'image' END;
+    delivery_type := CASE parts[1] WHEN 'private_images' THEN 'private' WHEN 'authenticated_images' THEN 'authenticated'
+                                   ELSE 'upload' END;
+    parts := parts[2:cardinality(parts) - 1];   -- the last part is for search engines
+  ELSIF parts[1] = 'iu' THEN
+    resource_type := 'image';
+    delivery_type := 'upload';
+    parts := parts[2:];
+  ELSIF parts[1] IN ('image', 'video', 'raw') THEN
+    resource_type := parts[1];
+    delivery_type := mediasweep.delivery_type(parts[2]);
+    parts := parts[3:];
+  ELSE
+    root := true;
+    resource_type := 'image';
+    delivery_type := 'upload';
+  END IF;
+  IF delivery_type IS NULL OR cardinality(parts) = 0 THEN
+    RETURN;
+  END IF;
+  where_ := mediasweep.url_starts(parts);
+  version := where_.version;
+  FOREACH start IN ARRAY where_.starts LOOP
+    id := array_to_string(parts[start:], '/');
+    certain := start = where_.sure AND mediasweep.unescaped(id) IS NOT NULL AND (version IS NOT NULL OR NOT root);
+    public_id := coalesce(mediasweep.unescaped(id), id);
+    IF suffix OR resource_type = 'raw' THEN
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    id := public_id;
+    bare := substring(id FROM '^(.*[^/])[.][^./]*$');
+    certain := certain AND (bare IS NULL OR lower(id) ~ formats);
+    public_id := coalesce(bare, id);
+    RETURN NEXT;
+    IF bare IS NOT NULL THEN
+      certain := false;
+      public_id := id;
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END $_$;
 
 CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
     LANGUAGE plpgsql
@@ -2015,6 +2581,30 @@ BEGIN
      AND r.id <> ALL (recorded);
 END $$;
 
+CREATE FUNCTION mediasweep.ref_options() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT '{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,host,cloud}'::text[] $$;
+
+CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from text, condition text, certain boolean, more text DEFAULT ''::text, named text DEFAULT ''::text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format('SELECT %s AS public_id, mediasweep.resource_type(%s) AS resource_type, mediasweep.delivery_type(%s) AS delivery_type,'
+                ' %s AS asset_id, mediasweep.whole_number(%s) AS version, %s AS original_filename,'
+                ' mediasweep.whole_number(%s) AS file_size, %s AS folder%s FROM %s WHERE %s <> ''''%s',
+    id.sql, mediasweep.term(ref, 'resource_type', 'text'), mediasweep.term(ref, 'delivery_type', 'text'),
+    -- as it stands for the guard, so that an index serves; what has blanks in it is no asset id
+    format(CASE WHEN certain THEN 'substring(%s FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
+    mediasweep.term(ref, 'version', 'text'),
+    mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
+    named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
+    CASE WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, certain)
+              || CASE WHEN certain THEN ' AND (r."mediasweep url").certain' ELSE '' END
+         WHEN certain THEN format(' AND NOT mediasweep.is_an_address(%s)', id.sql) ELSE '' END
+    || CASE WHEN more = '' AND NOT mediasweep.is_url(ref) AND mediasweep.held_in(relation, ref) = 'column' AND condition <> 'true'
+            THEN format(' AND (%s)', condition) ELSE '' END)
+    FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
+$_$;
+
 CREATE FUNCTION mediasweep.refill(most integer) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -2049,26 +2639,22 @@ BEGIN
   RETURN queued;
 END $$;
 
-CREATE FUNCTION mediasweep.refs_expression(options jsonb) RETURNS text
+CREATE FUNCTION mediasweep.refs_of(options jsonb) RETURNS SETOF jsonb
     LANGUAGE sql IMMUTABLE
     AS $$
-  SELECT format('SELECT %s, mediasweep.resource_type(%s), mediasweep.delivery_type(%s), nullif(btrim(%s), ''''),'
-                ' mediasweep.whole_number(%s), %s, mediasweep.whole_number(%s), %s',
-    mediasweep.term(options, 'public_id', 'text'), mediasweep.term(options, 'resource_type', 'text'),
-    mediasweep.term(options, 'delivery_type', 'text'), mediasweep.term(options, 'asset_id', 'text'),
-    mediasweep.term(options, 'version', 'text'), mediasweep.term(options, 'original_filename', 'text'),
-    mediasweep.term(options, 'file_size', 'text'), mediasweep.term(options, 'folder', 'text'))
+  SELECT (options - mediasweep.table_options()) || one.ref
+    FROM jsonb_array_elements(CASE WHEN options ? 'refs' THEN options -> 'refs' ELSE jsonb_build_array('{}'::jsonb) END)
+         WITH ORDINALITY AS one (ref, n)
+   ORDER BY one.n
 $$;
 
-CREATE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    AS $_$
-  SELECT format($q$
-      SELECT ref.* FROM %s AS r
-       CROSS JOIN LATERAL (%s) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND %s (%s)$q$, rows_from, a.refs, live, a.live)
-$_$;
+CREATE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, purpose text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT string_agg(mediasweep.ref_query(a.relation, ref, rows_from, mediasweep.live_expression(a.relation, a.options, purpose),
+                                         purpose = 'capture'), E'\n      UNION ALL ')
+    FROM mediasweep.refs_of(a.options) ref
+$$;
 
 CREATE FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -2111,20 +2697,21 @@ CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text)
       WHEN 'DELETE' THEN $q$'row_deleted'$q$
       WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
       ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'NOT'))
+                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'dead'))
     END,
-    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation) ELSE 'old_rows' END, ''))
+    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)
+                                            ELSE 'old_rows' END, 'capture'))
     || CASE operation WHEN 'UPDATE' THEN format($q$
        WHERE NOT EXISTS (
          SELECT FROM (%1$s) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))$q$,
-      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
     -- a rename keeps the asset id: the asset stays, whatever it is called now
-    || CASE WHEN operation = 'UPDATE' AND a.options ? 'asset_id' THEN format($q$
+    || CASE WHEN operation = 'UPDATE' AND EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id') THEN format($q$
          AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
-      mediasweep.refs_query(a, 'new_rows', '')) ELSE '' END
+      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
 $_$;
 
 CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
@@ -2153,6 +2740,17 @@ CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
                WHERE i.indrelid = relation AND i.indisprimary),
              '''ctid='' || r.ctid::text'))
 $$;
+
+CREATE FUNCTION mediasweep.run_each(statements text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  one  text;
+BEGIN
+  FOREACH one IN ARRAY statements LOOP
+    EXECUTE one;
+  END LOOP;
+END $$;
 
 CREATE FUNCTION mediasweep.same_assets(ids uuid[]) RETURNS uuid[]
     LANGUAGE plpgsql
@@ -2290,13 +2888,67 @@ BEGIN
                 WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL);
 END $$;
 
-CREATE FUNCTION mediasweep.term(options jsonb, name text, type text) RETURNS text
+CREATE FUNCTION mediasweep.suggest() RETURNS TABLE(relation regclass, options jsonb, why text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  table_  record;
+  ids     text[];
+  urls    text[];
+  docs    text[];
+BEGIN
+  FOR table_ IN
+    SELECT c.oid::regclass AS name, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+       AND n.nspname <> ALL ('{pg_catalog,information_schema,mediasweep,auth,storage,realtime,vault,extensions,supabase_migrations}')
+       AND NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = c.oid AND a.detached_at IS NULL)
+     ORDER BY n.nspname, c.relname
+  LOOP
+    SELECT array_agg(l.name) FILTER (WHERE l.kind = 'id'), array_agg(l.name) FILTER (WHERE l.kind = 'url'),
+           array_agg(l.name) FILTER (WHERE l.kind = 'json')
+      INTO ids, urls, docs
+      FROM (SELECT a.attname::text AS name, mediasweep.looks_like(table_.name, a.attname, format_type(a.atttypid, NULL)) AS kind
+              FROM pg_attribute a WHERE a.attrelid = table_.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) l;
+    relation := table_.name;
+    -- where the id is known, the URL beside it says nothing more
+    IF ids IS NOT NULL THEN
+      options := CASE WHEN cardinality(ids) = 1 THEN jsonb_build_object('public_id', ids[1])
+                      ELSE jsonb_build_object('refs', (SELECT jsonb_agg(jsonb_build_object('public_id', i)) FROM unnest(ids) i)) END;
+      why := 'the name of ' || array_to_string(ids, ', ');
+    ELSIF urls IS NOT NULL THEN
+      options := CASE WHEN cardinality(urls) = 1 THEN jsonb_build_object('public_id', jsonb_build_object('column', urls[1], 'url', true))
+                      ELSE jsonb_build_object('refs', (SELECT jsonb_agg(jsonb_build_object('public_id', jsonb_build_object('column', u, 'url', true)))
+                                                         FROM unnest(urls) u)) END;
+      why := 'Cloudinary URLs in ' || array_to_string(urls, ', ');
+    ELSIF docs IS NOT NULL THEN
+      options := NULL;   -- where in the document is for a person to say
+      why := 'Cloudinary URLs somewhere in ' || array_to_string(docs, ', ') || ': give their "path"';
+    END IF;
+    IF coalesce(ids, urls, docs) IS NOT NULL THEN
+      options := options || (mediasweep.looks_beside(relation) - CASE WHEN ids IS NULL THEN '{resource_type,delivery_type,asset_id,version}' ELSE '{}' END::text[]);
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION mediasweep.table_options() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake}'::text[] $$;
+
+CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
-  SELECT CASE jsonb_typeof(options -> name)
-    WHEN 'string' THEN format('r.%I::%s', options ->> name, type)
-    WHEN 'object' THEN CASE WHEN options -> name ? 'column' THEN format('r.%I::%s', options -> name ->> 'column', type)
-                            ELSE format('%L::%s', options -> name ->> 'value', type) END
+  SELECT CASE
+    WHEN ref -> name ? 'key' AND jsonb_typeof(ref -> name) = 'object'
+      THEN format('(r."mediasweep item" ->> %L)::%s', ref -> name ->> 'key', type)
+    WHEN jsonb_typeof(ref -> name -> 'url') = 'string'
+      THEN format('(SELECT u.%I::%s FROM mediasweep.readings(r.%I::text, %s) u LIMIT 1)',
+                  name, type, ref -> name ->> 'url', mediasweep.hosts(ref))
+    WHEN mediasweep.column_of(ref -> name) IS NOT NULL THEN format('r.%I::%s', mediasweep.column_of(ref -> name), type)
+    WHEN ref -> name ? 'value' THEN format('%L::%s', ref -> name ->> 'value', type)
+    WHEN mediasweep.is_url(ref) AND name IN ('resource_type', 'delivery_type', 'version')
+      THEN format('(r."mediasweep url").%I::%s', name, type)
     ELSE format('NULL::%s', type) END
 $$;
 
@@ -2320,15 +2972,40 @@ EXCEPTION WHEN feature_not_supported OR insufficient_privilege THEN   -- some ho
   RETURN (SELECT c.timeline_id FROM pg_control_checkpoint() c);
 END $$;
 
+CREATE FUNCTION mediasweep.tokens(public_ids text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
+    FROM unnest(public_ids) AS given (id)
+    LEFT JOIN LATERAL (
+      SELECT m[1] AS token FROM regexp_matches(given.id, '[A-Za-z0-9_~-]+', 'g') m ORDER BY length(m[1]) DESC LIMIT 1) t
+      ON position('%' IN given.id) = 0
+$$;
+
+CREATE FUNCTION mediasweep.tokens_expression(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT format('regexp_split_to_array(regexp_replace(%s, %L, ''/~odd~/'', ''gi''), %L)', said,
+    '%(2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])', '(?:%[0-9A-Fa-f]{2}|[^A-Za-z0-9_~-])+')
+$$;
+
 CREATE FUNCTION mediasweep.trigger_cloudinary_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET enable_nestloop TO 'off'
-    AS $$DECLARE
-  failure  text;
+    SET jit TO 'off'
+    AS $_$#variable_conflict use_column
+DECLARE
+  "mediasweep queued"   bigint;
+  "mediasweep failure"  text;
 BEGIN
   BEGIN
+    IF TG_OP = 'UPDATE' THEN
+      IF (SELECT sum(hashtextextended(coalesce(r.resource_type::text, '') COLLATE "C", hashtextextended(coalesce(r.delivery_type::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_public_id::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_asset_id::text, '') COLLATE "C", CASE WHEN r.deleted_at IS NOT NULL THEN 1 ELSE 0 END))))) FROM old_rows r) IS NOT DISTINCT FROM (SELECT sum(hashtextextended(coalesce(r.resource_type::text, '') COLLATE "C", hashtextextended(coalesce(r.delivery_type::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_public_id::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_asset_id::text, '') COLLATE "C", CASE WHEN r.deleted_at IS NOT NULL THEN 1 ELSE 0 END))))) FROM new_rows r) THEN
+        RETURN NULL;
+      END IF;
+    END IF;
     IF TG_OP = 'DELETE' THEN 
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
@@ -2336,42 +3013,22 @@ BEGIN
     SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
-        FROM (
-      SELECT ref.* FROM old_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
     ELSIF TG_OP = 'UPDATE' THEN 
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
     SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (
-      SELECT ref.* FROM new_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND NOT (r.deleted_at IS NULL)) dead)
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
                           THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (
-      SELECT ref.* FROM old_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was
+        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was
        WHERE NOT EXISTS (
-         SELECT FROM (
-      SELECT ref.* FROM new_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays
+         SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
-         AND NOT EXISTS (SELECT FROM (
-      SELECT ref.* FROM new_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
+         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
     ELSE 
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
@@ -2379,88 +3036,147 @@ BEGIN
     SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
-        FROM (
-      SELECT ref.* FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
-    END IF; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
+        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
+    END IF;
+    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
+    IF TG_OP = 'DELETE' THEN IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN 
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
+    SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'row_deleted', session_user,
+           current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
+      FROM (SELECT r.cloudinary_public_id::text AS said FROM old_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) unread HAVING count(*) > 0; END IF;
+    ELSIF TG_OP = 'UPDATE' THEN 
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
+    SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'reference_removed', session_user,
+           current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
+      FROM (SELECT r.cloudinary_public_id::text AS said FROM old_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))
+      EXCEPT SELECT stays.said FROM (SELECT r.cloudinary_public_id::text AS said FROM new_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) stays) unread HAVING count(*) > 0;
+    ELSE NULL;
+    END IF;
     RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
-    failure := SQLSTATE || ' ' || SQLERRM;
+    "mediasweep failure" := SQLSTATE || ' ' || SQLERRM;
   END;
   BEGIN
     IF TG_OP = 'DELETE' THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
-           current_setting('application_name', true), failure
+           current_setting('application_name', true), "mediasweep failure"
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
-        FROM (
-      SELECT ref.* FROM old_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
     ELSIF TG_OP = 'UPDATE' THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
-           current_setting('application_name', true), failure
+           current_setting('application_name', true), "mediasweep failure"
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (
-      SELECT ref.* FROM new_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND NOT (r.deleted_at IS NULL)) dead)
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
                           THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (
-      SELECT ref.* FROM old_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was
+        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was
        WHERE NOT EXISTS (
-         SELECT FROM (
-      SELECT ref.* FROM new_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays
+         SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
-         AND NOT EXISTS (SELECT FROM (
-      SELECT ref.* FROM new_rows AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
+         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
     ELSE 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
-           current_setting('application_name', true), failure
+           current_setting('application_name', true), "mediasweep failure"
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
-        FROM (
-      SELECT ref.* FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r
-       CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-             (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-       WHERE ref.public_id <> '' AND  (r.deleted_at IS NULL)) was) released;
+        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
     END IF; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
-    RAISE WARNING 'mediasweep: could not queue the assets of %, kept them in mediasweep.fallback: %', TG_RELID::regclass, failure;
+    
+    RAISE WARNING 'mediasweep: could not queue the assets of %, kept them in mediasweep.fallback: %', TG_RELID::regclass, "mediasweep failure";
     RETURN NULL;
   EXCEPTION WHEN OTHERS THEN
-    failure := failure || '; ' || SQLERRM;
+    "mediasweep failure" := "mediasweep failure" || '; ' || SQLERRM;
   END;
   BEGIN
     IF TG_OP <> 'TRUNCATE' THEN
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT 1, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
-               current_setting('application_name', true), failure
+               current_setting('application_name', true), "mediasweep failure"
           FROM old_rows r;
       END IF;
-    RAISE WARNING 'mediasweep: could not read the assets of %, kept the rows in mediasweep.fallback: %', TG_RELID::regclass, failure;
+    RAISE WARNING 'mediasweep: could not read the assets of %, kept the rows in mediasweep.fallback: %', TG_RELID::regclass, "mediasweep failure";
   EXCEPTION WHEN OTHERS THEN
-    RAISE WARNING 'mediasweep: could not queue the assets of %, and not keep them either: %; %', TG_RELID::regclass, failure, SQLERRM;
+    RAISE WARNING 'mediasweep: could not queue the assets of %, and not keep them either: %; %', TG_RELID::regclass, "mediasweep failure", SQLERRM;
   END;
   RETURN NULL;
-END$$;
+END$_$;
+
+CREATE FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$IF TG_OP = 'UPDATE' THEN
+      IF (SELECT sum(%1$s) FROM old_rows r) IS NOT DISTINCT FROM (SELECT sum(%1$s) FROM new_rows r) THEN
+        RETURN NULL;
+      END IF;
+    END IF;
+    $q$, mediasweep.key_expression(a))
+$_$;
+
+CREATE FUNCTION mediasweep.uncovered() RETURNS TABLE(source integer, relation regclass, part regclass, missing text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT a.id, a.relation, lack.part, string_agg(lack.said, ', ' ORDER BY lack.said)
+    FROM mediasweep.attached a
+    JOIN pg_class c ON c.oid = a.relation
+   CROSS JOIN LATERAL (
+     SELECT m.part, m.operation AS said FROM mediasweep.missing_triggers(a) m
+     UNION ALL
+     SELECT t.tgrelid::regclass, t.tgname || ' is disabled'
+       FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+      WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture AND t.tgenabled IN ('D', 'R')) lack
+   WHERE a.detached_at IS NULL
+   GROUP BY a.id, a.relation, lack.part
+$$;
+
+CREATE FUNCTION mediasweep.unescaped(said text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+  IF position('%' IN said) = 0 THEN
+    RETURN said;
+  END IF;
+  RETURN (SELECT convert_from(string_agg(CASE WHEN m.piece[1] ~ '^%..' THEN decode(substr(m.piece[1], 2), 'hex')
+                                              ELSE convert_to(m.piece[1], 'UTF8') END, '' ORDER BY m.n), 'UTF8')
+            FROM regexp_matches(said, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') WITH ORDINALITY AS m (piece, n));
+EXCEPTION WHEN data_exception OR untranslatable_character THEN
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION mediasweep.uninstall(force boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  unfinished  bigint;
+  fallen      bigint;
+  alive       bigint;
+  others      text;
+  number_     integer;
+BEGIN
+  PERFORM mediasweep.only_one_builder();
+  SELECT count(*) INTO unfinished FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL;
+  SELECT count(*) INTO fallen FROM mediasweep.fallback f WHERE f.refused IS NULL;
+  SELECT count(*) INTO alive FROM mediasweep.daemon d WHERE d.beat_at > clock_timestamp() - interval '20 s';
+  IF unfinished + fallen + alive > 0 AND NOT force THEN
+    RAISE EXCEPTION 'mediasweep.uninstall: % rows are unfinished, % captures not queued yet, and % daemons are running', unfinished, fallen, alive
+      USING HINT = 'Wait until they are done and stop the daemons, or lose what is left: SELECT mediasweep.uninstall(force => true).';
+  END IF;
+  others := mediasweep.dependents();
+  IF others IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.uninstall: these need the schema, and would go with it: %', others
+      USING HINT = 'Drop them first.';
+  END IF;
+  FOR number_ IN SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL LOOP
+    PERFORM mediasweep.detach_number(number_);
+  END LOOP;
+  DROP SCHEMA mediasweep CASCADE;
+END $$;
 
 CREATE FUNCTION mediasweep.unprotect(prefix text) RETURNS boolean
     LANGUAGE plpgsql
@@ -2474,22 +3190,140 @@ BEGIN
   RETURN true;
 END $$;
 
-CREATE FUNCTION mediasweep.use_conditions(a mediasweep.attached) RETURNS SETOF text
+CREATE FUNCTION mediasweep.unread_query(a mediasweep.attached, rows_from text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT string_agg(format('SELECT %s AS said FROM %s WHERE %s (%s%s)', held.sql,
+      mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, ''),
+      CASE WHEN held.kind = 'column' THEN '(' || live.sql || ') AND' ELSE '' END,
+      CASE WHEN mediasweep.is_url(ref)
+           THEN format('CASE WHEN %1$s ~ %4$L THEN false'
+                       ' ELSE (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE END',
+                       held.sql, mediasweep.hosts(ref), replace(mediasweep.is_ours(ref, false), '(r."mediasweep url")', 'u'), mediasweep.usual_url())
+           ELSE format('mediasweep.is_an_address(%s)', held.sql) END,
+      ' OR ' || held.sql || ' <> '''' AND (' || (a.options ->> 'filter') || E'\n) IS NULL'), E'\n      UNION ALL ')
+    FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN LATERAL (SELECT mediasweep.held_text(a.relation, ref), mediasweep.held_in(a.relation, ref),
+                              CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN (ref -> 'public_id') - 'url' ELSE ref -> 'public_id' END)
+                      held (sql, kind, plain)
+   CROSS JOIN mediasweep.live_expression(a.relation, a.options, 'use') live (sql)
+$_$;
+
+CREATE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format(CASE WHEN operation = 'DELETE' AND (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column')
+                                                      FROM mediasweep.refs_of(a.options) ref)
+                     THEN 'IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN %s END IF;' ELSE '%s' END,
+    format($q$
+    INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
+    SELECT %s, jsonb_build_object('texts', count(*), 'example', min(unread.said)), %L, session_user,
+           current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
+      FROM (%s) unread HAVING count(*) > 0;$q$, a.id,
+    CASE operation WHEN 'DELETE' THEN 'row_deleted' ELSE 'reference_removed' END,
+    mediasweep.unread_query(a, 'old_rows')
+    || CASE operation WHEN 'UPDATE' THEN format(E'\n      EXCEPT SELECT stays.said FROM (%s) stays', mediasweep.unread_query(a, 'new_rows')) ELSE '' END))
+$_$;
+
+CREATE FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+  found_  text[] := regexp_match(url, '^\s*(?:https?:)?(?://)?([^/@?#]+?)(?::[0-9]+)?/([^?#]+)', 'i');
+  host    text := lower(found_[1]);
+BEGIN
+  IF found_ IS NULL OR NOT (host LIKE '%.cloudinary.com' OR host = 'cloudinary-a.akamaihd.net' OR host = ANY (hosts)) THEN
+    RETURN;
+  END IF;
+  parts := array_remove(string_to_array(btrim(found_[2]), '/'), '');
+  IF host = ANY (hosts) THEN
+    -- a host of one's own may be that of a whole account, or of one cloud
+    IF parts[2] ~ '^(image|video|raw|images|videos|files|private_images|authenticated_images|iu)$'
+       AND parts[1] !~ '^(image|video|raw|images|videos|files|private_images|authenticated_images|iu)$'
+    THEN
+      cloud := parts[1];
+      parts := parts[2:];
+    END IF;
+  ELSIF host ~ '^(a[0-9]+[.])?res(-[0-9]+)?[.]cloudinary[.]com$' OR host = 'cloudinary-a.akamaihd.net' THEN
+    cloud := mediasweep.unescaped(parts[1]);
+    parts := parts[2:];
+  ELSE
+    cloud := substring(host FROM '^([a-z0-9_-]+)-res(?:-[0-9]+)?[.]cloudinary[.]com$');
+    IF cloud IS NULL THEN
+      parts := NULL;
+    END IF;
+  END IF;
+END $_$;
+
+CREATE FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+  -- a part that can hardly be a folder: what images are resized by, or several at once
+  plain   constant text := '^((w|h)_(auto|[0-9]{2,5})|c_(scale|fit|limit|mfit|fill|lfill|fill_pad|pad|lpad|mpad|crop|thumb|auto|auto_pad)'
+    '|q_(auto(:[a-z]+)?|[0-9]{2,3})|f_(auto(:[a-z]+)?|jpg|png|webp|avif|gif|mp4|webm)|dpr_(auto|[0-9][.][0-9])|ar_[0-9]+:[0-9]+'
+    '|g_(auto|face|faces|center)|sp_auto|fl_(attachment|progressive|lossy)(:[^,]*)?|[a-z]{1,3}_[^,]+(,[a-z]{1,3}_[^,]+)+)$';
+  known   constant text := '^(\$[A-Za-z]|(a|ac|af|ar|b|bl|bo|br|c|co|cs|d|dl|dn|dpr|du|e|eo|f|fl|fn|fps|g|h|if|ki|l|o|p|pg|q|r|so|sp'
+    '|t|u|vc|vs|w|x|y|z)_)';
+  at      integer := 1;
+  known_  boolean := true;
+  number_ text;
+BEGIN
+  IF parts[1] ~ '^s--[A-Za-z0-9_-]{8,32}--$' AND cardinality(parts) > 1 THEN
+    at := 2;
+  END IF;
+  starts := ARRAY[at];
+  sure := at;
+  WHILE at < cardinality(parts) LOOP
+    number_ := substring(parts[at] FROM '^v([0-9]{1,18})$');
+    IF number_ IS NOT NULL THEN
+      version := number_;
+      -- a version that is no time of day may be a folder
+      IF length(number_) > 8 THEN
+        starts := ARRAY[at + 1];
+        sure := at + 1;
+      ELSE
+        starts := starts || (at + 1);
+        sure := CASE WHEN number_ = '1' THEN at + 1 ELSE 0 END;
+      END IF;
+      RETURN;
+    END IF;
+    EXIT WHEN parts[at] !~ '^(\$[A-Za-z]|[a-z]{1,3}_)';
+    starts := starts || (at + 1);
+    known_ := known_ AND parts[at] ~ known;
+    IF parts[at] ~ plain THEN
+      sure := at + 1;
+    ELSIF known_ THEN
+      sure := 0;
+    END IF;
+    at := at + 1;
+  END LOOP;
+  -- a version behind what looks like a folder: perhaps a transformation that is not known here
+  FOR later IN at + 1 .. cardinality(parts) - 1 LOOP
+    IF parts[later] ~ '^v[0-9]{9,18}$' THEN
+      starts := starts || (later + 1);
+      sure := 0;
+    END IF;
+  END LOOP;
+END $_$;
+
+CREATE FUNCTION mediasweep.use_condition(by text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $_$
-  SELECT $q$ref.public_id = c.cloudinary_public_id
+  SELECT CASE by WHEN 'asset_id' THEN 'ref.asset_id = c.asset_id' ELSE $q$ref.public_id = c.cloudinary_public_id
             AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
-            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)$q$
-  UNION ALL
-  -- the asset id goes with the asset when it is renamed, and it is by asset id that it would be deleted
-  SELECT 'ref.asset_id = c.asset_id' WHERE a.options ? 'asset_id'
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)$q$ END
 $_$;
 
 CREATE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS TABLE(id uuid, used_by text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    AS $$BEGIN
+    AS $$#variable_conflict use_column
+DECLARE
+  "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
+  "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);
+BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> '{1}'::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
   END IF;
@@ -2498,31 +3332,55 @@ CREATE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]
   END IF;
   RETURN QUERY
     WITH used AS MATERIALIZED (
-      SELECT c.* FROM unnest(candidates) c
-       WHERE EXISTS (SELECT FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-                      WHERE ref.public_id = c.cloudinary_public_id
+      SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM public.media_assets AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) ref WHERE ref.public_id = c.cloudinary_public_id
             AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
-            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL) AND (r.deleted_at IS NULL)))
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL)))
     SELECT c.id, named.name FROM used c
-     CROSS JOIN LATERAL (
-       SELECT 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-        WHERE ref.public_id = c.cloudinary_public_id
+     CROSS JOIN LATERAL (SELECT ref.name FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder, 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) ref WHERE ref.public_id = c.cloudinary_public_id
             AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
-            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL) AND (r.deleted_at IS NULL) LIMIT 1) named;
+            AND (ref.delivery_type = c.delivery_type OR ref.delivery_type IS NULL OR c.delivery_type IS NULL) LIMIT 1) named;
   RETURN QUERY
     WITH used AS MATERIALIZED (
-      SELECT c.* FROM unnest(candidates) c
-       WHERE EXISTS (SELECT FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-                      WHERE ref.asset_id = c.asset_id AND (r.deleted_at IS NULL)))
+      SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM public.media_assets AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) ref WHERE ref.asset_id = c.asset_id))
     SELECT c.id, named.name FROM used c
-     CROSS JOIN LATERAL (
-       SELECT 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r CROSS JOIN LATERAL (SELECT r.cloudinary_public_id::text, mediasweep.resource_type(r.resource_type::text), mediasweep.delivery_type(r.delivery_type::text), nullif(btrim(r.cloudinary_asset_id::text), ''), mediasweep.whole_number(r.cloudinary_version::text), r.original_filename::text, mediasweep.whole_number(r.file_size::text), r.folder::text) AS ref
-              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-        WHERE ref.asset_id = c.asset_id AND (r.deleted_at IS NULL) LIMIT 1) named;
+     CROSS JOIN LATERAL (SELECT ref.name FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder, 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) ref WHERE ref.asset_id = c.asset_id LIMIT 1) named;
 END$$;
+
+CREATE FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT format($q$
+  RETURN QUERY
+    WITH used AS MATERIALIZED (
+      SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (%1$s) ref WHERE %2$s))
+    SELECT c.id, named.name FROM used c
+     CROSS JOIN LATERAL (SELECT ref.name FROM (%3$s) ref WHERE %2$s LIMIT 1) named;$q$,
+    mediasweep.ref_query(a.relation, ref, a.relation::text, live, false), mediasweep.use_condition(by),
+    mediasweep.ref_query(a.relation, ref, a.relation::text, live, false, '', format(', %s AS name', mediasweep.row_name(a.relation))))
+    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
+$_$;
+
+CREATE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT CASE WHEN pre.condition LIKE '%"mediasweep tokens"%'
+              THEN format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN%s\n  ELSE%s\n  END IF;', query.narrow, query.wide)
+              ELSE query.narrow END
+    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
+   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+   CROSS JOIN LATERAL (
+     SELECT max(q.sql) FILTER (WHERE q.narrow), max(q.sql) FILTER (WHERE NOT q.narrow)
+       FROM (SELECT given.narrow, format($q$
+  RETURN QUERY
+    SELECT DISTINCT ON (c.id) c.id, ref.name
+      FROM (%s) ref
+      JOIN unnest(candidates) c ON %s
+     ORDER BY c.id;$q$,
+           mediasweep.ref_query(a.relation, ref, a.relation::text, concat_ws(' AND ', given.pre, '(' || live || ')'), false,
+                                format(', %s AS "mediasweep name"', mediasweep.row_name(a.relation)), ', r."mediasweep name" AS name'),
+           mediasweep.use_condition(by))
+         FROM (VALUES (true, pre.condition), (false, NULL)) given (narrow, pre)) q (narrow, sql)) query (narrow, wide)
+$_$;
 
 CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -2534,33 +3392,37 @@ CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
   END IF;$q$, a.relation::text, a.relation::oid)
-    || (SELECT string_agg(format($q$
-  RETURN QUERY
-    WITH used AS MATERIALIZED (
-      SELECT c.* FROM unnest(candidates) c
-       WHERE EXISTS (SELECT FROM %1$s AS r CROSS JOIN LATERAL (%2$s) AS ref
-                       (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-                      WHERE %3$s AND (%4$s)))
-    SELECT c.id, named.name FROM used c
-     CROSS JOIN LATERAL (
-       SELECT %5$s AS name FROM %1$s AS r CROSS JOIN LATERAL (%2$s) AS ref
-              (public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder)
-        WHERE %3$s AND (%4$s) LIMIT 1) named;$q$,
-      a.relation::text, a.refs, condition, a.live, mediasweep.row_name(a.relation)), '')
-      FROM mediasweep.use_conditions(a) condition)
+    || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
+                               THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
+          FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
+         WHERE by = 'public_id' OR ref ? 'asset_id')
   END
 $_$;
 
 CREATE FUNCTION mediasweep.uses_source() RETURNS text
     LANGUAGE sql STABLE
     AS $_$
-  SELECT format($q$BEGIN
+  SELECT format($q$#variable_conflict use_column
+DECLARE
+  "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
+  "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);%s
+BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
-  END IF;$q$, coalesce(array_agg(a.id ORDER BY a.id), '{}'))
-    || coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '') || '
-END'
-    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+  END IF;%s
+END$q$,
+    CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
+         THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,
+    asked.ids, asked.body)
+    FROM (SELECT coalesce(array_agg(a.id ORDER BY a.id), '{}'), coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '')
+            FROM mediasweep.attached a WHERE a.detached_at IS NULL) asked (ids, body)
+$_$;
+
+CREATE FUNCTION mediasweep.usual_url() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+  SELECT '^https?://res[.]cloudinary[.]com/[^/?#%]+/(?:image|video|raw)/(?:upload|private|authenticated)/v[0-9]{9,18}'
+         '/[^?#%]*[^/?#%][.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
 $_$;
 
 CREATE FUNCTION mediasweep.wait_for_enqueuers(patience interval) RETURNS boolean
@@ -2936,13 +3798,19 @@ REVOKE ALL ON FUNCTION mediasweep.adopt(terms jsonb, who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.advance(horizon jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.advise(a mediasweep.attached) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.any_of(path text, wanted text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.arm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.asleep_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.attach_sql(relation regclass, options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.barriers(OUT at timestamp with time zone, OUT free pg_snapshot, OUT clear pg_snapshot) FROM PUBLIC;
 
@@ -2966,7 +3834,19 @@ REVOKE ALL ON FUNCTION mediasweep.cancel(ids uuid[], who text, why text, OUT id 
 
 REVOKE ALL ON FUNCTION mediasweep.capture_source(a mediasweep.attached) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.check_columns(relation regclass, options jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.capture_statement(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_filter(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_options(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_public_id(relation regclass, ref jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_rights(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) FROM PUBLIC;
 
@@ -2980,9 +3860,17 @@ REVOKE ALL ON FUNCTION mediasweep.close_gate(name text, reason text, detail json
 
 REVOKE ALL ON FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boolean, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.column_of(said jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.column_type(relation regclass, called text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.dependents() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.detach(relation regclass) FROM PUBLIC;
 
@@ -3004,9 +3892,19 @@ REVOKE ALL ON FUNCTION mediasweep.forget_acknowledgements(terms jsonb) FROM PUBL
 
 REVOKE ALL ON FUNCTION mediasweep.format_of(resource_type text, filename text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.from_url(url text, host text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.has_index(relation regclass, wanted text, called text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.held_in(relation regclass, ref jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.held_text(relation regclass, ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
 
@@ -3018,19 +3916,33 @@ REVOKE ALL ON FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_q
 
 REVOKE ALL ON FUNCTION mediasweep.home() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.hosts(ref jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.is_an_address(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_place(i mediasweep.installation, place text, server_started_at timestamp with time zone, daemon uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.is_url(ref jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.items_path(ref jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.key_expression(a mediasweep.attached) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.live_expression(options jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
@@ -3044,11 +3956,19 @@ REVOKE ALL ON FUNCTION mediasweep.look_at(deletions mediasweep.journal[]) FROM P
 
 REVOKE ALL ON FUNCTION mediasweep.look_from(closed_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.looks_beside(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.looks_like(relation regclass, name text, type text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.missing_indexes(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.missing_triggers(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
@@ -3078,9 +3998,15 @@ REVOKE ALL ON FUNCTION mediasweep.open_sources() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolean, OUT xact xid, OUT about text, OUT since timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.parts(relation regclass) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.plan_cancel(ids uuid[], held uuid[], OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.planned(relation regclass, options jsonb, next_id integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT condition text, OUT index text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.protect(prefix text) FROM PUBLIC;
 
@@ -3098,17 +4024,23 @@ REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operati
 
 REVOKE ALL ON FUNCTION mediasweep.reaches(queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.ref_options() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from text, condition text, certain boolean, more text, named text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.refill(most integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.refs_expression(options jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.refs_of(options jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, live text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, purpose text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) FROM PUBLIC;
 
@@ -3121,6 +4053,8 @@ REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.run_each(statements text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.same_assets(ids uuid[]) FROM PUBLIC;
 
@@ -3136,23 +4070,53 @@ REVOKE ALL ON FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.
 
 REVOKE ALL ON FUNCTION mediasweep.stopped_sources() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.term(options jsonb, name text, type text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.suggest() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.table_options() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.term(ref jsonb, name text, type text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.throttle(own_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.timeline() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.tokens(public_ids text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.tokens_expression(said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uncovered() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unescaped(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uninstall(force boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unprotect(prefix text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.use_conditions(a mediasweep.attached) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.unread_query(a mediasweep.attached, rows_from text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.use_condition(by text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.usual_url() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.wait_for_enqueuers(patience interval) FROM PUBLIC;
 
