@@ -164,7 +164,7 @@ def test_the_script_applies_and_notes_every_file(with_library: bool) -> None:
 def test_no_file_of_the_script_ends_the_transaction() -> None:
     """No file begins, ends or forbids a transaction, or the script would not be all or nothing."""
     word = re.compile(
-        r"^(?:BEGIN|COMMIT|ROLLBACK)\s*;|^-- no-transaction|CONCURRENTLY", re.MULTILINE
+        r"^(?:BEGIN|COMMIT|ROLLBACK)\s*;|^-- no-transaction|INDEX CONCURRENTLY", re.MULTILINE
     )
     schema = read_schema(with_library=True)
     found = [file.name for file in schema if word.search(file.in_transaction)]

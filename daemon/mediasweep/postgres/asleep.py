@@ -33,7 +33,7 @@ class Asleep:
     connection: Connection
     patience_s: float
     turn: Callable[[], None]
-    failed: Callable[[Exception], None]
+    failed: Callable[[BaseException], None]
     held: bool = False
     beside: str | None = None
     _waiting: asyncio.Task[None] | None = None
@@ -51,6 +51,7 @@ class Asleep:
         if refused == "sibling" or (refused == "enqueuer" and idle_s >= BUSY_S):
             self.beside = refused
             self._waiting = asyncio.create_task(self._wait(refused, idle_s), name=f"by {refused}")
+            self._waiting.add_done_callback(self._waited)
         return refused
 
     async def give(self) -> None:
@@ -69,19 +70,20 @@ class Asleep:
             self.connection.terminate()
 
     async def _wait(self, refused: str, idle_s: float) -> None:
-        try:
-            if refused == "sibling":
-                while not await self._in_queue("wait_for_sibling", SIBLING):
-                    pass
-                await asyncio.sleep(random.uniform(*AFTER_YOU_S))
-            else:
-                wait_s = min(max(idle_s / 2, BUSY_S), ENQUEUERS_LONGEST_S)
-                self.held = await self._in_queue("wait_for_enqueuers", timedelta(seconds=wait_s))
-        except Exception as error:  # noqa: BLE001  whoever waits for this one judges it
-            self.failed(error)
+        if refused == "sibling":
+            while not await self._in_queue("wait_for_sibling", SIBLING):
+                pass
+            await asyncio.sleep(random.uniform(*AFTER_YOU_S))
         else:
-            self.beside = None
-            self.turn()
+            wait_s = min(max(idle_s / 2, BUSY_S), ENQUEUERS_LONGEST_S)
+            self.held = await self._in_queue("wait_for_enqueuers", timedelta(seconds=wait_s))
+
+    def _waited(self, task: asyncio.Task[None]) -> None:
+        self.beside = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        self.turn() if error is None else self.failed(error)
 
     async def _in_queue(self, statement: str, wait: timedelta) -> bool:
         timeout_s = wait.total_seconds() + self.patience_s

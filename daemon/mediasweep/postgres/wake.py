@@ -46,7 +46,7 @@ class Wake:
         self._connection: Connection | None = None
         self._asleep: Asleep | None = None
         self._lost = asyncio.Event()
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._reason = ""
         self._canaries: dict[str, asyncio.Future[None]] = {}
 
@@ -136,7 +136,7 @@ class Wake:
             )
         return "a notification sent over another connection was not heard"
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._failure = error
         self._lost.set()
 
