@@ -19,12 +19,26 @@ BEGIN
   FOR a IN
     SELECT t.* FROM mediasweep.attached t JOIN pg_class c ON c.oid = t.relation WHERE t.detached_at IS NULL ORDER BY t.id
   LOOP
-    EXECUTE mediasweep.capture_statement(a);
-    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
-    UPDATE mediasweep.attached t
-       SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
-     WHERE t.id = a.id;
+    PERFORM mediasweep.build_capture(a);
   END LOOP;
+  PERFORM mediasweep.build_guard();
+END $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.build_capture(a mediasweep.attached) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  EXECUTE mediasweep.capture_statement(a);
+  EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
+  UPDATE mediasweep.attached t
+     SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
+   WHERE t.id = a.id;
+END $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.build_guard() RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
@@ -85,7 +99,8 @@ BEGIN
   a := mediasweep.planned(relation, options, nextval(pg_get_serial_sequence('mediasweep.attached', 'id'))::integer);
   DELETE FROM mediasweep.attached t WHERE t.id = a.id;
   INSERT INTO mediasweep.attached OVERRIDING SYSTEM VALUE SELECT (a).*;
-  PERFORM mediasweep.build();
+  PERFORM mediasweep.build_capture(a);
+  PERFORM mediasweep.build_guard();
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
   PERFORM mediasweep.advise(a);
@@ -139,7 +154,7 @@ BEGIN
     END;
   END LOOP;
   EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
-  PERFORM mediasweep.build();
+  PERFORM mediasweep.build_guard();
 END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.detach(relation regclass) RETURNS void
