@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 
+from bench.capture import capture
 from bench.drain import drain
 from bench.latency import latency
 from bench.memory import memory
@@ -20,7 +21,7 @@ from bench.wake import wake
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory", "wake")
+MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture")
 
 
 def main() -> None:
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=1_000_000, help="rows behind, for memory")
     parser.add_argument("--snapshot", type=int, default=200_000, help="rows, under a snapshot")
     parser.add_argument("--deletions", type=int, default=20_000, help="that wake")
+    parser.add_argument("--captured", type=int, default=100_000, help="rows, in one statement")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -41,6 +43,7 @@ def main() -> None:
             "snapshot": lambda: snapshot(cluster, given.snapshot),
             "memory": lambda: memory(cluster, emulator.cloud(), given.backlog),
             "wake": lambda: wake(cluster, emulator.cloud(), given.deletions),
+            "capture": lambda: capture(cluster, given.captured),
         }
         for name in given.only:
             asyncio.run(measures[name]())
