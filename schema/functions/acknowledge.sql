@@ -28,6 +28,7 @@ CREATE OR REPLACE FUNCTION mediasweep.held(
   source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamptz,
   OUT last_at timestamptz, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text)
 LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   known  record;
@@ -84,6 +85,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.acknowledge(
   digest text, who text, really boolean, OUT source integer, OUT queue_rows bigint, OUT refused text)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   named    record := mediasweep.named_by(digest);
@@ -163,7 +165,7 @@ BEGIN
   SELECT count(*) INTO gone FROM mediasweep.cloudinary_cleanup_queue q
    WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= now() AND q.xact = pg_current_xact_id_if_assigned();
   IF gone > most THEN
-    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, relation, most;
+    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, mediasweep.name_of(relation), most;
   ELSIF gone > 0 THEN
     INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by)
     VALUES (source, pg_current_xact_id(), gone, who);
@@ -177,6 +179,7 @@ END $$;
 -- server, in a restored database. Ten thousand rows are looked at; with more, an acknowledgement stays.
 CREATE OR REPLACE FUNCTION mediasweep.forget_acknowledgements(terms jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   forgotten  bigint;

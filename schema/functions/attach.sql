@@ -10,7 +10,7 @@ DROP FUNCTION IF EXISTS mediasweep.refs_expression(jsonb), mediasweep.live_expre
 -- (Re)build what is generated: the capture function of each attached table, and the guard over all of them.
 CREATE OR REPLACE FUNCTION mediasweep.build() RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   a  mediasweep.attached;
@@ -83,7 +83,7 @@ BEGIN
   a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || number_ END,
            '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
            coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
-           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL)::mediasweep.attached;
+           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false)::mediasweep.attached;
   a.refs := mediasweep.refs_query(a, relation::text, 'capture');
   RETURN a;
 END $$;
@@ -99,6 +99,7 @@ BEGIN
   a := mediasweep.planned(relation, options, nextval(pg_get_serial_sequence('mediasweep.attached', 'id'))::integer);
   DELETE FROM mediasweep.attached t WHERE t.id = a.id;
   INSERT INTO mediasweep.attached OVERRIDING SYSTEM VALUE SELECT (a).*;
+  PERFORM mediasweep.let_owner_read(a.id);
   PERFORM mediasweep.build_capture(a);
   PERFORM mediasweep.build_guard();
   -- what cannot be read must be refused now, not found out by a capture that falls back
@@ -139,6 +140,7 @@ BEGIN
   IF function_ IS NULL THEN
     RAISE EXCEPTION 'mediasweep.detach: no attached table has number %', attached_id;
   END IF;
+  PERFORM mediasweep.let_owner_go(attached_id);
   FOR trigger_ IN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
      WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))

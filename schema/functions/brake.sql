@@ -171,6 +171,7 @@ END $$;
 -- and it is no slow loss. Had it let too much through before it closed, the next row closes it again.
 CREATE OR REPLACE FUNCTION mediasweep.brake_dribble(terms jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   source  integer;

@@ -21,6 +21,7 @@ CREATE OR REPLACE FUNCTION mediasweep.claim(
   OUT next_in      interval,
   OUT news         jsonb)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan   -- for all that it calls: planning anew costs more than the claim
 AS $$
 DECLARE

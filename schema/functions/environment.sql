@@ -66,6 +66,7 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.differences(daemon uuid, terms jsonb)
 RETURNS TABLE (what text, was text, "is" text)
 LANGUAGE sql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT compared.*
     FROM mediasweep.installation i
@@ -137,6 +138,7 @@ END $$;
 -- then nothing may be sent, and every claim compares again, whatever the gates say by then.
 CREATE OR REPLACE FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   h         record := mediasweep.here(terms);
@@ -183,6 +185,7 @@ END $$;
 -- same. What was known of the old place is forgotten: acknowledgements, and whether the account deletes by asset id.
 CREATE OR REPLACE FUNCTION mediasweep.adopt(terms jsonb, who text) RETURNS TABLE (what text, was text, "is" text)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   h        record := mediasweep.here(terms);

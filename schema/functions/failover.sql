@@ -26,6 +26,7 @@ END $$;
 -- delivery_type, asset_id, request_id, s_ago.
 CREATE OR REPLACE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   lost   integer;
@@ -97,6 +98,7 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.look_again(
   hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   gate   mediasweep.gate;

@@ -20,6 +20,7 @@ $$;
 -- Halve the limit. The calls that were out together are answered together, and count as one.
 CREATE OR REPLACE FUNCTION mediasweep.throttle(own_limit integer) RETURNS boolean
 LANGUAGE sql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH halved AS (
     UPDATE mediasweep.scheduler s
@@ -57,6 +58,7 @@ END $$;
 -- must hear), and the heartbeat of the working pool. `said` is what the daemon tells of itself.
 CREATE OR REPLACE FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(7882817126551222119);   -- shares are given out one at a time

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION mediasweep.source_name(source integer) RETURNS text
 LANGUAGE sql STABLE STRICT
 AS $$
   SELECT CASE WHEN source = 0 THEN 'manual'
-              ELSE coalesce((SELECT a.relation::text FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
+              ELSE coalesce((SELECT mediasweep.name_of(a.relation) FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
                               WHERE a.id = source), source::text) END
 $$;
 

@@ -81,6 +81,7 @@ DROP FUNCTION IF EXISTS mediasweep.retry(uuid[], text);
 CREATE FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT m.* FROM mediasweep.move_by_hand('retry', ids, who, NULL) m;
@@ -162,6 +163,7 @@ CREATE OR REPLACE FUNCTION mediasweep.cancel(
   ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean)
 RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   held     uuid[] := mediasweep.hold(mediasweep.same_assets(ids));

@@ -16,6 +16,7 @@ CREATE OR REPLACE FUNCTION mediasweep.claim(
   OUT held         boolean,
   OUT next_in      interval)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   SELECT c.memory, c.jobs, c.skipped, c.failed, c.guard_error, c.probing, c.held, c.next_in

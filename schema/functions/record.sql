@@ -4,6 +4,7 @@
 CREATE OR REPLACE FUNCTION mediasweep.record(
   daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[])
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

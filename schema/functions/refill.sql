@@ -21,6 +21,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.refill(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   kept    record;

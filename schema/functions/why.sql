@@ -135,7 +135,7 @@ AS $$
      CROSS JOIN busy
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
-  SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
+  SELECT row_number() OVER (), count(*), r.source_id, mediasweep.name_of(r.table_), r.detached_at, r.sourceless, r.leased, r.let_go,
          r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
          r.sibling, min(r.lease_until), min(r.ripe_at),
          concat_ws(', ', 'grace of its table ' || nullif(min(r.of_table), '0'), 'MEDIASWEEP_GRACE ' || nullif(min(r.of_fleet), '0')),
@@ -153,6 +153,7 @@ CREATE OR REPLACE FUNCTION mediasweep.why(
   OUT until timestamptz)
 RETURNS SETOF record
 LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH closed AS MATERIALIZED (SELECT g.* FROM mediasweep.closed_gates() g),
   group_ AS MATERIALIZED (

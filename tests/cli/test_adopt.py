@@ -13,7 +13,6 @@ from mediasweep.cli.consent import NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import Done, mediasweep
-from tests.conftest import Server
 from tests.daemons import ROOT, environment
 
 WITHIN_S = 30.0
@@ -115,13 +114,10 @@ def _ours(cloud: Cloud) -> str:
     return json.dumps({"cloud": cloud.name})
 
 
-async def test_on_a_standby_it_refuses(
-    server: Server, database: str, db: Db, env: dict[str, str]
-) -> None:
+async def test_on_a_standby_it_refuses(db: Db, env: dict[str, str]) -> None:
     """Where nothing can be written it says that this is a standby, and exits with 6."""
     await db.execute(STANDBY)
-    name = database.rpartition("/")[2]
-    await server.sql(f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
+    await db.execute("ALTER FUNCTION mediasweep.here SET search_path = public, pg_catalog")
     done = await mediasweep(env, "adopt", "--yes")
     assert (done.code, done.out) == (6, "")
     assert "this server is a standby" in done.err

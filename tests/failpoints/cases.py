@@ -184,6 +184,8 @@ MIGRATE = """
     migrate.run:connection.execute#2
 """
 APART = {
+    "migrate.pending:connect": "only reads, to print what would be applied",
+    "migrate.pending:connection.close": "the same",
     "daemon.refresh:probes.state": "answers whoever asks for /metrics, and moves nothing",
     "wake.why_deaf:is_pooled": "only behind a pooler, to say what is wrong",
 }

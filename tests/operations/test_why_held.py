@@ -10,7 +10,7 @@ from mediasweep.rules.reason import Reason
 from tests.conftest import Connect
 from tests.operations.standing import HOUR, NEXT, SET_ROW, beat, told, why
 from tests.schema.queue import claim, enqueue, make_due
-from tests.schema.roles import stranger
+from tests.schema.roles import staffed
 
 
 async def test_a_row_that_is_locked_says_by_whom(db: Db, connect: Connect) -> None:
@@ -105,18 +105,13 @@ async def test_the_oldest_of_several_is_named(db: Db, connect: Connect) -> None:
 async def test_who_may_not_see_their_queries_sees_them_all_the_same(
     database: str, db: Db, connect: Connect
 ) -> None:
-    """A role without privileges is told pid and application, but not since when."""
+    """Where the schema's owner is no superuser, pid and application are told, not since when."""
     await beat(db)
     writer = await connect()
-    async with stranger(database) as role, writer.transaction():
-        await db.execute(
-            f"GRANT USAGE ON SCHEMA mediasweep TO {role.name};"
-            f"GRANT SELECT ON ALL TABLES IN SCHEMA mediasweep TO {role.name};"
-            f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mediasweep TO {role.name}"
-        )
+    async with staffed(database) as staff, writer.transaction():
         await writer.execute("SELECT pg_current_xact_id()")
         [id_] = await enqueue(db, "a")
-        await db.execute(f"SET ROLE {role.name}")
+        await db.execute(f"SET ROLE {staff.reader.name}")
         [found] = await why(db, id_)
         await db.execute("RESET ROLE")
     assert (found["about"], found["lasts"]) == (f"pid {writer.get_server_pid()} (unnamed)", None)

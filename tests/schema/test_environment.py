@@ -199,6 +199,6 @@ async def test_a_standby_is_no_place_to_work_at(db: Db) -> None:
     """On a server that cannot be written to it is said that it is a standby."""
     await db.execute("""
         CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true';
-        SET search_path = public, pg_catalog""")
+        ALTER FUNCTION mediasweep.here SET search_path = public, pg_catalog""")
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="this server is a standby"):
         await db.fetchval(RECOGNISE, DAEMON, json.dumps(HERE))

@@ -207,6 +207,7 @@ def _guarded_by(role: str) -> str:
         f"GRANT USAGE, CREATE ON SCHEMA mediasweep TO {role};"
         f"GRANT SELECT ON ALL TABLES IN SCHEMA mediasweep TO {role};"
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mediasweep TO {role};"
+        "ALTER TABLE mediasweep.attached DISABLE ROW LEVEL SECURITY;"
         f"ALTER FUNCTION mediasweep.uses OWNER TO {role}"
     )
 

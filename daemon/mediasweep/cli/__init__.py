@@ -52,7 +52,10 @@ def sentence(error: BaseException) -> str:
 
     said = str(error) or type(error).__name__
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return f"{said}: do it as the role that ran `mediasweep migrate`"
+        return (
+            f"{said}: do it as the role that ran `mediasweep migrate`, or, if there are three, "
+            "as a member of the daemon's"
+        )
     if isinstance(error, OSError):
         return f"the database does not answer: {said}"
     return said

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from mediasweep.postgres.migrate import Roles
+
+WithRoles = Annotated[
+    bool, typer.Option("--roles", help="Also make three roles: owner, daemon and reader.")
+]
+Owner = Annotated[str, typer.Option(metavar="ROLE", help="Who is to own the schema.")]
+Daemon = Annotated[str, typer.Option(metavar="ROLE", help="What daemons and operators may do.")]
+Reader = Annotated[str, typer.Option(metavar="ROLE", help="What status and dashboards may do.")]
+NAMES = ("mediasweep_owner", "mediasweep_daemon", "mediasweep_reader")
 WithLibrary = Annotated[
     bool,
     typer.Option("--with-library", help="Also make the table public.media_assets and attach it."),
@@ -27,8 +37,12 @@ SUGGESTED = (
 def migrate(
     with_library: WithLibrary = False,
     take_over: TakeOver = False,
+    roles: WithRoles = False,
+    owner: Owner = NAMES[0],
+    daemon: Daemon = NAMES[1],
+    reader: Reader = NAMES[2],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what --take-over would change.")
+        bool, typer.Option("--dry-run", help="Print SQL, or what --take-over would change.")
     ] = False,
 ) -> None:
     """Bring the database to this version's schema.
@@ -39,12 +53,18 @@ def migrate(
     from mediasweep.postgres import takeover
     from mediasweep.settings import load
 
-    _check(with_library=with_library, take_over=take_over, dry_run=dry_run)
+    _check(with_library=with_library, take_over=take_over)
+    names = _names(roles, owner, daemon, reader)
     dsn = load().direct_dsn()
     if with_library and (left := asyncio.run(takeover.found(dsn))):
         raise typer.BadParameter(SUGGESTED.format(what=", ".join(left)))
-    done = bool(
-        not dry_run and asyncio.run(runner.migrate(dsn, with_library=with_library, say=_say))
+    if dry_run and not take_over:
+        files = asyncio.run(runner.pending(dsn, with_library=with_library))
+        for part in runner.script(roles=names, only=files):
+            typer.echo(part, nl=False)
+        return
+    done = not dry_run and bool(
+        asyncio.run(runner.migrate(dsn, with_library=with_library, roles=names, say=_say)) or names
     )
     if take_over:
         changed = asyncio.run(takeover.take_over(dsn, rehearse=dry_run, say=_say))
@@ -59,26 +79,42 @@ def migrate(
         _say("nothing to do")
 
 
-def sql(with_library: WithLibrary = False, take_over: TakeOver = False) -> None:
+def sql(
+    with_library: WithLibrary = False,
+    take_over: TakeOver = False,
+    roles: WithRoles = False,
+    owner: Owner = NAMES[0],
+    daemon: Daemon = NAMES[1],
+    reader: Reader = NAMES[2],
+) -> None:
     """Print the schema as SQL, to paste or to save.
 
     It is what `migrate` would run where there is no such schema yet.
     """
     from mediasweep.postgres.migrate import script
 
-    _check(with_library=with_library, take_over=take_over, dry_run=False)
-    for part in script(with_library=with_library, take_over=take_over):
+    _check(with_library=with_library, take_over=take_over)
+    names = _names(roles, owner, daemon, reader)
+    for part in script(with_library=with_library, take_over=take_over, roles=names):
         typer.echo(part, nl=False)
 
 
-def _check(*, with_library: bool, take_over: bool, dry_run: bool) -> None:
+def _names(roles: bool, owner: str, daemon: str, reader: str) -> Roles | None:
+    from mediasweep.postgres.migrate import Roles
+
+    if not roles and (owner, daemon, reader) != NAMES:
+        raise typer.BadParameter("the names of roles are for --roles: give it as well")
+    if not all((owner, daemon, reader)):
+        raise typer.BadParameter("a role needs a name")
+    return Roles(owner, daemon, reader) if roles else None
+
+
+def _check(*, with_library: bool, take_over: bool) -> None:
     """Refuse options that do not go together."""
     if with_library and take_over:
         raise typer.BadParameter(
             "--take-over makes the library of the table that is there: leave out --with-library"
         )
-    if dry_run and not take_over:
-        raise typer.BadParameter("--dry-run is for --take-over")
 
 
 def _say(line: str) -> None:

@@ -22,7 +22,7 @@ from mediasweep.postgres.echo import is_a_session
 from mediasweep.postgres.pool import PASSING, DatabaseError, connect, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mediasweep.postgres.pool import Connection
 
@@ -32,6 +32,9 @@ ATTEMPTS = 5
 ECHO_S = 2.0
 FILE_TIMEOUT_S = 3600.0  # an index over a long queue takes its time
 NO_TRANSACTION = "-- no-transaction"
+
+
+LIBRARY = "library.sql"
 
 
 class SchemaError(Exception):
@@ -59,6 +62,22 @@ class File:
         return self.text.removeprefix(f"{NO_TRANSACTION}\n").replace(" CONCURRENTLY ", " ")
 
 
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of the three roles: who owns the schema, who works with it, who only looks."""
+
+    owner: str = "mediasweep_owner"
+    daemon: str = "mediasweep_daemon"
+    reader: str = "mediasweep_reader"
+
+    @property
+    def sql(self) -> str:
+        """Return the statement that makes them, or mends what they may do."""
+        names = (self.owner, self.daemon, self.reader)
+        owner, daemon, reader = (name.replace("'", "''") for name in names)
+        return SQL["make_roles"].format(owner=owner, daemon=daemon, reader=reader) + ";\n"
+
+
 def schema_folder() -> Path:
     """Return the folder of the schema: inside an installed package, else beside a checkout."""
     packaged = Path(str(files("mediasweep"))) / "schema"
@@ -76,7 +95,7 @@ def read_schema(*, with_library: bool = False) -> list[File]:
     found = [read(path, once=True) for path in sorted(folder.glob("migrations/*.sql"))]
     found += [read(path, once=False) for path in sorted(folder.glob("functions/*.sql"))]
     if with_library:
-        found.append(read(folder / "library.sql", once=True))
+        found.append(read(folder / LIBRARY, once=True))
     return found
 
 
@@ -99,7 +118,7 @@ def to_apply(schema: list[File], applied: dict[str, str]) -> list[File]:
 
 def check_not_newer(schema: list[File], applied: dict[str, str]) -> None:
     """Raise SchemaError if the database has migrations that this version does not know."""
-    known = {f.name for f in schema} | {"library.sql"}
+    known = {f.name for f in schema} | {LIBRARY}
     newer = sorted(n for n in applied if n not in known and n.startswith("migrations/"))
     if newer:
         raise SchemaError(
@@ -124,20 +143,44 @@ async def applied_files(connection: Connection) -> dict[str, str]:
     return {row["name"]: row["sha256"] for row in await connection.fetch(SQL["applied"])}
 
 
+async def pending(dsn: str, *, with_library: bool = False) -> list[File]:
+    """Return the files that `migrate` would apply to this database now, which is left alone."""
+    connection = await connect(dsn, name="mediasweep migrate", pooled=True)
+    try:
+        applied = await applied_files(connection)
+        return to_apply(read_schema(with_library=with_library), applied)
+    finally:
+        await connection.close(timeout=5)
+
+
 async def migrate(
-    dsn: str, *, with_library: bool = False, say: Callable[[str], None] = lambda _: None
+    dsn: str,
+    *,
+    with_library: bool = False,
+    roles: Roles | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[str]:
-    """Apply what is missing and return the names; waits for another runner to finish first."""
+    """Apply what is missing and return the names; waits for another runner to finish first.
+
+    `roles`: make them as well, and hand the schema over to its owner.
+    """
     connection = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
         await refuse_pooler(connection, dsn)
         await wait_for_turn(connection, say)
-        await patiently(connection, "ledger.sql", extra("ledger.sql"))
+        ledger = f"{extra('ledger.sql')}{SQL['become_owner']};"
+        await patiently(connection, "ledger.sql", ledger)
         todo = to_apply(read_schema(with_library=with_library), await applied_files(connection))
         for file in todo:
-            await patiently(connection, file.name, file.text, digest=file.sha256)
+            # the table in the library is yours, and not the schema's owner's
+            who = f"{SQL['be_oneself']};\n" if file.name == LIBRARY else ""
+            await patiently(connection, file.name, who + file.text, digest=file.sha256)
             say(f"applied {file.name}")
-        await patiently(connection, "rebuild.sql", extra("rebuild.sql"))
+        rebuild = f"{SQL['be_oneself']};\n{extra('rebuild.sql')}"
+        await patiently(connection, "rebuild.sql", rebuild)
+        if roles:
+            await patiently(connection, "--roles", roles.sql)
+            say(f"roles: {roles.owner}, {roles.daemon}, {roles.reader}")
         return [file.name for file in todo]
     finally:
         await connection.close(timeout=5)
@@ -199,20 +242,26 @@ async def _run(connection: Connection, name: str, sql: str, digest: str | None) 
 
 def takeover() -> str:
     """Return what takes an older system over; its table is the library from then on."""
-    [library] = [file for file in read_schema(with_library=True) if file.name == "library.sql"]
+    [library] = [file for file in read_schema(with_library=True) if file.name == LIBRARY]
     noted = SQL["note_literal"].format(name=library.name, sha256=library.sha256)
     return f"{extra('takeover.sql')}{noted};\n"
 
 
-def script(*, with_library: bool = False, take_over: bool = False) -> Iterator[str]:
+def script(
+    *,
+    with_library: bool = False,
+    take_over: bool = False,
+    roles: Roles | None = None,
+    only: Iterable[File] | None = None,
+) -> Iterator[str]:
     """Yield what `migrate` would run without its schema, as plain SQL to paste or to save."""
     yield "-- mediasweep: paste into a SQL editor, or save as a migration. All of it or nothing.\n"
     yield "BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL check_function_bodies = off;\n"
     yield extra("ledger.sql")
-    for file in read_schema(with_library=with_library):
+    for file in read_schema(with_library=with_library) if only is None else only:
         yield f"\n-- ==== {file.name}\n{file.in_transaction}"
         yield SQL["note_literal"].format(name=file.name, sha256=file.sha256) + ";\n"
     yield f"\n{extra('rebuild.sql')}"
     if take_over:
         yield f"\n-- ==== takeover.sql\n{takeover()}"
-    yield "COMMIT;\n"
+    yield f"{roles.sql if roles else ''}COMMIT;\n"

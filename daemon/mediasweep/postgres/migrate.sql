@@ -29,3 +29,21 @@ ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at = clock_ti
 -- For scripts that are pasted; both values are ours: a file name and hexadecimal digits.
 INSERT INTO mediasweep.migration (name, sha256) VALUES ('{name}', '{sha256}')
 ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at = clock_timestamp()
+
+-- name: become_owner
+-- What is made from here on belongs to the owner of the schema, if that is a role of its own and ours to act as.
+DO $$
+BEGIN
+  IF to_regclass('mediasweep.role') IS NOT NULL THEN
+    PERFORM set_config('role', p.rolname, false)
+      FROM mediasweep.role r JOIN pg_roles p ON p.rolname = r.name
+     WHERE r.kind = 'owner' AND p.rolname <> current_user AND pg_has_role(p.oid, 'MEMBER');
+  END IF;
+END $$
+
+-- name: be_oneself
+RESET ROLE
+
+-- name: make_roles
+-- The names come with their quotes doubled.
+SELECT mediasweep.make_roles('{owner}', '{daemon}', '{reader}')

@@ -1,0 +1,55 @@
+"""`mediasweep migrate` as it is typed: roles, SQL in place of changes, and what is refused."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from mediasweep.postgres.migrate import migrate
+from mediasweep.postgres.pool import Connection as Db
+from tests.commands import mediasweep
+from tests.daemons import environment
+from tests.schema.privileges import matrix
+from tests.schema.roles import new_names, stranger
+
+URL = "cloudinary://key:secret@cloud"
+
+
+async def test_a_dry_run_prints_what_would_be_done_and_does_none_of_it(
+    blank_database: str,
+) -> None:
+    """The SQL that is printed, pasted, makes what migrate makes, and nothing is left to be done."""
+    env = environment(blank_database, URL)
+    async with new_names(blank_database) as roles:
+        names = ("--owner", roles.owner, "--daemon", roles.daemon, "--reader", roles.reader)
+        printed = await mediasweep(env, "migrate", "--roles", *names, "--dry-run")
+        assert (printed.code, printed.err) == (0, "")
+        db = await asyncpg.connect(blank_database)
+        assert await db.fetchval("SELECT to_regnamespace('mediasweep')::text") is None
+        await db.execute(printed.out)
+        pasted = await matrix(db)
+        assert any("| reader | " in line for line in pasted)
+        done = await mediasweep(env, "migrate", "--roles", *names)
+        assert (done.code, "applied" in done.err) == (0, False)
+        assert pasted == await matrix(db)
+        await db.close()
+
+
+async def test_a_dry_run_prints_only_what_is_missing(database: str, db: Db) -> None:
+    """Of a database that lacks one file, this one is printed, and it stays lacking it."""
+    await db.execute("DELETE FROM mediasweep.migration WHERE name = 'functions/wake.sql'")
+    printed = await mediasweep(environment(database, URL), "migrate", "--dry-run")
+    assert printed.out.count("-- ==== ") == 1
+    assert await migrate(database) == ["functions/wake.sql"]
+
+
+async def test_names_without_roles_are_a_mistake(database: str) -> None:
+    """Who names a role and does not ask for roles is told so, with exit code 2."""
+    done = await mediasweep(environment(database, URL), "migrate", "--owner", "x")
+    assert (done.code, "--roles" in done.err) == (2, True)
+
+
+async def test_a_role_that_was_granted_nothing_is_told_whose_member_to_be(database: str) -> None:
+    """A command under a role that cannot reach the schema says who can, with exit code 3."""
+    async with stranger(database) as nobody:
+        done = await mediasweep(environment(nobody.dsn, URL), "status")
+    assert (done.code, "a member of the daemon's" in done.err) == (3, True)
