@@ -13,16 +13,16 @@ AS $$
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN (VALUES
      ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
-     ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL),
+     ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
      -- `ref` may be a whole row of a table of yours
      ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by}'::text[]) f (object)
+   CROSS JOIN unnest('{why,held,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
-    FROM unnest('{claim,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
+    FROM unnest('{claim,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,differences,adopt}'::text[])
          f (object)
    UNION ALL

@@ -72,7 +72,6 @@ async def test_a_member_of_the_daemons_role_deletes_nothing_of_yours(db: Db, sta
         "UPDATE mediasweep.attached SET refs = 'SELECT 1'",
         "SELECT mediasweep.attach('media_assets', '{}')",
         "SELECT mediasweep.open_gates('environment', 'x', 'x')",
-        "SELECT * FROM mediasweep.uses('{}')",
         "SELECT f.ref FROM mediasweep.fallback f",
         "INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('brake', 'x', 'x')",
         "TRUNCATE mediasweep.daemon",
