@@ -23,7 +23,7 @@ PACKAGE = Path(mediasweep.__file__).parent
 MIGRATES = {"postgres/migrate.sql", "postgres/takeover.sql"}
 READS = {
     "postgres/brake.sql": {"closed", "first_held", "held"},
-    "postgres/environment.sql": {"gates", "server"},
+    "postgres/environment.sql": {"differences", "gates", "server"},
     "postgres/fleet.sql": {"daemons", "counts", "due", "waiting", "protected", "installation"},
     "postgres/gates.sql": {"list"},
     "postgres/journal.sql": {"now", "deletions"},
