@@ -171,11 +171,11 @@ async def test_the_linter_finds_nothing(place: Supabase) -> None:
         assert await db.fetchval(HARMLESS, list(UNPINNED)) == len(UNPINNED)
 
 
-# not with the rights of another, and of the language that can be inlined
+# not with the rights of another
 HARMLESS = """
-SELECT count(*) FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
+SELECT count(*) FROM pg_proc f
  WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname = ANY ($1)
-   AND NOT f.prosecdef AND l.lanname = 'sql'
+   AND NOT f.prosecdef
 """
 PLANTED = {
     "0003": (
