@@ -46,7 +46,8 @@ CREATE TYPE public.media_sync_status AS ENUM (
 );
 
 CREATE FUNCTION mediasweep.acknowledge(digest text, who text, really boolean, OUT source integer, OUT queue_rows bigint, OUT refused text) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   named    record := mediasweep.named_by(digest);
@@ -90,6 +91,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.acknowledged(source integer, OUT covered pg_snapshot, OUT confirmed xid8[], OUT newest timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   SELECT (array_agg(k.snapshot ORDER BY k.id DESC) FILTER (WHERE k.snapshot IS NOT NULL))[1],
@@ -102,6 +104,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.acting_user() RETURNS uuid
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
@@ -110,7 +113,8 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 CREATE FUNCTION mediasweep.adopt(terms jsonb, who text) RETURNS TABLE(what text, was text, "is" text)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   h        record := mediasweep.here(terms);
@@ -141,6 +145,7 @@ END $_$;
 
 CREATE FUNCTION mediasweep.advance(horizon jsonb) RETURNS jsonb
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   server    text := pg_postmaster_start_time()::text;
@@ -182,11 +187,13 @@ CREATE TABLE mediasweep.attached (
     notify boolean DEFAULT true NOT NULL,
     brake jsonb DEFAULT '{}'::jsonb NOT NULL,
     attached_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    detached_at timestamp with time zone
+    detached_at timestamp with time zone,
+    granted boolean DEFAULT false NOT NULL
 );
 
 CREATE FUNCTION mediasweep.advise(a mediasweep.attached) RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   most      constant integer := 10000;
@@ -215,6 +222,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   gates   record;
@@ -259,6 +267,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.any_of(path text, wanted text[]) RETURNS jsonpath
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format('%s ? (%s)', path, coalesce(string_agg(
     format('@ == %s', to_jsonb(w.id)) || CASE WHEN w.id ~ '^(0|[1-9][0-9]{0,17})$' THEN format(' || @ == %s', w.id) ELSE '' END,
@@ -268,6 +277,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.arm() RETURNS text
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN pg_try_advisory_lock(mediasweep.asleep_key()) THEN 'armed'
               WHEN pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN 'enqueuer'
@@ -276,6 +286,7 @@ $$;
 
 CREATE FUNCTION mediasweep.asleep_key() RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT 7882817126551222117 $$;
 
 CREATE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS integer
@@ -289,7 +300,9 @@ BEGIN
   a := mediasweep.planned(relation, options, nextval(pg_get_serial_sequence('mediasweep.attached', 'id'))::integer);
   DELETE FROM mediasweep.attached t WHERE t.id = a.id;
   INSERT INTO mediasweep.attached OVERRIDING SYSTEM VALUE SELECT (a).*;
-  PERFORM mediasweep.build();
+  PERFORM mediasweep.let_owner_read(a.id);
+  PERFORM mediasweep.build_capture(a);
+  PERFORM mediasweep.build_guard();
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
   PERFORM mediasweep.advise(a);
@@ -313,6 +326,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.barriers(OUT at timestamp with time zone, OUT free pg_snapshot, OUT clear pg_snapshot) RETURNS SETOF record
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT least((h.free ->> 'at')::timestamptz, (h.clear ->> 'at')::timestamptz), (h.free ->> 's')::pg_snapshot,
          (h.clear ->> 's')::pg_snapshot
@@ -325,10 +339,12 @@ $$;
 
 CREATE FUNCTION mediasweep.be_durable() RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT set_config('synchronous_commit', 'on', true) $$;
 
 CREATE FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(7882817126551222119);   -- shares are given out one at a time
@@ -392,6 +408,7 @@ WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_
 
 CREATE FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   source   integer;
@@ -429,7 +446,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.brake_dribble(terms jsonb) RETURNS jsonb
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   source  integer;
@@ -463,6 +481,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.brake_options(given jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   span  interval;
@@ -490,6 +509,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.brake_rule(source integer, terms jsonb, OUT name text, OUT most bigint, OUT span interval, OUT said text) RETURNS record
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   a       record;
@@ -515,7 +535,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.build() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
@@ -525,12 +545,28 @@ BEGIN
   FOR a IN
     SELECT t.* FROM mediasweep.attached t JOIN pg_class c ON c.oid = t.relation WHERE t.detached_at IS NULL ORDER BY t.id
   LOOP
-    EXECUTE mediasweep.capture_statement(a);
-    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
-    UPDATE mediasweep.attached t
-       SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
-     WHERE t.id = a.id;
+    PERFORM mediasweep.build_capture(a);
   END LOOP;
+  PERFORM mediasweep.build_guard();
+END $$;
+
+CREATE FUNCTION mediasweep.build_capture(a mediasweep.attached) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  EXECUTE mediasweep.capture_statement(a);
+  EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
+  UPDATE mediasweep.attached t
+     SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
+   WHERE t.id = a.id;
+END $$;
+
+CREATE FUNCTION mediasweep.build_guard() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
@@ -539,6 +575,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$IF TG_OP = 'DELETE' THEN %s
     ELSIF TG_OP = 'UPDATE' THEN %s
@@ -547,7 +584,8 @@ CREATE FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_trunc
 $_$;
 
 CREATE FUNCTION mediasweep.cancel(ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   held     uuid[] := mediasweep.hold(mediasweep.same_assets(ids));
@@ -568,6 +606,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   WITH part AS (
     SELECT mediasweep.unchanged_statement(a)
@@ -614,6 +653,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.capture_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
                 ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off SET jit = off AS %L',
@@ -622,6 +662,7 @@ $$;
 
 CREATE FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   rule      jsonb := coalesce(options -> 'deleted', options -> 'deleted_at');
@@ -650,6 +691,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.check_filter(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF options ? 'filter' THEN
@@ -662,6 +704,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.check_options(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   unknown  text;
@@ -697,6 +740,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.check_public_id(relation regclass, ref jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   said    jsonb := CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN ref -> 'public_id' ELSE '{}' END;
@@ -730,6 +774,7 @@ END $_$;
 
 CREATE FUNCTION mediasweep.check_rights(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   part     record;
@@ -759,6 +804,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   option_   record;
@@ -795,7 +841,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
@@ -865,7 +912,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   SELECT c.memory, c.jobs, c.skipped, c.failed, c.guard_error, c.probing, c.held, c.next_in
@@ -876,6 +924,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.claimant(queue_row uuid, claim integer) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN d.id IS NOT NULL THEN format('daemon %s pid %s', d.host, d.pid)
               ELSE format('daemon %s, which is gone', j.daemon) END
@@ -888,6 +937,7 @@ $$;
 
 CREATE FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text) RETURNS jsonb
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   waiting  bigint;
@@ -913,6 +963,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH closed AS (
     INSERT INTO mediasweep.gate (name, reason, closed_by, detail) VALUES (name, reason, 'mediasweep', detail)
@@ -926,6 +977,7 @@ $$;
 
 CREATE FUNCTION mediasweep.closed_gates(OUT source_id integer, OUT testing boolean, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS SETOF record
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT g.source_id, coalesce(g.until <= statement_timestamp(), false),
          g.name || coalesce(' (' || mediasweep.source_name(g.source_id) || ')', ''),
@@ -937,6 +989,7 @@ $$;
 
 CREATE FUNCTION mediasweep.column_of(said jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE jsonb_typeof(said) WHEN 'string' THEN said #>> '{}'
               ELSE coalesce(said ->> 'column', CASE jsonb_typeof(said -> 'url') WHEN 'string' THEN said ->> 'url' END) END
@@ -944,6 +997,7 @@ $$;
 
 CREATE FUNCTION mediasweep.column_type(relation regclass, called text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
    WHERE a.attrelid = relation AND a.attname = called AND a.attnum > 0 AND NOT a.attisdropped
@@ -951,6 +1005,7 @@ $$;
 
 CREATE FUNCTION mediasweep.confirm(relation regclass, who text, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   source  integer;
@@ -964,7 +1019,7 @@ BEGIN
   SELECT count(*) INTO gone FROM mediasweep.cloudinary_cleanup_queue q
    WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= now() AND q.xact = pg_current_xact_id_if_assigned();
   IF gone > most THEN
-    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, relation, most;
+    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, mediasweep.name_of(relation), most;
   ELSIF gone > 0 THEN
     INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by)
     VALUES (source, pg_current_xact_id(), gone, who);
@@ -1009,6 +1064,7 @@ $$;
 
 CREATE FUNCTION mediasweep.dependents() RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH ours AS (
     SELECT 'pg_class'::regclass::oid AS class, c.oid FROM pg_class c WHERE c.relnamespace = 'mediasweep'::regnamespace
@@ -1053,6 +1109,7 @@ BEGIN
   IF function_ IS NULL THEN
     RAISE EXCEPTION 'mediasweep.detach: no attached table has number %', attached_id;
   END IF;
+  PERFORM mediasweep.let_owner_go(attached_id);
   FOR trigger_ IN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
      WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))
@@ -1068,11 +1125,12 @@ BEGIN
     END;
   END LOOP;
   EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
-  PERFORM mediasweep.build();
+  PERFORM mediasweep.build_guard();
 END $$;
 
 CREATE FUNCTION mediasweep.differences(daemon uuid, terms jsonb) RETURNS TABLE(what text, was text, "is" text)
-    LANGUAGE sql
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT compared.*
     FROM mediasweep.installation i
@@ -1088,10 +1146,12 @@ $$;
 
 CREATE FUNCTION mediasweep.disarm() RETURNS boolean
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
 
 CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) RETURNS jsonb
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(jsonb_agg(p.value ORDER BY p.n), '[]')
     FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
@@ -1100,6 +1160,7 @@ $$;
 
 CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
@@ -1110,6 +1171,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT count(*) FILTER (WHERE d.alive), count(*) FILTER (WHERE d.alive AND d.works),
          coalesce(max(d.grace_s) FILTER (WHERE d.alive AND d.works), 0) * interval '1 s', max(d.beat_at)
@@ -1120,6 +1182,7 @@ $$;
 
 CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT least(coalesce(s.concurrency, own_limit),
                s.throttled_to + floor(extract(epoch FROM clock_timestamp() - s.throttled_at) / 30)::integer)
@@ -1127,7 +1190,8 @@ CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
 $$;
 
 CREATE FUNCTION mediasweep.forget_acknowledgements(terms jsonb) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   forgotten  bigint;
@@ -1153,6 +1217,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.from_url(url text, host text DEFAULT NULL::text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) RETURNS SETOF record
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT u.public_id, u.resource_type, u.delivery_type, u.version
     FROM mediasweep.readings(url, ARRAY[lower(host)]) u WHERE u.certain
@@ -1164,6 +1229,7 @@ CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
 
 CREATE FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE
     WHEN said.rule IS NULL THEN 'false'
@@ -1176,8 +1242,68 @@ CREATE FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) RET
     FROM (SELECT coalesce(options -> 'deleted', options -> 'deleted_at')) said (rule)
 $$;
 
+CREATE FUNCTION mediasweep.grant_all() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  role_     record;
+  command_  text;
+BEGIN
+  FOR role_ IN
+    SELECT NULL AS kind, 'PUBLIC' AS name
+     UNION ALL
+    SELECT NULL, quote_ident(p.rolname) FROM pg_roles p JOIN pg_namespace n ON n.nspname = 'mediasweep' AND n.nspowner <> p.oid
+     WHERE p.rolname IN ('anon', 'authenticated', 'service_role')
+     UNION ALL
+    SELECT r.kind, quote_ident(r.name) FROM mediasweep.roles() r WHERE r.kind <> 'owner'
+  LOOP
+    FOREACH command_ IN ARRAY '{SCHEMA,ALL TABLES IN SCHEMA,ALL SEQUENCES IN SCHEMA,ALL ROUTINES IN SCHEMA}'::text[] LOOP
+      EXECUTE format('REVOKE ALL ON %s mediasweep FROM %s', command_, role_.name);
+    END LOOP;
+    CONTINUE WHEN role_.kind IS NULL;
+    EXECUTE format('GRANT USAGE ON SCHEMA mediasweep TO %s', role_.name);
+    FOR command_ IN
+      SELECT format('GRANT %s%s ON mediasweep.%I TO %s', p.verb, ' (' || p.columns || ')', p.object, role_.name)
+        FROM mediasweep.privileges() p WHERE p.kind = role_.kind AND p.verb <> 'EXECUTE'
+       UNION ALL
+      SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s', f.oid::regprocedure, role_.name)
+        FROM mediasweep.privileges() p
+        JOIN pg_proc f ON f.proname = p.object AND f.pronamespace = 'mediasweep'::regnamespace
+       WHERE p.kind = role_.kind AND p.verb = 'EXECUTE'
+    LOOP
+      EXECUTE command_;
+    END LOOP;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION mediasweep.hand_over(owner name) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  thing  text;
+BEGIN
+  FOR thing IN
+    SELECT 'SCHEMA mediasweep' FROM pg_namespace n WHERE n.nspname = 'mediasweep' AND n.nspowner <> quote_ident(owner)::regrole
+     UNION ALL
+    SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
+     WHERE c.relnamespace = 'mediasweep'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relowner <> quote_ident(owner)::regrole
+     UNION ALL
+    SELECT format('TYPE %s', t.oid::regtype) FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+     WHERE t.typnamespace = 'mediasweep'::regnamespace AND t.typowner <> quote_ident(owner)::regrole
+       AND (t.typtype IN ('d', 'e') OR c.relkind = 'c')
+     UNION ALL
+    SELECT format('ROUTINE %s', f.oid::regprocedure) FROM pg_proc f
+     WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proowner <> quote_ident(owner)::regrole
+  LOOP
+    EXECUTE format('ALTER %s OWNER TO %I', thing, owner);
+  END LOOP;
+END $$;
+
 CREATE FUNCTION mediasweep.has_index(relation regclass, wanted text, called text) RETURNS boolean
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT EXISTS (
     SELECT FROM pg_index i
@@ -1193,7 +1319,8 @@ CREATE FUNCTION mediasweep.has_index(relation regclass, wanted text, called text
 $$;
 
 CREATE FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) RETURNS record
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   known  record;
@@ -1232,6 +1359,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.held_in(relation regclass, ref jsonb) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN ref -> 'public_id' ? 'path' AND jsonb_typeof(ref -> 'public_id') = 'object' THEN 'json'
               WHEN mediasweep.column_type(relation, mediasweep.column_of(ref -> 'public_id')) LIKE '%[]' THEN 'array'
@@ -1240,6 +1368,7 @@ $$;
 
 CREATE FUNCTION mediasweep.held_text(relation regclass, ref jsonb) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE mediasweep.held_in(relation, ref)
     WHEN 'json' THEN CASE WHEN ref -> 'public_id' ? 'key' THEN format('(r."mediasweep item" ->> %L)', ref -> 'public_id' ->> 'key')
@@ -1250,6 +1379,7 @@ $$;
 
 CREATE FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   address  inet := inet_server_addr();   -- NULL over a unix socket
@@ -1268,8 +1398,41 @@ BEGIN
   timeline := mediasweep.timeline();
 END $$;
 
+CREATE FUNCTION mediasweep.hide_rows() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  name_     text;
+  relation  text;
+  said      text;
+BEGIN
+  FOR relation IN
+    SELECT c.oid::regclass FROM pg_class c
+     WHERE c.relnamespace = 'mediasweep'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity ORDER BY c.relname
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+  END LOOP;
+  FOR name_, relation IN
+    SELECT p.polname, c.oid::regclass FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+     WHERE c.relnamespace = 'mediasweep'::regnamespace
+       AND NOT EXISTS (SELECT FROM mediasweep.policies() w
+                        WHERE w.relation = c.oid AND w.name = p.polname AND w.definition = obj_description(p.oid, 'pg_policy'))
+  LOOP
+    EXECUTE format('DROP POLICY %I ON %s', name_, relation);
+  END LOOP;
+  FOR relation, name_, said IN
+    SELECT w.relation, w.name, w.definition FROM mediasweep.policies() w
+     WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = w.relation AND p.polname = w.name)
+  LOOP
+    EXECUTE format('CREATE POLICY %I ON %s %s', name_, relation, said);
+    EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', name_, relation, said);
+  END LOOP;
+END $$;
+
 CREATE FUNCTION mediasweep.hold(ids uuid[]) RETURNS uuid[]
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
@@ -1278,6 +1441,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.holds_back(source integer, known record) RETURNS boolean
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN EXISTS (
@@ -1299,6 +1463,7 @@ $$;
 
 CREATE FUNCTION mediasweep.home() RETURNS integer
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN (SELECT i.version FROM mediasweep.installation i);
@@ -1306,6 +1471,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.hosts(ref jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format('%L::text[]', ARRAY(
     SELECT lower(h #>> '{}') FROM jsonb_array_elements(CASE jsonb_typeof(ref -> 'host') WHEN 'array' THEN ref -> 'host'
@@ -1336,10 +1502,12 @@ CREATE FUNCTION mediasweep.is_alive(d mediasweep.daemon) RETURNS boolean
 
 CREATE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT said LIKE 'http://%' OR said LIKE 'https://%' OR said LIKE '//%' $$;
 
 CREATE FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format('((r."mediasweep url").cloud IS NULL OR coalesce(replace(lower((r."mediasweep url").cloud), ''_'', ''-'') = %s, %s))',
     CASE WHEN ref ? 'cloud' THEN format('%L', replace(lower(ref ->> 'cloud'), '_', '-'))
@@ -1364,6 +1532,7 @@ CREATE TABLE mediasweep.installation (
 
 CREATE FUNCTION mediasweep.is_place(i mediasweep.installation, place text, server_started_at timestamp with time zone, daemon uuid) RETURNS boolean
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(i.server_started_at = is_place.server_started_at, true)
          OR place = ANY (i.places)
@@ -1373,16 +1542,19 @@ $$;
 
 CREATE FUNCTION mediasweep.is_url(ref jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT coalesce(ref -> 'public_id' -> 'url' = 'true', false) $$;
 
 CREATE FUNCTION mediasweep.items_path(ref jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT ref -> 'public_id' ->> 'path' || CASE WHEN ref -> 'public_id' ->> 'path' ~ '^\s*strict\M' THEN '' ELSE '[*]' END
 $$;
 
 CREATE FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN mediasweep.is_url(ref)
               THEN format('(SELECT r.*, mediasweep.readings(%s, %s) AS "mediasweep url" FROM %s) AS r',
@@ -1398,8 +1570,33 @@ CREATE FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from t
                   more, mediasweep.column_of(ref -> 'public_id'), mediasweep.items_path(ref), rows_from, condition) END) inner_ (sql)
 $$;
 
+CREATE FUNCTION mediasweep.join_owner(owner text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  new_  boolean := current_setting('server_version_num')::integer >= 160000;
+BEGIN
+  IF NOT pg_has_role(owner, 'USAGE') OR NOT pg_has_role(owner, CASE WHEN new_ THEN 'SET' ELSE 'MEMBER' END) THEN
+    EXECUTE format('GRANT %I TO %I', owner, current_user) || CASE WHEN new_ THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
+  END IF;
+  BEGIN
+    IF owner <> current_user AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = owner AND NOT r.rolbypassrls) THEN
+      EXECUTE format('ALTER ROLE %I BYPASSRLS', owner);
+    END IF;
+  EXCEPTION WHEN insufficient_privilege THEN
+    NULL;   -- let_owner_read says so, where it matters
+  END;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE insufficient_privilege USING
+    MESSAGE = format('%I may not make itself a member of %I', current_user, owner),
+    HINT = format('Let somebody who may run: GRANT %I TO %I; and then run this again. Or keep what you are as the owner:'
+                  ' mediasweep migrate --roles --owner %I', owner, current_user, current_user);
+END $$;
+
 CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
@@ -1411,6 +1608,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.kept_refs(kept jsonb, source integer) RETURNS SETOF mediasweep.ref
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   a  mediasweep.attached;
@@ -1429,6 +1627,7 @@ END $_$;
 
 CREATE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT string_agg(CASE WHEN mediasweep.column_type(a.relation, used.name) = 'jsonb'
                          THEN format('jsonb_hash_extended(coalesce(r.%I, ''null''), ', used.name)
@@ -1443,6 +1642,7 @@ $$;
 
 CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   i      mediasweep.installation := (SELECT i FROM mediasweep.installation i);
@@ -1486,8 +1686,61 @@ CREATE FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_sn
     ORDER BY q.queued_at LIMIT most)
 $$;
 
+CREATE FUNCTION mediasweep.let_owner_go(attached_id integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  command_  text := (
+    SELECT format('REVOKE SELECT ON %s FROM %I', c.oid::regclass, r.name)
+      FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
+     WHERE a.id = attached_id AND a.granted);
+BEGIN
+  IF command_ IS NOT NULL THEN
+    EXECUTE command_;
+    UPDATE mediasweep.attached a SET granted = false WHERE a.id = attached_id;
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.let_owner_read(attached_id integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  owner  name := (SELECT r.name FROM mediasweep.roles() r WHERE r.kind = 'owner');
+  table_ record;
+BEGIN
+  SELECT c.oid::regclass AS called, c.relnamespace, c.relowner, c.relrowsecurity AND (
+           c.relforcerowsecurity OR NOT pg_has_role(owner, c.relowner, 'USAGE')) AS hides
+    INTO table_
+    FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation WHERE a.id = attached_id;
+  IF owner IS NULL OR table_ IS NULL THEN
+    RETURN;
+  END IF;
+  IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') THEN
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', table_.relnamespace::regnamespace, owner);
+  END IF;
+  IF NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
+    EXECUTE format('GRANT SELECT ON %s TO %I', table_.called, owner);
+    UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
+  END IF;
+  IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') OR NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = format('the owner of the schema mediasweep, %I, may not read %s', owner, table_.called),
+      HINT = format('As %I run: GRANT USAGE ON SCHEMA %s TO %I; GRANT SELECT ON %s TO %3$I;', pg_get_userbyid(table_.relowner),
+                    table_.relnamespace::regnamespace, owner, table_.called);
+  ELSIF table_.hides AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = owner AND NOT r.rolbypassrls AND NOT r.rolsuper) THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = format('%s has row-level security, and %I, the owner of the schema mediasweep, would not see all its rows',
+                       table_.called, owner),
+      HINT = format('A superuser may run: ALTER ROLE %I BYPASSRLS; or choose another owner when the roles are made:'
+                    ' mediasweep migrate --roles --owner %I', owner, pg_get_userbyid(table_.relowner));
+  END IF;
+END $_$;
+
 CREATE FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE purpose WHEN 'dead' THEN gone ELSE concat_ws(' AND ', CASE WHEN gone = 'false' THEN 'true' ELSE 'NOT ' || gone END,
            E'(' || (options ->> 'filter') || E'\n) IS ' || CASE purpose WHEN 'capture' THEN 'TRUE' ELSE 'NOT FALSE' END) END
@@ -1496,6 +1749,7 @@ $$;
 
 CREATE FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   ripe_at  timestamptz := least((memory -> 'free' ->> 'at')::timestamptz, (memory -> 'clear' ->> 'at')::timestamptz);
@@ -1541,6 +1795,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.lock_from(most integer, memory jsonb, terms jsonb, ripe_at timestamp with time zone, since timestamp with time zone, sources integer[], avoid text[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   free     pg_snapshot := memory -> 'free' ->> 's';
@@ -1577,6 +1832,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.lock_oldest(allowed integer, INOUT memory jsonb, terms jsonb, ripe_at timestamp with time zone, sources integer[], taken mediasweep.cloudinary_cleanup_queue[], avoid text[], OUT oldest mediasweep.cloudinary_cleanup_queue[]) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   room    integer := allowed - cardinality(taken);
@@ -1601,7 +1857,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.look_again(hold interval, most integer, OUT state text, OUT looked integer, OUT in_use text[], OUT error text) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   gate   mediasweep.gate;
@@ -1681,6 +1938,7 @@ CREATE TABLE mediasweep.journal (
 
 CREATE FUNCTION mediasweep.look_at(deletions mediasweep.journal[]) RETURNS text[]
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH asked AS (
     SELECT d.*, lpad(to_hex(d.id), 32, '0')::uuid AS key FROM unnest(deletions) d),
@@ -1705,6 +1963,7 @@ $$;
 
 CREATE FUNCTION mediasweep.look_from(closed_at timestamp with time zone) RETURNS bigint
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(min(recent.id) - 1, 0)
     FROM (SELECT j.id FROM mediasweep.journal j
@@ -1715,6 +1974,7 @@ $$;
 
 CREATE FUNCTION mediasweep.looks_beside(relation regclass) RETURNS jsonb
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT coalesce(jsonb_object_agg(found.option_, found.name), '{}') FROM (
     SELECT DISTINCT ON (o.option_) o.option_, a.attname AS name
@@ -1730,6 +1990,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.looks_like(relation regclass, name text, type text) RETURNS text
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   plain    text := lower(replace(name, '_', ''));
@@ -1752,8 +2013,50 @@ BEGIN
   RETURN NULL;
 END $_$;
 
+CREATE FUNCTION mediasweep.make_role(name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = name) THEN
+    EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+  END IF;
+EXCEPTION
+  WHEN duplicate_object OR unique_violation THEN
+    NULL;   -- another database was faster
+  WHEN insufficient_privilege THEN
+    RAISE insufficient_privilege USING
+      MESSAGE = format('%I may not create roles, and there is no role %I', current_user, name),
+      HINT = format('Let somebody who may run: CREATE ROLE %I NOLOGIN; and then run this again.', name);
+END $$;
+
+CREATE FUNCTION mediasweep.make_roles(owner text, daemon_ text, reader text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  said  text;
+BEGIN
+  IF owner IN (daemon_, reader) OR daemon_ = reader THEN
+    RAISE EXCEPTION 'owner, daemon and reader are three roles, not %, % and %', owner, daemon_, reader;
+  ELSIF daemon_ = ANY ('{anon,authenticated,service_role}') OR reader = ANY ('{anon,authenticated,service_role}') THEN
+    RAISE EXCEPTION '% and % cannot both be roles of mediasweep: those of the API are kept out of its schema', daemon_, reader;
+  END IF;
+  SELECT string_agg(format('%s %I', r.kind, r.name), ', ' ORDER BY r.kind) INTO said FROM mediasweep.role r;
+  IF EXISTS (SELECT FROM mediasweep.role r JOIN (VALUES ('owner', owner), ('daemon', daemon_), ('reader', reader)) g (kind, name)
+                      ON g.kind = r.kind AND g.name <> r.name) THEN
+    RAISE EXCEPTION 'this database has its roles already: %', said USING HINT = 'Use these; ALTER ROLE … RENAME is not followed.';
+  END IF;
+  PERFORM mediasweep.make_role(r.name) FROM unnest(ARRAY[owner, daemon_, reader]) r (name);
+  PERFORM mediasweep.join_owner(owner);
+  INSERT INTO mediasweep.role (kind, name) VALUES ('owner', owner), ('daemon', daemon_), ('reader', reader) ON CONFLICT DO NOTHING;
+  PERFORM mediasweep.let_owner_read(a.id) FROM mediasweep.attached a WHERE a.detached_at IS NULL;
+  PERFORM mediasweep.secure();
+END $$;
+
 CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   WITH seen AS MATERIALIZED (   -- else what is protected is asked once for each of its uses below
@@ -1832,6 +2135,7 @@ $$;
 
 CREATE FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) RETURNS jsonb
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   rest     mediasweep.cloudinary_cleanup_queue[];
@@ -1883,6 +2187,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.missing_indexes(a mediasweep.attached) RETURNS TABLE(statement text)
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, a.relation, pre.index)
     FROM mediasweep.refs_of(a.options) ref
@@ -1895,6 +2200,7 @@ $$;
 
 CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE(part regclass, operation text, statement text)
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT p.part, kind.operation,
          format('CREATE TRIGGER %I %s %s ON %s%s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
@@ -1914,6 +2220,7 @@ $$;
 
 CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH locked AS MATERIALIZED (
     SELECT q.id, mediasweep.refusal(move, q.status, q.in_doubt) AS refused
@@ -1958,6 +2265,7 @@ $$;
 
 CREATE FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF cardinality(taken) = 0 THEN
@@ -1972,8 +2280,17 @@ BEGIN
               FROM unnest(taken) t ORDER BY t.source_id, t.due_at DESC, t.id DESC) last));
 END $$;
 
+CREATE FUNCTION mediasweep.name_of(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce((SELECT quote_ident(c.relname) FROM pg_class c
+                    WHERE c.oid = relation AND c.relnamespace = to_regnamespace('public')), relation::text)
+$$;
+
 CREATE FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) RETURNS record
     LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   part  text[] := regexp_match(digest, '^(\d{1,9})-(\d{1,18})-[0-9a-f]{32}-(\d{1,19})-(\d{1,19})(?:-([\d.]+))?$');
@@ -1987,6 +2304,7 @@ END $_$;
 
 CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   sources  integer[] := mediasweep.open_sources();
@@ -2025,6 +2343,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.next_opening(probing boolean) RETURNS interval
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN probing THEN interval '1 s' ELSE min(g.until) - clock_timestamp() END
     FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp()
@@ -2032,6 +2351,7 @@ $$;
 
 CREATE FUNCTION mediasweep.note_failover(was integer, now_ integer) RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF EXISTS (SELECT FROM mediasweep.gate g WHERE g.name = 'failover' AND (g.detail ->> 'timeline')::integer = now_) THEN
@@ -2062,6 +2382,7 @@ CREATE TABLE mediasweep.gate (
 
 CREATE FUNCTION mediasweep.note_look(seen mediasweep.gate) RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   UPDATE mediasweep.gate g
      SET detail = seen.detail,
@@ -2073,10 +2394,12 @@ $$;
 
 CREATE FUNCTION mediasweep.of_upload(q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT q.deletion_reason = 'upload_pending' AND q.trigger_source = 'upload' $$;
 
 CREATE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   near  bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
@@ -2101,6 +2424,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.only_one_builder() RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -2111,6 +2435,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.open_brake(source integer) RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH opened AS (
     DELETE FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source RETURNING g.source_id),
@@ -2122,6 +2447,7 @@ $$;
 
 CREATE FUNCTION mediasweep.open_gates(name text, detail text, who text, place text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH opened AS (
     DELETE FROM mediasweep.gate g
@@ -2136,6 +2462,7 @@ $$;
 
 CREATE FUNCTION mediasweep.open_sources() RETURNS integer[]
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN ARRAY(
@@ -2147,6 +2474,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolean, OUT xact xid, OUT about text, OUT since timestamp with time zone) RETURNS SETOF record
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT row_number() OVER (ORDER BY open.xact IS NULL, age.xacts DESC), open.xact IS NOT NULL, open.xact, open.about, open.since
     FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xact, d.oid AS database
@@ -2166,6 +2494,7 @@ $$;
 
 CREATE FUNCTION mediasweep.parts(relation regclass) RETURNS TABLE(part regclass, branch boolean)
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH RECURSIVE below (id) AS (
     SELECT relation::oid
@@ -2178,6 +2507,7 @@ $$;
 
 CREATE FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   wall  jsonb := coalesce(horizon -> waited, new);
@@ -2191,8 +2521,27 @@ BEGIN
   RETURN horizon || jsonb_build_object(waited, wall);
 END $$;
 
+CREATE FUNCTION mediasweep.pin_paths() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  function_  regprocedure;
+BEGIN
+  FOR function_ IN
+    SELECT f.oid FROM pg_proc f
+     WHERE f.pronamespace = 'mediasweep'::regnamespace
+       AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE starts_with(c, 'search_path='))
+       AND (f.prosecdef OR f.proname <> ALL ('{resource_type,delivery_type,whole_number,full_xid,is_alive,format_of,holds_others,
+                                              without,let_go,matching}'))
+  LOOP
+    EXECUTE format('ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp', function_);
+  END LOOP;
+END $$;
+
 CREATE FUNCTION mediasweep.plan_cancel(ids uuid[], held uuid[], OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   asked  uuid[] := ids || mediasweep.same_assets(ids);
@@ -2225,6 +2574,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.planned(relation regclass, options jsonb, next_id integer) RETURNS mediasweep.attached
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   a        mediasweep.attached;
@@ -2240,13 +2590,33 @@ BEGIN
   a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || number_ END,
            '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
            coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
-           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL)::mediasweep.attached;
+           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false)::mediasweep.attached;
   a.refs := mediasweep.refs_query(a, relation::text, 'capture');
   RETURN a;
 END $$;
 
+CREATE FUNCTION mediasweep.policies() RETURNS TABLE(relation regclass, name text, definition text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH wanted AS (
+    SELECT to_regclass('mediasweep.' || quote_ident(p.object)) AS relation, p.verb,
+           format('FOR %s TO %s %s', p.verb, string_agg(quote_ident(r.name), ', ' ORDER BY r.kind),
+                  CASE p.verb WHEN 'INSERT' THEN format('WITH CHECK (%s)', p.rows_) ELSE format('USING (%s)', p.rows_) END) AS definition
+      FROM mediasweep.privileges() p JOIN mediasweep.roles() r ON r.kind = p.kind
+     WHERE p.verb <> 'EXECUTE'
+     GROUP BY p.object, p.verb, p.rows_)
+  SELECT w.relation, lower(w.verb), w.definition FROM wanted w
+   UNION ALL
+  SELECT c.oid::regclass, 'nobody', 'FOR ALL TO PUBLIC USING (false)'
+    FROM pg_class c
+   WHERE c.relnamespace = 'mediasweep'::regnamespace AND c.relkind IN ('r', 'p')
+     AND NOT EXISTS (SELECT FROM wanted w WHERE w.relation = c.oid)
+$$;
+
 CREATE FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT condition text, OUT index text) RETURNS record
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
                 THEN format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
@@ -2271,8 +2641,44 @@ CREATE FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT 
          said (kind, name, type, found, wanted)
 $$;
 
+CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, object text, columns text, rows_ text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT k.kind, 'SELECT', t.object, t.columns, 'true'
+    FROM unnest('{daemon,reader}'::text[]) k (kind)
+   CROSS JOIN (VALUES
+     ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
+     ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
+     -- `ref` may be a whole row of a table of yours
+     ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
+   UNION ALL
+  SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
+    FROM unnest('{daemon,reader}'::text[]) k (kind)
+   CROSS JOIN unnest('{why,held,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,differences}'::text[]) f (object)
+   UNION ALL
+  SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
+    FROM unnest('{claim,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
+                  brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt}'::text[])
+         f (object)
+   UNION ALL
+  SELECT 'daemon', t.*
+    FROM (VALUES
+     -- these three gates close and open by functions only
+     ('INSERT', 'gate', NULL, $q$name NOT IN ('brake', 'environment', 'failover')$q$),
+     ('UPDATE', 'gate', NULL, $q$name NOT IN ('brake', 'environment', 'failover')$q$),
+     ('DELETE', 'gate', NULL, $q$name NOT IN ('brake', 'environment', 'failover')$q$),
+     -- moves of the queue are journalled by the functions that make them
+     ('INSERT', 'journal', NULL,
+      $q$event IN ('gate_closed', 'gate_opened', 'gate_hurried', 'configured', 'cleanup_forced', 'restored', 'restore_failed')$q$),
+     ('UPDATE', 'scheduler', NULL, 'one'),
+     ('UPDATE', 'installation', 'asset_id_proven_at', 'one'),
+     ('DELETE', 'daemon', NULL, 'true')) t
+$_$;
+
 CREATE FUNCTION mediasweep.protect(prefix text) RETURNS boolean
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF coalesce(prefix, '') = '' THEN
@@ -2288,7 +2694,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.prune_journal(retention interval, most integer) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   gone  integer;
@@ -2297,16 +2704,17 @@ BEGIN
    WHERE j.id = ANY (ARRAY(
      -- the oldest first, then their age: asked for the other way round, it would read the whole journal every time
      SELECT old.id FROM (SELECT o.id, o.at FROM mediasweep.journal o ORDER BY o.id LIMIT most FOR UPDATE SKIP LOCKED) old
-      WHERE old.at < clock_timestamp() - retention));
+      WHERE old.at < clock_timestamp() - greatest(retention, interval '1 day')));
   GET DIAGNOSTICS gone = ROW_COUNT;
   RETURN gone;
 END $$;
 
 CREATE FUNCTION mediasweep.prune_queue(retention interval, most integer) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  before  timestamptz := clock_timestamp() - retention;
+  before  timestamptz := clock_timestamp() - greatest(retention, interval '1 day');
   gone    integer;
 BEGIN
   DELETE FROM mediasweep.cloudinary_cleanup_queue q
@@ -2329,6 +2737,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.pushed(passed jsonb, queued timestamp with time zone, span interval, fullest bigint, free jsonb) RETURNS jsonb
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT jsonb_path_query_array(
     jsonb_build_array(jsonb_build_object('span', span, 'queued', queued, 'fullest', fullest, 'seen', free ->> 's',
@@ -2337,6 +2746,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   UPDATE mediasweep.cloudinary_cleanup_queue q
      SET due_at = clock_timestamp() + interval '30 s',
@@ -2348,6 +2758,7 @@ $$;
 
 CREATE FUNCTION mediasweep.put_probe_off() RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   UPDATE mediasweep.gate g SET until = clock_timestamp() + g.probe, tested_at = clock_timestamp()
    WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL
@@ -2355,6 +2766,7 @@ $$;
 
 CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$
     INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -2366,10 +2778,12 @@ $_$;
 
 CREATE FUNCTION mediasweep.reaches(queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
 
 CREATE FUNCTION mediasweep.readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
@@ -2452,7 +2866,8 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   lost   integer;
@@ -2482,7 +2897,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   h         record := mediasweep.here(terms);
@@ -2526,7 +2942,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 BEGIN
@@ -2583,10 +3000,12 @@ END $$;
 
 CREATE FUNCTION mediasweep.ref_options() RETURNS text[]
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT '{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,host,cloud}'::text[] $$;
 
 CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from text, condition text, certain boolean, more text DEFAULT ''::text, named text DEFAULT ''::text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format('SELECT %s AS public_id, mediasweep.resource_type(%s) AS resource_type, mediasweep.delivery_type(%s) AS delivery_type,'
                 ' %s AS asset_id, mediasweep.whole_number(%s) AS version, %s AS original_filename,'
@@ -2606,7 +3025,8 @@ CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from tex
 $_$;
 
 CREATE FUNCTION mediasweep.refill(most integer) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   kept    record;
@@ -2641,6 +3061,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.refs_of(options jsonb) RETURNS SETOF jsonb
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT (options - mediasweep.table_options()) || one.ref
     FROM jsonb_array_elements(CASE WHEN options ? 'refs' THEN options -> 'refs' ELSE jsonb_build_array('{}'::jsonb) END)
@@ -2650,6 +3071,7 @@ $$;
 
 CREATE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, purpose text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT string_agg(mediasweep.ref_query(a.relation, ref, rows_from, mediasweep.live_expression(a.relation, a.options, purpose),
                                          purpose = 'capture'), E'\n      UNION ALL ')
@@ -2658,6 +3080,7 @@ $$;
 
 CREATE FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE
     WHEN status = 'completed' THEN 'it has completed'
@@ -2672,6 +3095,7 @@ $$;
 
 CREATE FUNCTION mediasweep.release(source integer, listing pg_snapshot, held record, newest timestamp with time zone, digest text, who text) RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   DELETE FROM mediasweep.acknowledgement k
@@ -2689,6 +3113,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, %s AS reason
@@ -2722,15 +3147,22 @@ CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
 $$;
 
 CREATE FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN QUERY SELECT m.* FROM mediasweep.move_by_hand('retry', ids, who, NULL) m;
   PERFORM mediasweep.wake();
 END $$;
 
+CREATE FUNCTION mediasweep.roles() RETURNS TABLE(kind text, name name)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT r.kind, p.rolname FROM mediasweep.role r JOIN pg_roles p ON p.rolname = r.name $$;
+
 CREATE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format('%L || %s', relation::text || ' ',
     coalesce((SELECT string_agg(format('%L || r.%I::text', a.attname || '=', a.attname), ' || '', '' || ' ORDER BY k.n)
@@ -2743,6 +3175,7 @@ $$;
 
 CREATE FUNCTION mediasweep.run_each(statements text[]) RETURNS void
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   one  text;
@@ -2754,6 +3187,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.same_assets(ids uuid[]) RETURNS uuid[]
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   found_  uuid[] := ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
@@ -2783,8 +3217,21 @@ BEGIN
   RETURN found_;
 END $$;
 
+CREATE FUNCTION mediasweep.secure() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM mediasweep.only_one_builder();
+  PERFORM mediasweep.hand_over(r.name) FROM mediasweep.roles() r WHERE r.kind = 'owner';
+  PERFORM mediasweep.pin_paths();
+  PERFORM mediasweep.grant_all();
+  PERFORM mediasweep.hide_rows();
+END $$;
+
 CREATE FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   most    integer := mediasweep.fleet_limit(own_limit);
@@ -2807,18 +3254,21 @@ END $$;
 
 CREATE FUNCTION mediasweep.source_name(source integer) RETURNS text
     LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN source = 0 THEN 'manual'
-              ELSE coalesce((SELECT a.relation::text FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
+              ELSE coalesce((SELECT mediasweep.name_of(a.relation) FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
                               WHERE a.id = source), source::text) END
 $$;
 
 CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ UPDATE mediasweep.scheduler s SET forced = coalesce(greatest(0, s.forced - spent), 0) WHERE s.forced > 0 $$;
 
 CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) RETURNS SETOF record
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH barrier AS MATERIALIZED (SELECT b.* FROM mediasweep.barriers() b),
   fleet AS MATERIALIZED (SELECT f.* FROM mediasweep.fleet_at_work() f),
@@ -2860,7 +3310,7 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
      CROSS JOIN busy
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
-  SELECT row_number() OVER (), count(*), r.source_id, r.table_::regclass::text, r.detached_at, r.sourceless, r.leased, r.let_go,
+  SELECT row_number() OVER (), count(*), r.source_id, mediasweep.name_of(r.table_), r.detached_at, r.sourceless, r.leased, r.let_go,
          r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
          r.sibling, min(r.lease_until), min(r.ripe_at),
          concat_ws(', ', 'grace of its table ' || nullif(min(r.of_table), '0'), 'MEDIASWEEP_GRACE ' || nullif(min(r.of_fleet), '0')),
@@ -2873,6 +3323,7 @@ $$;
 
 CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT memory || jsonb_build_object('cursor', coalesce(memory -> 'cursor', '{}') || coalesce(jsonb_object_agg(
            first.source_id, jsonb_build_object('due_at', first.due_at, 'id', '00000000-0000-0000-0000-000000000000')), '{}'))
@@ -2882,6 +3333,7 @@ $$;
 
 CREATE FUNCTION mediasweep.stopped_sources() RETURNS integer[]
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN ARRAY(SELECT g.source_id FROM mediasweep.gate g LEFT JOIN mediasweep.attached a ON a.id = g.source_id
@@ -2934,10 +3386,12 @@ END $$;
 
 CREATE FUNCTION mediasweep.table_options() RETURNS text[]
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake}'::text[] $$;
 
 CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE
     WHEN ref -> name ? 'key' AND jsonb_typeof(ref -> name) = 'object'
@@ -2953,7 +3407,8 @@ CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
 $$;
 
 CREATE FUNCTION mediasweep.throttle(own_limit integer) RETURNS boolean
-    LANGUAGE sql
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH halved AS (
     UPDATE mediasweep.scheduler s
@@ -2965,6 +3420,7 @@ $$;
 
 CREATE FUNCTION mediasweep.timeline() RETURNS integer
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer;
@@ -2974,6 +3430,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.tokens(public_ids text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
     FROM unnest(public_ids) AS given (id)
@@ -2984,6 +3441,7 @@ $$;
 
 CREATE FUNCTION mediasweep.tokens_expression(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format('regexp_split_to_array(regexp_replace(%s, %L, ''/~odd~/'', ''gi''), %L)', said,
     '%(2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])', '(?:%[0-9A-Fa-f]{2}|[^A-Za-z0-9_~-])+')
@@ -3108,6 +3566,7 @@ END$_$;
 
 CREATE FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$IF TG_OP = 'UPDATE' THEN
       IF (SELECT sum(%1$s) FROM old_rows r) IS NOT DISTINCT FROM (SELECT sum(%1$s) FROM new_rows r) THEN
@@ -3136,6 +3595,7 @@ $$;
 
 CREATE FUNCTION mediasweep.unescaped(said text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF position('%' IN said) = 0 THEN
@@ -3180,6 +3640,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.unprotect(prefix text) RETURNS boolean
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   DELETE FROM mediasweep.protected p WHERE p.prefix = unprotect.prefix;
@@ -3192,6 +3653,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.unread_query(a mediasweep.attached, rows_from text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT string_agg(format('SELECT %s AS said FROM %s WHERE %s (%s%s)', held.sql,
       mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, ''),
@@ -3211,6 +3673,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format(CASE WHEN operation = 'DELETE' AND (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column')
                                                       FROM mediasweep.refs_of(a.options) ref)
@@ -3227,6 +3690,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[]) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   found_  text[] := regexp_match(url, '^\s*(?:https?:)?(?://)?([^/@?#]+?)(?::[0-9]+)?/([^?#]+)', 'i');
@@ -3257,6 +3721,7 @@ END $_$;
 
 CREATE FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   -- a part that can hardly be a folder: what images are resized by, or several at once
@@ -3309,6 +3774,7 @@ END $_$;
 
 CREATE FUNCTION mediasweep.use_condition(by text) RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT CASE by WHEN 'asset_id' THEN 'ref.asset_id = c.asset_id' ELSE $q$ref.public_id = c.cloudinary_public_id
             AND (ref.resource_type = c.resource_type OR ref.resource_type IS NULL OR c.resource_type IS NULL)
@@ -3348,6 +3814,7 @@ END$$;
 
 CREATE FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$
   RETURN QUERY
@@ -3362,6 +3829,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT CASE WHEN pre.condition LIKE '%"mediasweep tokens"%'
               THEN format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN%s\n  ELSE%s\n  END IF;', query.narrow, query.wide)
@@ -3384,6 +3852,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
     format($q$
@@ -3401,6 +3870,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.uses_source() RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$#variable_conflict use_column
 DECLARE
@@ -3420,6 +3890,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.usual_url() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT '^https?://res[.]cloudinary[.]com/[^/?#%]+/(?:image|video|raw)/(?:upload|private|authenticated)/v[0-9]{9,18}'
          '/[^?#%]*[^/?#%][.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
@@ -3427,6 +3898,7 @@ $_$;
 
 CREATE FUNCTION mediasweep.wait_for_enqueuers(patience interval) RETURNS boolean
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM set_config('lock_timeout', ceil(extract(epoch FROM patience) * 1000)::text, true);
@@ -3438,6 +3910,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.wait_for_sibling(patience interval) RETURNS boolean
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   PERFORM set_config('lock_timeout', ceil(extract(epoch FROM patience) * 1000)::text, true);
@@ -3449,6 +3922,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) RETURNS text[]
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   free     pg_snapshot := memory -> 'free' ->> 's';
@@ -3488,6 +3962,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.weigh(source integer, uploads boolean, around timestamp with time zone, rule record, known record, OUT fullest bigint) RETURNS bigint
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   queued_from  timestamptz := around - 1.1 * rule.span;
@@ -3511,7 +3986,8 @@ CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
     AS $_$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
 
 CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS SETOF record
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH closed AS MATERIALIZED (SELECT g.* FROM mediasweep.closed_gates() g),
   group_ AS MATERIALIZED (
@@ -3642,6 +4118,12 @@ CREATE TABLE mediasweep.protected (
     CONSTRAINT prefix_is_not_empty CHECK ((prefix <> ''::text))
 );
 
+CREATE TABLE mediasweep.role (
+    kind text NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['owner'::text, 'daemon'::text, 'reader'::text])))
+);
+
 CREATE TABLE mediasweep.scheduler (
     one boolean DEFAULT true NOT NULL,
     interval_minutes double precision,
@@ -3734,6 +4216,12 @@ ALTER TABLE ONLY mediasweep.migration
 ALTER TABLE ONLY mediasweep.protected
     ADD CONSTRAINT protected_pkey PRIMARY KEY (prefix);
 
+ALTER TABLE ONLY mediasweep.role
+    ADD CONSTRAINT role_name_key UNIQUE (name);
+
+ALTER TABLE ONLY mediasweep.role
+    ADD CONSTRAINT role_pkey PRIMARY KEY (kind);
+
 ALTER TABLE ONLY mediasweep.scheduler
     ADD CONSTRAINT scheduler_pkey PRIMARY KEY (one);
 
@@ -3784,6 +4272,78 @@ CREATE TRIGGER media_assets_cleanup_trigger_truncate BEFORE TRUNCATE ON public.m
 
 CREATE TRIGGER media_assets_cleanup_trigger_update AFTER UPDATE ON public.media_assets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
 
+ALTER TABLE mediasweep.acknowledgement ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.attached ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.cloudinary_cleanup_queue ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.daemon ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.fallback ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.gate ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.installation ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.journal ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.migration ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY nobody ON mediasweep.acknowledgement USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.acknowledgement IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.attached USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.attached IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.cloudinary_cleanup_queue USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.cloudinary_cleanup_queue IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.daemon USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.daemon IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.fallback USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.fallback IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.gate USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.gate IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.installation USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.installation IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.journal USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.journal IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.migration USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.migration IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.protected USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.protected IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.role USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.role IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.scheduler USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.scheduler IS 'FOR ALL TO PUBLIC USING (false)';
+
+ALTER TABLE mediasweep.protected ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.role ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.scheduler ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.media_assets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY media_assets_deny_all ON public.media_assets USING (false);
@@ -3827,6 +4387,10 @@ REVOKE ALL ON FUNCTION mediasweep.brake_options(given jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.brake_rule(source integer, terms jsonb, OUT name text, OUT most bigint, OUT span interval, OUT said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.build_capture(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.build_guard() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
 
@@ -3898,6 +4462,10 @@ REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.grant_all() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.hand_over(owner name) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.has_index(relation regclass, wanted text, called text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) FROM PUBLIC;
@@ -3907,6 +4475,8 @@ REVOKE ALL ON FUNCTION mediasweep.held_in(relation regclass, ref jsonb) FROM PUB
 REVOKE ALL ON FUNCTION mediasweep.held_text(relation regclass, ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.hide_rows() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hold(ids uuid[]) FROM PUBLIC;
 
@@ -3932,6 +4502,8 @@ REVOKE ALL ON FUNCTION mediasweep.items_path(ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.join_owner(owner text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
@@ -3941,6 +4513,10 @@ REVOKE ALL ON FUNCTION mediasweep.key_expression(a mediasweep.attached) FROM PUB
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.let_owner_go(attached_id integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.let_owner_read(attached_id integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) FROM PUBLIC;
 
@@ -3960,6 +4536,10 @@ REVOKE ALL ON FUNCTION mediasweep.looks_beside(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.looks_like(relation regclass, name text, type text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.make_role(name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.make_roles(owner text, daemon_ text, reader text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
@@ -3973,6 +4553,8 @@ REVOKE ALL ON FUNCTION mediasweep.missing_triggers(a mediasweep.attached) FROM P
 REVOKE ALL ON FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.name_of(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) FROM PUBLIC;
 
@@ -4002,11 +4584,17 @@ REVOKE ALL ON FUNCTION mediasweep.parts(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.pin_paths() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.plan_cancel(ids uuid[], held uuid[], OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.planned(relation regclass, options jsonb, next_id integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.policies() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT condition text, OUT index text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.privileges() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.protect(prefix text) FROM PUBLIC;
 
@@ -4052,11 +4640,15 @@ REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.roles() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.run_each(statements text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.same_assets(ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.secure() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
