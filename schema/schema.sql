@@ -551,7 +551,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.build_capture(a mediasweep.attached) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
@@ -563,7 +563,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION mediasweep.build_guard() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN

@@ -6,7 +6,6 @@
 DROP FUNCTION IF EXISTS mediasweep.refs_expression(jsonb), mediasweep.live_expression(jsonb), mediasweep.check_columns(regclass, jsonb),
   mediasweep.use_conditions(mediasweep.attached);
 
-
 -- (Re)build what is generated: the capture function of each attached table, and the guard over all of them.
 CREATE OR REPLACE FUNCTION mediasweep.build() RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -26,6 +25,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.build_capture(a mediasweep.attached) RETURNS void
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   EXECUTE mediasweep.capture_statement(a);
@@ -37,6 +37,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.build_guard() RETURNS void
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
