@@ -132,11 +132,8 @@ def check_fits(schema: list[File], applied: dict[str, str]) -> None:
     check_not_newer(schema, applied)
     missing = [f.name for f in schema if f.name not in applied]
     if missing:
-        what = (
-            f"has not got {missing[0]}"
-            if applied
-            else "has no schema of mediasweep that this role may see"
-        )
+        seen = "has no schema of mediasweep that this role may see"
+        what = f"has not got {missing[0]}" if applied else seen
         raise SchemaError(f"this database {what}: run `mediasweep migrate` first")
 
 
