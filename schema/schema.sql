@@ -2772,7 +2772,9 @@ CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), %s, clock_timestamp() + %L::interval
+    SELECT released.*, 'trigger',
+           (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), %s,
+           clock_timestamp() + %L::interval
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $_$;
 
@@ -3468,7 +3470,9 @@ BEGIN
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
+    SELECT released.*, 'trigger',
+           (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
+           clock_timestamp() + '00:00:00'::interval
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
         FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
@@ -3476,7 +3480,9 @@ BEGIN
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
+    SELECT released.*, 'trigger',
+           (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
+           clock_timestamp() + '00:00:00'::interval
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
                           THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
@@ -3491,7 +3497,9 @@ BEGIN
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), 1, clock_timestamp() + '00:00:00'::interval
+    SELECT released.*, 'trigger',
+           (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
+           clock_timestamp() + '00:00:00'::interval
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
         FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;

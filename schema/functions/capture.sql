@@ -99,7 +99,9 @@ AS $$
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger', (SELECT mediasweep.acting_user()), %s, clock_timestamp() + %L::interval
+    SELECT released.*, 'trigger',
+           (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), %s,
+           clock_timestamp() + %L::interval
       FROM (%s) released;$q$, a.id, a.grace, mediasweep.released_query(a, operation))
 $$;
 
