@@ -28,15 +28,18 @@ LONG_S = 3600.0
         # who is sure to be woken waits for the interval
         ("armed", None, None, 0, 300.0),
         ("sibling", None, None, 0, 300.0),
-        ("enqueuer", None, None, BUSY_S, 300.0),
+        ("enqueuer", None, None, 0, 300.0),
         # others do not
         ("down", None, None, 0, UNPROVEN_S),
         ("standing by", None, None, 900, UNPROVEN_S),
         ("of a later version", None, None, 900, UNPROVEN_S),
         # while rows keep coming, an enqueuer is over in a moment
-        ("enqueuer", None, None, 0, ENQUEUER_FIRST_S),
-        ("enqueuer", None, None, 0.04, ENQUEUER_FIRST_S + 0.01),
-        ("enqueuer", None, None, 0.09, ENQUEUER_LAST_S),
+        ("busy", None, None, 0, ENQUEUER_FIRST_S),
+        ("busy", None, None, 0.04, ENQUEUER_FIRST_S + 0.01),
+        ("busy", None, None, 0.09, ENQUEUER_LAST_S),
+        # and who was told so a moment ago has no place in the queue yet
+        ("busy", None, None, BUSY_S, ENQUEUER_LAST_S),
+        ("busy", None, None, 900, ENQUEUER_LAST_S),
         # a row that falls due ends the wait
         ("armed", SECOND, None, 0, 1.0),
         ("down", SECOND, None, 0, 1.0),
@@ -47,7 +50,7 @@ LONG_S = 3600.0
         # so does a row that is held
         ("armed", None, 0.005, 0, 0.005),
         ("down", SECOND, 0.005, 0, 0.005),
-        ("enqueuer", SECOND, 0.001, 0, 0.001),
+        ("busy", SECOND, 0.001, 0, 0.001),
         ("armed", timedelta(0), 0.005, 0, 0.0),
     ],
 )

@@ -10,8 +10,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mediasweep.postgres.asleep import BUSY_S
-
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -58,10 +56,11 @@ def longest_wait(
     """Return how long to wait at most, in seconds, given how falling asleep went.
 
     `held_s` is the patience with rows that are held, `idle_s` how long nothing was found. Armed,
-    beside a sibling, and in the queue behind enqueuers, one is sure to be woken.
+    beside a sibling, and in the queue behind enqueuers, one is sure to be woken. Who has no place
+    there is not, however idle he has become since he was told so.
     """
     waits = [interval.total_seconds()]
-    if refused == "enqueuer" and idle_s < BUSY_S:
+    if refused == "busy":
         waits.append(min(ENQUEUER_LAST_S, ENQUEUER_FIRST_S + idle_s / 4))
     elif refused not in SURE_TO_BE_WOKEN:
         waits.append(UNPROVEN_S)

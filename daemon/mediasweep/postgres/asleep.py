@@ -39,16 +39,19 @@ class Asleep:
     _waiting: asyncio.Task[None] | None = None
 
     async def take(self, idle_s: float) -> str:
-        """Try to fall asleep: `armed`, or who refused it: `enqueuer`, `sibling`.
+        """Try to fall asleep: `armed`, or beside whom it waits now: `enqueuer`, `sibling`; or `busy`.
 
         Refused by a sibling, or by an enqueuer when nothing has been found for a while (`idle_s`),
-        it waits in the background, which is then named `beside`.
+        it waits in the background, which is then named `beside`. `busy`: an enqueuer refused it,
+        and it has no place in the queue. Nobody will wake it.
         """
         if self.held or self.beside:
             return self.beside or "armed"
         refused = str(await self.connection.fetchval(SQL["arm"], timeout=self.patience_s))
         self.held = refused == "armed"
-        if refused == "sibling" or (refused == "enqueuer" and idle_s >= BUSY_S):
+        if refused == "enqueuer" and idle_s < BUSY_S:
+            return "busy"
+        if not self.held:
             self.beside = refused
             self._waiting = asyncio.create_task(self._wait(refused, idle_s), name=f"by {refused}")
             self._waiting.add_done_callback(self._waited)

@@ -90,10 +90,10 @@ class Wake:
         return self._asleep is not None and self._asleep.held
 
     async def arm(self, idle_s: float) -> str:
-        """Try to fall asleep, having found nothing for `idle_s`: `armed`, or who refused it.
+        """Try to fall asleep, having found nothing for `idle_s`: `armed`, or why not.
 
-        That is `enqueuer`, `sibling` or `down`. But for `down` and a busy enqueuer, `heard` is set
-        when it is worth trying again.
+        That is `enqueuer`, `sibling`, `busy` or `down`. After the first two `heard` is set when it
+        is worth trying again; after the others nothing may be.
         """
         if not self.up or self._asleep is None:
             return "down"
