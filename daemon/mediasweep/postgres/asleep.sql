@@ -1,7 +1,9 @@
 -- The key's own connection.
 
 -- name: patient
-SELECT set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false)
+-- for the statements that wait in the queue, and the session that is idle all night; the third is of PostgreSQL 17
+SELECT set_config(s.name, '0', false) FROM pg_settings s
+ WHERE s.name IN ('statement_timeout', 'idle_session_timeout', 'transaction_timeout')
 
 -- name: arm
 SELECT mediasweep.arm()

@@ -120,6 +120,7 @@ class Wake:
         await connection.add_listener(self.channel, self._on_canary)
         if not await hears(connection, self._pool, self._patience_s):
             raise DatabaseError(await self._why_deaf(connection))
+        await connection.execute(SQL["patient"])  # which is its own now, and no pooler's
         key = await connect(self._dsn, name=f"mediasweep asleep {os.getpid()}")
         self._asleep = Asleep(key, self._patience_s, self.heard.set, self._fail)
         key.add_termination_listener(lambda _: self._lost.set())
