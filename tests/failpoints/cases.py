@@ -27,6 +27,7 @@ CASES = {
         wake.listen:connect#2
         wake.listen:connection.add_listener
         wake.listen:connection.add_listener#2
+        wake.listen:connection.execute
         wake.listen:hears
         wake.listen:key.execute
 

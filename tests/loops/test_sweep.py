@@ -105,3 +105,39 @@ async def test_what_was_claimed_goes_out_before_anything_is_told_or_asked(
         await sweep.run()
     pool.terminate()
     assert seen[:4] == ["claim", "destroy a", "told", "claim"]
+
+
+async def test_who_stands_by_gives_back_what_it_has_not_begun(database: str, db: Db) -> None:
+    """A job that was claimed before the share fell to nothing waits for no slot, and ends nobody's
+    stop.
+    """
+    await db.execute(QUEUED)
+    pool = await open_pool(database, size=1, patience=MINUTE)
+    queue = Queue(pool, uuid.uuid4(), TERMS)
+    [job] = (await queue.claim(1, None)).jobs
+    inbox: asyncio.Queue[Ticket] = asyncio.Queue()
+    inbox.put_nowait(Ticket(job, boot_s(), boot_s() + 60, probe=False))
+    stopping = asyncio.Event()
+    stopping.set()
+    wake: Any = SimpleNamespace(heard=asyncio.Event())
+    sweep = Sweep(
+        queue=queue,
+        account=UNUSED,
+        gating=UNUSED,
+        wake=wake,
+        policy=SweepPolicy(8, MINUTE, NOTHING, Backoff(MINUTE, MINUTE, NOTHING)),
+        config=Config(MINUTE, 10, MINUTE),
+        slots=Slots(),  # of which it has none
+        emit=lambda _: None,
+        stopping=stopping,
+        _inbox=inbox,
+        _open=1,
+    )
+    async with asyncio.timeout(10):
+        await sweep.run()
+    pool.terminate()
+    left = await db.fetchrow(
+        "SELECT status, in_doubt, lease_until FROM mediasweep.cloudinary_cleanup_queue"
+    )
+    assert left is not None
+    assert tuple(left) == ("pending", False, None)

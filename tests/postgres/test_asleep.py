@@ -24,7 +24,7 @@ def _fail(error: Exception) -> None:
 async def test_nobody_sleeps_for_long_beside_an_enqueuer_without_a_place_in_the_queue(
     database: str, db: Db, idle_s: float
 ) -> None:
-    """Without a place it looks again at once, however late it goes to rest; with one it is woken."""
+    """Without a place it soon looks again, however late it goes to rest; with one it is woken."""
     turn = asyncio.Event()
     asleep = Asleep(await asyncpg.connect(database), 10.0, turn.set, _fail)
     enqueuer = db.transaction()

@@ -44,12 +44,17 @@ class Slots:
         if limit != before:
             self.changed()
 
-    async def take(self) -> None:
-        """Return when one more call may begin; it counts from now on."""
-        while self.busy >= self.limit:
+    async def take(self) -> bool:
+        """Return when one more call may begin, which counts from now on; False: none may, for this
+        daemon stands by, and nobody knows for how long.
+        """
+        while self.busy >= (limit := self.limit):
+            if not limit:
+                return False
             self._free.clear()
             await self._free.wait()
         self.busy += 1
+        return True
 
     def give(self) -> None:
         """Take note that a call is over."""

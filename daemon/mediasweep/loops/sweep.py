@@ -39,7 +39,7 @@ from mediasweep.rules.events import (
     Swept,
 )
 from mediasweep.rules.job import Move
-from mediasweep.rules.outcome import Answer
+from mediasweep.rules.outcome import Answer, Outcome
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -203,8 +203,10 @@ class Sweep:
         while True:
             ticket = await self._inbox.get()
             self._room.set()
-            await self.slots.take()
-            group.create_task(self._delete(ticket), name="delete")
+            if await self.slots.take():
+                group.create_task(self._delete(ticket), name="delete")
+            else:  # a lease that ran out in here would put the row in doubt
+                self._outbox.put_nowait((ticket, Answer(Outcome.UNSENT, "not sent: no slots")))
 
     async def _delete(self, ticket: Ticket) -> None:
         """Send one job, unless it must not be sent: then it goes back."""

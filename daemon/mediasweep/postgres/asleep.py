@@ -39,7 +39,7 @@ class Asleep:
     _waiting: asyncio.Task[None] | None = None
 
     async def take(self, idle_s: float) -> str:
-        """Try to fall asleep: `armed`, or beside whom it waits now: `enqueuer`, `sibling`; or `busy`.
+        """Try to fall asleep: `armed`; beside whom it waits now: `enqueuer`, `sibling`; or `busy`.
 
         Refused by a sibling, or by an enqueuer when nothing has been found for a while (`idle_s`),
         it waits in the background, which is then named `beside`. `busy`: an enqueuer refused it,
