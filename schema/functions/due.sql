@@ -3,7 +3,8 @@
 -- Rows that were finished leave their entries in the index behind until vacuum takes them, and a long-open snapshot keeps
 -- vacuum from it. So a claim goes on after the last row that it took (the cursor, in `memory`). What that passes by, a row
 -- that fell due again or was committed late or was locked, is found by a look from the start: when the cursor is at its
--- end, and for a twentieth of the time, at least every two seconds.
+-- end, and for a twentieth of the time, at least every two seconds; but while rows that have to wait are in front (`midway`),
+-- what is behind them comes first, for ten seconds.
 --
 -- An asset that several rows let go of is deleted for the last of them: while one still rests, or may have been copied by a
 -- transaction that is open (it is not due, or not visible, at the barrier), or is held by a gate of its source, the others
@@ -158,7 +159,8 @@ DECLARE
   once     boolean := terms ? 'once';
   now_     timestamptz := clock_timestamp();
   since    timestamptz := memory ->> 'from_start_at';
-  good_for interval := least('2 s', greatest('20 ms', 20 * (memory ->> 'from_start_took')::interval));
+  midway   boolean := memory ? 'midway';
+  good_for interval := CASE WHEN midway THEN '10 s' ELSE least('2 s', greatest('20 ms', 20 * (memory ->> 'from_start_took')::interval)) END;
   sources  integer[] := mediasweep.open_sources();
   more     record;
   avoid    text[] := '{}';
@@ -174,7 +176,8 @@ BEGIN
       allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
   IF NOT once AND (since BETWEEN now_ - good_for AND now_) IS NOT TRUE THEN
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
+    midway := false;
+    memory := (memory - '{cursor,midway}'::text[]) || jsonb_build_object('from_start_at', now_);
   END IF;
   FOR round IN 1..20 LOOP
     more := mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid);
@@ -184,11 +187,16 @@ BEGIN
     waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
     candidates := mediasweep.without(candidates, waiting);
     avoid := avoid || waiting;
-    EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR NOT memory ? 'cursor'));
+    EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR midway OR NOT memory ? 'cursor'));
     IF NOT found_ THEN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
     END IF;
   END LOOP;
+  IF NOT found_ THEN
+    memory := memory - 'midway';
+  ELSIF cardinality(candidates) = 0 AND NOT once THEN   -- all that was looked at waits: the next claim goes on from here
+    memory := memory || '{"midway": true}';
+  END IF;
   IF (memory ->> 'from_start_at')::timestamptz = now_ THEN
     memory := memory || jsonb_build_object('from_start_took', clock_timestamp() - now_);
   END IF;

@@ -16,7 +16,7 @@ INTERVAL = timedelta(minutes=5)
 SILENT = "SELECT pg_advisory_xact_lock_shared(mediasweep.asleep_key())"
 
 
-def _fail(error: Exception) -> None:
+def _fail(error: BaseException) -> None:
     raise error
 
 
