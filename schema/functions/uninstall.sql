@@ -1,23 +1,39 @@
 -- Take everything away again: every table is detached, the schema goes. What is unfinished would be lost: then only by force.
 
+-- What an uninstall would lose, and who is at work: rows that are unfinished, captures not queued yet, daemons that run.
+CREATE OR REPLACE FUNCTION mediasweep.left_to_do(OUT unfinished bigint, OUT fallen bigint, OUT alive bigint)
+LANGUAGE sql VOLATILE
+AS $$
+  SELECT (SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL),
+         (SELECT count(*) FROM mediasweep.fallback f WHERE f.refused IS NULL),
+         (SELECT count(*) FROM mediasweep.daemon d WHERE d.beat_at > clock_timestamp() - interval '20 s')
+$$;
+
+CREATE OR REPLACE FUNCTION mediasweep.refuse_to_lose() RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  left_  record;
+BEGIN
+  SELECT * INTO left_ FROM mediasweep.left_to_do();
+  IF left_.unfinished + left_.fallen + left_.alive > 0 THEN
+    RAISE EXCEPTION 'mediasweep.uninstall: % rows are unfinished, % captures not queued yet, and % daemons are running',
+      left_.unfinished, left_.fallen, left_.alive
+      USING HINT = 'Wait until they are done and stop the daemons, or lose what is left: SELECT mediasweep.uninstall(force => true).';
+  END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION mediasweep.uninstall(force boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  unfinished  bigint;
-  fallen      bigint;
-  alive       bigint;
-  others      text;
-  number_     integer;
+  others   text;
+  number_  integer;
 BEGIN
   PERFORM mediasweep.only_one_builder();
-  SELECT count(*) INTO unfinished FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL;
-  SELECT count(*) INTO fallen FROM mediasweep.fallback f WHERE f.refused IS NULL;
-  SELECT count(*) INTO alive FROM mediasweep.daemon d WHERE d.beat_at > clock_timestamp() - interval '20 s';
-  IF unfinished + fallen + alive > 0 AND NOT force THEN
-    RAISE EXCEPTION 'mediasweep.uninstall: % rows are unfinished, % captures not queued yet, and % daemons are running', unfinished, fallen, alive
-      USING HINT = 'Wait until they are done and stop the daemons, or lose what is left: SELECT mediasweep.uninstall(force => true).';
+  IF NOT force THEN
+    PERFORM mediasweep.refuse_to_lose();   -- before any lock on a table of the user's
   END IF;
   others := mediasweep.dependents();
   IF others IS NOT NULL THEN
@@ -27,6 +43,11 @@ BEGIN
   FOR number_ IN SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL LOOP
     PERFORM mediasweep.detach_number(number_);
   END LOOP;
+  -- what was captured while the triggers were waited for is unfinished too
+  LOCK TABLE mediasweep.cloudinary_cleanup_queue, mediasweep.fallback IN ACCESS EXCLUSIVE MODE;
+  IF NOT force THEN
+    PERFORM mediasweep.refuse_to_lose();
+  END IF;
   DROP SCHEMA mediasweep CASCADE;
 END $$;
 
