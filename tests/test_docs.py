@@ -177,7 +177,7 @@ def test_every_command_that_is_named_exists(name: str) -> None:
     """What a page calls by `mediasweep …` or `make …` is a command or a target."""
     root = typer.main.get_command(mediasweep.cli.app)
     assert isinstance(root, TyperGroup)
-    known = {command for command, _ in commands(root)} | {"mediasweep queue"}
+    known = {command for command, _ in commands(root)} | {"mediasweep queue", "mediasweep sql"}
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
     text = (ROOT / name).read_text(encoding="utf-8")
     for called in re.findall(r"(?m)(?:`|^ *)(mediasweep(?: [a-z][a-z-]*)+)", _code(text)):

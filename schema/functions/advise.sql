@@ -30,29 +30,41 @@ AS $$
                 ELSE m.amname IN ('btree', 'hash') AND a.attname = called END)
 $$;
 
--- Says it as NOTICEs. A large table is sampled: nobody waits for a count.
+-- What the table holds: rows looked at, about how many there are, assets that those name, and what nobody can tell of them.
+-- A large table is sampled: nobody waits for a count. `unserved`: the guard reads all of it, for no index could serve.
+CREATE OR REPLACE FUNCTION mediasweep.holdings(a mediasweep.attached, OUT looked bigint, OUT whole boolean, OUT about bigint,
+  OUT named bigint, OUT unread bigint, OUT example text, OUT unserved boolean)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  most    constant integer := 10000;
+  sample  text := format('(SELECT * FROM %s LIMIT %s)', a.relation, most);
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
+  EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
+  EXECUTE format('SELECT count(*), left(min(unread.said), 200) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
+  SELECT sum(greatest(c.reltuples, 0)) INTO about FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
+  whole := looked < most;
+  about := CASE WHEN whole THEN looked ELSE greatest(about, looked) END;
+  unserved := EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref CROSS JOIN mediasweep.prefilter(a.relation, ref, 'public_id') pre
+                       WHERE pre.index IS NULL);
+END $$;
+
+-- Says it as NOTICEs.
 CREATE OR REPLACE FUNCTION mediasweep.advise(a mediasweep.attached) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-  most      constant integer := 10000;
-  looked    bigint;
-  named     bigint;
-  unread    bigint;
-  example   text;
-  rows_     bigint;
-  index_    text;
-  sample    text := format('(SELECT * FROM %s LIMIT %s)', a.relation, most);
+  found_  record;
+  index_  text;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
-  EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
-  EXECUTE format('SELECT count(*), min(unread.said) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
-  SELECT sum(greatest(c.reltuples, 0)) INTO rows_ FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
+  SELECT * INTO found_ FROM mediasweep.holdings(a);
   RAISE NOTICE 'mediasweep: % is attached as source %: % name % assets', a.relation, a.id,
-    CASE WHEN looked < most THEN looked || ' rows' ELSE format('of about %s rows, the first %s', greatest(rows_, looked), looked) END, named;
-  IF unread > 0 THEN
+    CASE WHEN found_.whole THEN found_.looked || ' rows' ELSE format('of about %s rows, the first %s', found_.about, found_.looked) END,
+    found_.named;
+  IF found_.unread > 0 THEN
     RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
-      unread, left(example, 200);
+      found_.unread, found_.example;
   END IF;
   FOR index_ IN SELECT i.statement FROM mediasweep.missing_indexes(a) i LOOP
     RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;

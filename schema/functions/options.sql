@@ -59,7 +59,8 @@ BEGIN
         array_to_string(allowed, ', ');
     ELSIF option_.called IS NOT NULL AND mediasweep.column_type(relation, option_.called) IS NULL THEN
       RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
-        relation, option_.called, option_.key, option_.called;
+        relation, option_.called, option_.key, option_.called
+        USING COLUMN = option_.called;  -- by which a program can tell it
     ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
        OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
     THEN
@@ -126,7 +127,7 @@ BEGIN
         OR rule ? 'in' AND (jsonb_typeof(rule -> 'in') <> 'array' OR rule -> 'in' = '[]')) THEN
     RAISE EXCEPTION 'mediasweep.attach: "%" is a column, or {"column": "status", "in": ["deleted"]}, not %', name, rule;
   ELSIF mediasweep.column_type(relation, called) IS NULL THEN
-    RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%)', relation, called, name;
+    RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%)', relation, called, name USING COLUMN = called;
   END IF;
   SELECT t.typcategory INTO category FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
    WHERE a.attrelid = relation AND a.attname = called;

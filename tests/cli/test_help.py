@@ -7,10 +7,13 @@ import pytest
 from tests.commands import mediasweep
 from tests.daemons import environment
 
+GROUPS = [(), ("queue",), ("scheduler",), ("brake",), ("sql",)]
 NOWHERE = environment("postgresql://a:b@127.0.0.1:1/nowhere", "cloudinary://k:s@c", COLUMNS="80")
 
 
-@pytest.mark.parametrize("group", [(), ("queue",), ("scheduler",), ("brake",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "group", [(), ("queue",), ("scheduler",), ("brake",), ("sql",)], ids=" ".join
+)
 async def test_each_command_is_described_in_a_whole_sentence(group: tuple[str, ...]) -> None:
     """In a list of commands no description is cut off at 80 columns."""
     told = await mediasweep(NOWHERE, *group, "--help")

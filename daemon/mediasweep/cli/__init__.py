@@ -11,7 +11,18 @@ from typing import NoReturn
 
 import typer
 
-from mediasweep.cli import brake, daemon, environment, fleet, queue, restore, scheduler, schema
+from mediasweep.cli import (
+    attach,
+    brake,
+    daemon,
+    detach,
+    environment,
+    fleet,
+    queue,
+    restore,
+    scheduler,
+    schema,
+)
 
 app = typer.Typer(
     name="mediasweep",
@@ -24,7 +35,14 @@ app.command("run")(daemon.run)
 app.command("demo")(daemon.demo)
 app.command("version")(daemon.version)
 app.command("migrate")(schema.migrate)
-app.command("sql")(schema.sql)
+app.command("attach")(attach.attach)
+app.command("detach")(detach.detach)
+app.command("uninstall")(detach.uninstall)
+sql = typer.Typer(invoke_without_command=True)
+sql.callback()(schema.sql)
+sql.command("attach")(attach.sql_attach)
+sql.command("detach")(detach.sql_detach)
+app.add_typer(sql, name="sql")
 app.command("status")(fleet.status)
 app.command("pause")(fleet.pause)
 app.command("resume")(fleet.resume)
@@ -72,13 +90,15 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.operations.refusal import RefusedError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
+    from mediasweep.rules.attachment import AttachError
     from mediasweep.rules.filter import FilterError
     from mediasweep.rules.moment import MomentError
     from mediasweep.settings import SettingsError, StartError
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
-    given = dict.fromkeys((StartError, SettingsError, FilterError, MomentError, DigestError), 2)
+    asked = (FilterError, MomentError, DigestError, AttachError)
+    given = dict.fromkeys((StartError, SettingsError, *asked), 2)
     other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6}
     return given | other | demo | database
 

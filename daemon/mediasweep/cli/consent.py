@@ -23,3 +23,11 @@ def agree(question: str) -> None:
     if not typer.confirm(f"{question}?", err=True):
         typer.echo("mediasweep: nothing was changed", err=True)
         raise typer.Exit(1)
+
+
+def agree_by_name(question: str, name: str) -> None:
+    """Go on after a name was typed; exits with 1 after any other, with 2 where nobody can type."""
+    need_terminal(question)
+    if typer.prompt(f"{question}? Type {name} to do it", err=True, default="") != name:
+        typer.echo("mediasweep: nothing was changed", err=True)
+        raise typer.Exit(1)
