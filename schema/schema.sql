@@ -196,24 +196,16 @@ CREATE FUNCTION mediasweep.advise(a mediasweep.attached) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  most      constant integer := 10000;
-  looked    bigint;
-  named     bigint;
-  unread    bigint;
-  example   text;
-  rows_     bigint;
-  index_    text;
-  sample    text := format('(SELECT * FROM %s LIMIT %s)', a.relation, most);
+  found_  record;
+  index_  text;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
-  EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
-  EXECUTE format('SELECT count(*), min(unread.said) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
-  SELECT sum(greatest(c.reltuples, 0)) INTO rows_ FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
+  SELECT * INTO found_ FROM mediasweep.holdings(a);
   RAISE NOTICE 'mediasweep: % is attached as source %: % name % assets', a.relation, a.id,
-    CASE WHEN looked < most THEN looked || ' rows' ELSE format('of about %s rows, the first %s', greatest(rows_, looked), looked) END, named;
-  IF unread > 0 THEN
+    CASE WHEN found_.whole THEN found_.looked || ' rows' ELSE format('of about %s rows, the first %s', found_.about, found_.looked) END,
+    found_.named;
+  IF found_.unread > 0 THEN
     RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
-      unread, left(example, 200);
+      found_.unread, found_.example;
   END IF;
   FOR index_ IN SELECT i.statement FROM mediasweep.missing_indexes(a) i LOOP
     RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;
@@ -678,7 +670,7 @@ BEGIN
         OR rule ? 'in' AND (jsonb_typeof(rule -> 'in') <> 'array' OR rule -> 'in' = '[]')) THEN
     RAISE EXCEPTION 'mediasweep.attach: "%" is a column, or {"column": "status", "in": ["deleted"]}, not %', name, rule;
   ELSIF mediasweep.column_type(relation, called) IS NULL THEN
-    RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%)', relation, called, name;
+    RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%)', relation, called, name USING COLUMN = called;
   END IF;
   SELECT t.typcategory INTO category FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
    WHERE a.attrelid = relation AND a.attname = called;
@@ -825,7 +817,8 @@ BEGIN
         array_to_string(allowed, ', ');
     ELSIF option_.called IS NOT NULL AND mediasweep.column_type(relation, option_.called) IS NULL THEN
       RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
-        relation, option_.called, option_.key, option_.called;
+        relation, option_.called, option_.key, option_.called
+        USING COLUMN = option_.called;  -- by which a program can tell it
     ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
        OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
     THEN
@@ -882,6 +875,9 @@ BEGIN
   IF cardinality(candidates) = 0 THEN
     due := mediasweep.next_due(grace);
     next_in := due.at - clock_timestamp(); held := due.held;
+    IF memory ? 'midway' THEN   -- only a part was looked at
+      next_in := least(next_in, '0.1 s');
+    END IF;
     IF go.forcing AND NOT held THEN   -- what only an open transaction holds belongs to it
       PERFORM mediasweep.spend_forced(NULL);
     END IF;
@@ -1439,6 +1435,24 @@ BEGIN
                 WHERE q.id = ANY (ids) ORDER BY q.id FOR UPDATE SKIP LOCKED);
 END $$;
 
+CREATE FUNCTION mediasweep.holdings(a mediasweep.attached, OUT looked bigint, OUT whole boolean, OUT about bigint, OUT named bigint, OUT unread bigint, OUT example text, OUT unserved boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  most    constant integer := 10000;
+  sample  text := format('(SELECT * FROM %s LIMIT %s)', a.relation, most);
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
+  EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
+  EXECUTE format('SELECT count(*), left(min(unread.said), 200) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
+  SELECT sum(greatest(c.reltuples, 0)) INTO about FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
+  whole := looked < most;
+  about := CASE WHEN whole THEN looked ELSE greatest(about, looked) END;
+  unserved := EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref CROSS JOIN mediasweep.prefilter(a.relation, ref, 'public_id') pre
+                       WHERE pre.index IS NULL);
+END $$;
+
 CREATE FUNCTION mediasweep.holds_back(source integer, known record) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1665,6 +1679,15 @@ BEGIN
   END IF;
 END $$;
 
+CREATE FUNCTION mediasweep.left_to_do(OUT unfinished bigint, OUT fallen bigint, OUT alive bigint) RETURNS record
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT (SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL),
+         (SELECT count(*) FROM mediasweep.fallback f WHERE f.refused IS NULL),
+         (SELECT count(*) FROM mediasweep.daemon d WHERE d.beat_at > clock_timestamp() - interval '20 s')
+$$;
+
 CREATE FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) RETURNS TABLE(queued_at timestamp with time zone, xact xid8)
     LANGUAGE sql STABLE
     AS $$
@@ -1756,7 +1779,8 @@ DECLARE
   once     boolean := terms ? 'once';
   now_     timestamptz := clock_timestamp();
   since    timestamptz := memory ->> 'from_start_at';
-  good_for interval := least('2 s', greatest('20 ms', 20 * (memory ->> 'from_start_took')::interval));
+  midway   boolean := memory ? 'midway';
+  good_for interval := CASE WHEN midway THEN '10 s' ELSE least('2 s', greatest('20 ms', 20 * (memory ->> 'from_start_took')::interval)) END;
   sources  integer[] := mediasweep.open_sources();
   more     record;
   avoid    text[] := '{}';
@@ -1772,7 +1796,8 @@ BEGIN
       allowed / 2, memory, terms, ripe_at, (memory ->> 'looked_at')::timestamptz, sources, avoid))[1:allowed / 2];
   END IF;
   IF NOT once AND (since BETWEEN now_ - good_for AND now_) IS NOT TRUE THEN
-    memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
+    midway := false;
+    memory := (memory - '{cursor,midway}'::text[]) || jsonb_build_object('from_start_at', now_);
   END IF;
   FOR round IN 1..20 LOOP
     more := mediasweep.lock_oldest(allowed, memory, terms, ripe_at, sources, candidates, avoid);
@@ -1782,11 +1807,16 @@ BEGIN
     waiting := mediasweep.waiting_assets(candidates, memory, (terms ->> 'grace')::interval);
     candidates := mediasweep.without(candidates, waiting);
     avoid := avoid || waiting;
-    EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR NOT memory ? 'cursor'));
+    EXIT WHEN cardinality(candidates) > 0 OR (NOT found_ AND (once OR midway OR NOT memory ? 'cursor'));
     IF NOT found_ THEN
       memory := (memory - 'cursor') || jsonb_build_object('from_start_at', now_);
     END IF;
   END LOOP;
+  IF NOT found_ THEN
+    memory := memory - 'midway';
+  ELSIF cardinality(candidates) = 0 AND NOT once THEN   -- all that was looked at waits: the next claim goes on from here
+    memory := memory || '{"midway": true}';
+  END IF;
   IF (memory ->> 'from_start_at')::timestamptz = now_ THEN
     memory := memory || jsonb_build_object('from_start_took', clock_timestamp() - now_);
   END IF;
@@ -3095,6 +3125,21 @@ CREATE FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) RET
   END
 $$;
 
+CREATE FUNCTION mediasweep.refuse_to_lose() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  left_  record;
+BEGIN
+  SELECT * INTO left_ FROM mediasweep.left_to_do();
+  IF left_.unfinished + left_.fallen + left_.alive > 0 THEN
+    RAISE EXCEPTION 'mediasweep.uninstall: % rows are unfinished, % captures not queued yet, and % daemons are running',
+      left_.unfinished, left_.fallen, left_.alive
+      USING HINT = 'Wait until they are done and stop the daemons, or lose what is left: SELECT mediasweep.uninstall(force => true).';
+  END IF;
+END $$;
+
 CREATE FUNCTION mediasweep.release(source integer, listing pg_snapshot, held record, newest timestamp with time zone, digest text, who text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3621,19 +3666,12 @@ CREATE FUNCTION mediasweep.uninstall(force boolean DEFAULT false) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  unfinished  bigint;
-  fallen      bigint;
-  alive       bigint;
-  others      text;
-  number_     integer;
+  others   text;
+  number_  integer;
 BEGIN
   PERFORM mediasweep.only_one_builder();
-  SELECT count(*) INTO unfinished FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL;
-  SELECT count(*) INTO fallen FROM mediasweep.fallback f WHERE f.refused IS NULL;
-  SELECT count(*) INTO alive FROM mediasweep.daemon d WHERE d.beat_at > clock_timestamp() - interval '20 s';
-  IF unfinished + fallen + alive > 0 AND NOT force THEN
-    RAISE EXCEPTION 'mediasweep.uninstall: % rows are unfinished, % captures not queued yet, and % daemons are running', unfinished, fallen, alive
-      USING HINT = 'Wait until they are done and stop the daemons, or lose what is left: SELECT mediasweep.uninstall(force => true).';
+  IF NOT force THEN
+    PERFORM mediasweep.refuse_to_lose();   -- before any lock on a table of the user's
   END IF;
   others := mediasweep.dependents();
   IF others IS NOT NULL THEN
@@ -3643,6 +3681,11 @@ BEGIN
   FOR number_ IN SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL LOOP
     PERFORM mediasweep.detach_number(number_);
   END LOOP;
+  -- what was captured while the triggers were waited for is unfinished too
+  LOCK TABLE mediasweep.cloudinary_cleanup_queue, mediasweep.fallback IN ACCESS EXCLUSIVE MODE;
+  IF NOT force THEN
+    PERFORM mediasweep.refuse_to_lose();
+  END IF;
   DROP SCHEMA mediasweep CASCADE;
 END $$;
 
@@ -4488,6 +4531,8 @@ REVOKE ALL ON FUNCTION mediasweep.hide_rows() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hold(ids uuid[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.holdings(a mediasweep.attached, OUT looked bigint, OUT whole boolean, OUT about bigint, OUT named bigint, OUT unread bigint, OUT example text, OUT unserved boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.holds_back(source integer, known record) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.holds_others(s mediasweep.cloudinary_cleanup_queue, grace interval, ripe_at timestamp with time zone, free pg_snapshot, clear pg_snapshot, stopped integer[]) FROM PUBLIC;
@@ -4519,6 +4564,8 @@ REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUB
 REVOKE ALL ON FUNCTION mediasweep.key_expression(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.left_to_do(OUT unfinished bigint, OUT fallen bigint, OUT alive bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, uploads boolean, covered pg_snapshot, confirmed xid8[], queued_from timestamp with time zone, queued_to timestamp with time zone, since pg_snapshot, most bigint) FROM PUBLIC;
 
@@ -4639,6 +4686,8 @@ REVOKE ALL ON FUNCTION mediasweep.refs_of(options jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, purpose text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.refusal(move text, status text, in_doubt boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.refuse_to_lose() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.release(source integer, listing pg_snapshot, held record, newest timestamp with time zone, digest text, who text) FROM PUBLIC;
 
