@@ -100,49 +100,6 @@ def sql(
     names = _names(roles, owner, daemon, reader)
     for part in script(with_library=with_library, take_over=take_over, roles=names):
         typer.echo(part, nl=False)
-        return
-    done = not dry_run and bool(
-        asyncio.run(runner.migrate(dsn, with_library=with_library, roles=names, say=_say)) or names
-    )
-    if take_over:
-        changed = asyncio.run(takeover.take_over(dsn, rehearse=dry_run, say=_say))
-        for line in changed:
-            typer.echo(line)
-        if changed:
-            _say("nothing was done" if dry_run else "taken over")
-            done = True
-    elif left := asyncio.run(takeover.found(dsn)):
-        _say(SUGGESTED.format(what=", ".join(left)))
-    if not done:
-        _say("nothing to do")
-
-
-def sql(
-    context: typer.Context,
-    with_library: WithLibrary = False,
-    take_over: TakeOver = False,
-    roles: WithRoles = False,
-    owner: Owner = NAMES[0],
-    daemon: Daemon = NAMES[1],
-    reader: Reader = NAMES[2],
-) -> None:
-    """Print the schema as SQL, to paste or to save.
-
-    It is what `migrate` would run where there is no such schema yet.
-    """
-    from mediasweep.postgres.migrate import script
-
-<<<<<<< HEAD
-    _check(with_library=with_library, take_over=take_over)
-    names = _names(roles, owner, daemon, reader)
-    for part in script(with_library=with_library, take_over=take_over, roles=names):
-=======
-    if context.invoked_subcommand:
-        return
-    _check(with_library=with_library, take_over=take_over, dry_run=False)
-    for part in script(with_library=with_library, take_over=take_over):
->>>>>>> b4591c8 (Attach, detach and uninstall from the command line)
-        typer.echo(part, nl=False)
 
 
 def _names(roles: bool, owner: str, daemon: str, reader: str) -> Roles | None:
