@@ -19,8 +19,8 @@ from tests.schema.queue import ARTICLES, claim, enqueue, use
 from tests.schema.roles import Staff, new_names, staffed, stranger
 
 PACKAGE = Path(mediasweep.__file__).parent
-# what a daemon and its operators never run, and what a reader does
-MIGRATES = {"postgres/migrate.sql", "postgres/takeover.sql"}
+# what only an owner runs, and what a reader does
+OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
 READS = {
     "postgres/brake.sql": {"closed", "first_held", "held"},
     "postgres/environment.sql": {"differences", "gates", "server"},
@@ -48,7 +48,7 @@ def _statements() -> list[tuple[str, str, str]]:
     return [
         (file, name, text)
         for path in sorted((PACKAGE / "postgres").glob("*.sql"))
-        if (file := path.relative_to(PACKAGE).as_posix()) not in MIGRATES
+        if (file := path.relative_to(PACKAGE).as_posix()) not in OWNERS
         for name, text in statements(str(path)).items()
     ]
 
