@@ -12,7 +12,7 @@ from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
-from tests.conftest import Connect, Server
+from tests.conftest import Connect
 from tests.copies import dump_into
 from tests.daemons import environment, running
 from tests.operations.standing import beat
@@ -23,7 +23,10 @@ HURRY = """
 """
 INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), jsonb_build_object('cloud', $1::text))"
 STANDBY = """
-CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'
+DO $$ BEGIN
+  EXECUTE replace(pg_get_functiondef('mediasweep.here(jsonb)'::regprocedure),
+                  'pg_is_in_recovery()', 'true');
+END $$
 """
 
 
@@ -89,11 +92,9 @@ def own() -> Iterator[Cluster]:
         yield cluster
 
 
-async def test_a_standby_has_a_status(server: Server, database: str, db: Db, cloud: Cloud) -> None:
+async def test_a_standby_has_a_status(database: str, db: Db, cloud: Cloud) -> None:
     """Where nothing can be written, it can be looked at all the same."""
     await db.execute(STANDBY)
-    name = database.rpartition("/")[2]
-    await server.sql(f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
     done = await mediasweep(environment(database, cloud.url), "status")
     assert (done.code, done.out.splitlines()[0]) == (
         0,

@@ -44,9 +44,7 @@ async def test_a_take_over_from_the_first_hint_to_the_second_run(
         assert (again.code, again.out, again.err) == (0, "", "nothing to do\n")
 
 
-@pytest.mark.parametrize(
-    "options", [("--with-library", "--take-over"), ("--dry-run",), ("--with-library",)]
-)
+@pytest.mark.parametrize("options", [("--with-library", "--take-over"), ("--with-library",)])
 async def test_options_that_do_not_go_together_are_refused(
     blank_database: str, cloud: Cloud, options: tuple[str, ...]
 ) -> None:

@@ -7,6 +7,7 @@ from asyncio import to_thread
 from typing import Any
 
 import cloudinary.uploader
+import pytest
 
 from mediasweep.demo.files import avi, csv, png
 from mediasweep.emulator.client import Cloud
@@ -44,6 +45,7 @@ async def test_five_thousand_rows_of_one_statement_are_deleted_once_each(
     assert (state["assets"], state["calls"]["destroy"]) == (0, 5000)
 
 
+@pytest.mark.timeout(180)  # ten daemons are started, one after the other
 async def test_ten_kills_on_the_way_lose_nothing_and_repeat_only_what_was_in_flight(
     database: str, db: Db, cloud: Cloud
 ) -> None:
