@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from mediasweep.cli import session
+from mediasweep.cli.output import cell
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.report import GATES
@@ -86,3 +88,71 @@ async def test_the_status_says_what_opens_each_gate(db: Db, env: dict[str, str])
     [brake] = [line for line in told if line.startswith("brake  manual")]
     assert brake.endswith(OPENED_BY["brake"])
     assert set(OPENED_BY) == set(GATES)
+
+
+async def test_a_forced_sweep_says_what_goes_and_what_stays(db: Db, env: dict[str, str]) -> None:
+    """Rows behind another gate are counted with its name, and none of them is let through."""
+    await enqueue(db, "a", "b", "c")
+    idle = await mediasweep(env, "scheduler", "force-cleanup")
+    assert idle.err == "nothing is stopped: 3 rows due; daemons look at once\n"
+    await db.execute(CLOSED)
+    held = await mediasweep(env, "scheduler", "force-cleanup")
+    assert held.err.startswith(
+        "let through the stop: 0 rows\nstay: 3 rows behind auth and brake (manual)\n"
+    )
+    assert (BRAKE in held.err, AUTH in held.err, "pause" in held.err) == (True, True, False)
+    assert await db.fetchval("SELECT forced FROM mediasweep.scheduler") == 0
+    await db.execute("DELETE FROM mediasweep.gate WHERE name = 'auth'")
+    await db.execute(
+        "UPDATE mediasweep.cloudinary_cleanup_queue SET source_id = 1 WHERE id IN"
+        " (SELECT id FROM mediasweep.cloudinary_cleanup_queue LIMIT 2)"
+    )
+    some = await mediasweep(env, "scheduler", "force-cleanup")
+    assert some.err == (f"let through the stop: 2 rows\nstay: 1 row behind brake (manual)\n{BRAKE}")
+    assert await db.fetchval("SELECT forced FROM mediasweep.scheduler") == 2
+    await db.execute("DELETE FROM mediasweep.gate WHERE name = 'pause'")
+    open_ = await mediasweep(env, "scheduler", "force-cleanup")
+    assert open_.err.startswith("nothing is stopped: 2 rows due and held by no gate; daemons look")
+
+
+@pytest.mark.parametrize("again", [("pause", "--reason", "again"), ("scheduler", "stop")])
+async def test_a_second_pause_says_what_it_replaces(
+    db: Db, env: dict[str, str], again: tuple[str, ...]
+) -> None:
+    """The first one names its end; the next one names reason, person and end of the first."""
+    first = await mediasweep(env, "pause", "--reason", "migration", "--minutes", "30")
+    until = await db.fetchval("SELECT until FROM mediasweep.gate WHERE name = 'pause'")
+    assert first.err == f"paused until {cell(until)}; `mediasweep resume` ends it\n"
+    second = await mediasweep(env, *again)
+    told = (
+        f"was paused already (migration, by {session.who()}, until {cell(until)}): that is replaced"
+    )
+    assert second.err.splitlines()[0] == told
+    third = await mediasweep(env, "pause")
+    assert "without an end): that is replaced\npaused; `mediasweep resume`" in third.err
+    assert await db.fetchval("SELECT until FROM mediasweep.gate WHERE name = 'pause'") is None
+
+
+async def test_a_pause_that_has_run_out_is_not_said_to_be_replaced(
+    db: Db, env: dict[str, str]
+) -> None:
+    """What holds nothing any more is none, though the chores have not taken it off the list."""
+    await db.execute(
+        "INSERT INTO mediasweep.gate (name, reason, closed_by, until)"
+        " VALUES ('pause', 'over', 'ann', now() - interval '1 s')"
+    )
+    assert (await mediasweep(env, "pause")).err == "paused; `mediasweep resume` ends it\n"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--reason", ""), ("--reason", " "), ("--minutes", "1e12"), ("--minutes", "nan")],
+    ids=" ".join,
+)
+async def test_a_pause_without_a_meaning_is_refused(
+    db: Db, env: dict[str, str], wrong: tuple[str, ...]
+) -> None:
+    """Exit code 2, a sentence, and nothing is closed."""
+    refused = await mediasweep(env, "pause", *wrong)
+    assert (refused.code, wrong[0] in refused.err, "Traceback" in refused.err) == (2, True, False)
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.gate") == 0

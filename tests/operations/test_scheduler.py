@@ -12,9 +12,21 @@ import pytest
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations import scheduler
 from mediasweep.postgres.pool import Connection as Db
+from mediasweep.postgres.scheduler import Forced
 from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running, until
+from tests.operations.standing import beat
+from tests.schema.queue import enqueue
 
 WITHIN_S = 2.0
+NOT_DUE = """
+UPDATE mediasweep.cloudinary_cleanup_queue
+   SET due_at = due_at + CASE cloudinary_public_id WHEN 'rests' THEN interval '1 h'
+                                                   ELSE interval '0' END,
+       status = CASE cloudinary_public_id WHEN 'leased' THEN 'processing' ELSE status END,
+       claim_no = CASE cloudinary_public_id WHEN 'leased' THEN 1 ELSE 0 END,
+       lease_until = CASE cloudinary_public_id WHEN 'leased' THEN now() + interval '1 h' END,
+       source_id = CASE WHEN cloudinary_public_id LIKE 'of%' THEN 99 ELSE 0 END
+"""
 COMPLETED = (
     "SELECT count(*) = $1 FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'"
 )
@@ -61,7 +73,9 @@ async def test_nothing_is_sent_while_stopped_but_a_forced_sweep(
         await daemon.seen("held")
         await to_thread(cloud.faults, {"latency_s": 0.1})  # so that they wait for their turn
         await _delete(db, cloud, "a", 30)
-        assert await scheduler.force_cleanup(db, who="ann", limit=12) == 12
+        assert await scheduler.force_cleanup(db, who="ann", limit=12) == Forced(
+            paused=True, rows=12, behind={}
+        )
         await until(db, COMPLETED, 12)
         await until(db, "SELECT forced = 0 FROM mediasweep.scheduler")
         assert (await to_thread(cloud.state))["calls"]["destroy"] == 12
@@ -79,11 +93,29 @@ async def test_a_forced_sweep_ends_with_what_was_due(database: str, db: Db, clou
     async with running(environment(database, cloud.url)) as daemon:
         await scheduler.stop(db, who="ann")
         await daemon.seen("held")
-        assert await scheduler.force_cleanup(db, who="ann") == 0
+        assert await scheduler.force_cleanup(db, who="ann") == Forced(
+            paused=True, rows=0, behind={}
+        )
         await _delete(db, cloud, "a", 3)
         await scheduler.configure(db, {"batch_size": 3}, who="ann")
         await daemon.seen("configured")
         assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0
+
+
+async def test_a_forced_sweep_counts_only_what_it_lets_through(db: Db) -> None:
+    """What rests, is leased or of no attached table is not due; without a stop nothing is forced,
+    so that the next stop is not passed by what was asked for before it.
+    """
+    await enqueue(db, "due", "rests", "leased", "of a table that is gone")
+    await db.execute(NOT_DUE)
+    await beat(db, grace_s=3600, works=True)
+    assert await scheduler.force_cleanup(db, who="ann") == Forced(paused=False, rows=0, behind={})
+    await db.execute("DELETE FROM mediasweep.daemon")
+    assert await scheduler.force_cleanup(db, who="ann") == Forced(paused=False, rows=1, behind={})
+    assert await db.fetchval("SELECT forced FROM mediasweep.scheduler") == 0
+    await scheduler.stop(db, who="ann")
+    assert await scheduler.force_cleanup(db, who="ann") == Forced(paused=True, rows=1, behind={})
+    assert await db.fetchval("SELECT forced FROM mediasweep.scheduler") == 1
 
 
 async def test_restart_tests_closed_gates_now(db: Db) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from math import isnan
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediasweep.cli.output import cell, print_json, print_table
+from mediasweep.cli.output import cell, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
 from mediasweep.rules.reason import ago
 
+if TYPE_CHECKING:
+    from mediasweep.postgres.gates import Pause
+
+LONGEST_MIN = 5_256_000.0  # ten years
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -79,7 +84,9 @@ def pause(
     ] = "paused by hand",
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="End by itself after so many minutes.", metavar="N"),
+        typer.Option(
+            min=0.01, max=LONGEST_MIN, help="End by itself after so many minutes.", metavar="N"
+        ),
     ] = None,
 ) -> None:
     """Stop all daemons from deleting.
@@ -88,13 +95,29 @@ def pause(
     """
     from mediasweep.operations import fleet
 
-    async def close() -> None:
+    if not reason.strip():
+        misused("give a reason, or leave --reason out: whoever finds the pause should know why")
+    if minutes is not None and isnan(minutes):
+        misused("--minutes is a number")
+
+    async def close() -> Pause:
         duration = None if minutes is None else timedelta(minutes=minutes)
         async with database() as connection:
-            await fleet.pause(connection, reason=reason, who=who(), duration=duration)
+            return await fleet.pause(connection, reason=reason, who=who(), duration=duration)
 
-    do(close())
-    typer.echo("paused; `mediasweep resume` ends it", err=True)
+    paused = do(close())
+    say_replaced(paused)
+    until = f" until {cell(paused.until)}" if paused.until else ""
+    typer.echo(f"paused{until}; `mediasweep resume` ends it", err=True)
+
+
+def say_replaced(pause: Pause) -> None:
+    """Say on stderr which pause was in force before this one, if there was one."""
+    if (before := pause.replaced) is None:
+        return
+    end = f"until {cell(before.until)}" if before.until else "without an end"
+    told = f"{cell(before.reason)}, by {cell(before.who)}, {end}"
+    typer.echo(f"was paused already ({told}): that is replaced", err=True)
 
 
 def resume() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mediasweep.cli.fleet import say_closed
+from mediasweep.cli.fleet import say_closed, say_replaced
 from mediasweep.cli.output import cell, count, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.reason import ago
@@ -41,7 +41,7 @@ def stop() -> None:
     """Stop all daemons, as `mediasweep pause` does."""
     from mediasweep.operations import scheduler
 
-    _ask(scheduler.stop, who=who())
+    say_replaced(_ask(scheduler.stop, who=who()))
     typer.echo("stopped; `mediasweep scheduler start` ends it", err=True)
 
 
@@ -131,10 +131,19 @@ def force_cleanup(
 
     What is due now passes a stop, and no other gate.
     """
-    from mediasweep.operations import scheduler
+    from mediasweep.operations import fleet, scheduler
 
-    rows = _ask(scheduler.force_cleanup, who=who(), limit=limit)
-    typer.echo(f"let through a stop: {count(rows, 'row')}", err=True)
+    forced = _ask(scheduler.force_cleanup, who=who(), limit=limit)
+    rows = count(forced.rows, "row")
+    if forced.paused:
+        typer.echo(f"let through the stop: {rows}", err=True)
+    else:
+        free = " and held by no gate" * bool(forced.behind)
+        typer.echo(f"nothing is stopped: {rows} due{free}; daemons look at once", err=True)
+    for gates, held in forced.behind.items():
+        typer.echo(f"stay: {count(held, 'row')} behind {cell(gates)}", err=True)
+    if forced.behind:
+        say_closed([g for g in _ask(fleet.still_closed) if g["name"] != "pause"])
 
 
 def _working(found: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations.environment import compare
 from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.gates import Gates, Pause
 from mediasweep.rules.gate import OPENED_BY
 from mediasweep.rules.reason import brief
 
@@ -40,9 +40,12 @@ async def status(connection: Pool | Connection, *, cloud: str | None = None) -> 
 
 async def pause(
     connection: Pool | Connection, *, reason: str, who: str, duration: timedelta | None
-) -> None:
-    """Stop all daemons from sending; what is out is finished. They obey within two seconds."""
-    await Gates(connection).pause(reason, who, duration)
+) -> Pause:
+    """Stop all daemons from sending; what is out is finished. They obey within two seconds.
+
+    A pause that is in force is replaced, and returned with the new one.
+    """
+    return await Gates(connection).pause(reason, who, duration)
 
 
 async def resume(connection: Pool | Connection, *, who: str) -> bool:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import fleet
 from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.gates import Gates
-from mediasweep.postgres.scheduler import Scheduler
+from mediasweep.postgres.gates import Gates, Pause
+from mediasweep.postgres.scheduler import Forced, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,10 @@ async def start(connection: Pool | Connection, *, who: str) -> bool:
     return await fleet.resume(connection, who=who)
 
 
-async def stop(connection: Pool | Connection, *, who: str) -> None:
-    """Stop all daemons from sending; what is out is finished."""
-    await fleet.pause(connection, reason="the scheduler was stopped", who=who, duration=None)
+async def stop(connection: Pool | Connection, *, who: str) -> Pause:
+    """Stop all daemons from sending; what is out is finished. Returns what it replaced as well."""
+    reason = "the scheduler was stopped"
+    return await fleet.pause(connection, reason=reason, who=who, duration=None)
 
 
 async def restart(connection: Pool | Connection, *, who: str) -> list[str]:
@@ -86,10 +87,10 @@ def _checked(name: str, value: object) -> float | int | None:
 
 async def force_cleanup(
     connection: Pool | Connection, *, who: str, limit: int | None = None
-) -> int:
-    """Sweep once, also while stopped; returns how many rows are let through.
+) -> Forced:
+    """Sweep once, also while stopped; returns how many rows may go, and what stays behind a gate.
 
-    It passes a stop, and no other gate.
+    It passes a stop, and no other gate: nothing that these hold goes once they open, either.
     """
     return await Scheduler(connection).force(limit, who)
 

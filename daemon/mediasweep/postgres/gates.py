@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.gate import Closing
 
 SQL = statements(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause: why, by whom, until when (None: until it is ended), and the one that it replaced."""
+
+    reason: str
+    who: str
+    until: datetime | None
+    replaced: Pause | None = None
 
 
 class Gates:
@@ -32,9 +43,13 @@ class Gates:
         """Halve the fleet's calls at a time; tells whether it was done just now."""
         return bool(await self._connection.fetchval(SQL["throttle"], limit))
 
-    async def pause(self, reason: str, who: str, duration: timedelta | None) -> None:
-        """Close the pause, for a time or until it is opened."""
-        await self._connection.execute(SQL["close"], "pause", reason, who, duration, None)
+    async def pause(self, reason: str, who: str, duration: timedelta | None) -> Pause:
+        """Close the pause, for a time or until it is opened; one that is in force is replaced."""
+        [row] = await self._connection.fetch(SQL["close"], "pause", reason, who, duration, None)
+        replaced = None
+        if row["reason_before"] is not None:
+            replaced = Pause(row["reason_before"], row["closed_by_before"], row["until_before"])
+        return Pause(reason, who, row["until"], replaced)
 
     async def open(self, name: str, who: str) -> bool:
         """Open a gate; tells whether it was closed."""

@@ -2,18 +2,24 @@
 
 -- name: close
 -- $1 name, $2 reason, $3 who, $4 for how long or NULL, $5 how often to test afterwards or NULL
-WITH closed AS (
+-- Returns until when it is closed, and what was in force before: reason, who and until when.
+WITH before AS (
+  SELECT g.reason, g.closed_by, g.until FROM mediasweep.gate g
+   WHERE g.name = $1 AND g.source_id IS NULL AND (g.until IS NULL OR g.until > clock_timestamp())),
+closed AS (
   INSERT INTO mediasweep.gate (name, reason, closed_by, until, probe)
   VALUES ($1, $2, $3, clock_timestamp() + $4::interval, $5::interval)
   ON CONFLICT ON CONSTRAINT gate_is_closed_once DO UPDATE
      SET until = excluded.until, probe = excluded.probe, reason = excluded.reason, closed_by = excluded.closed_by,
          tested_at = NULL,   -- a test that is under way is not one of this closing
          closed_at = CASE WHEN gate.until <= clock_timestamp() AND gate.probe IS NULL THEN clock_timestamp() ELSE gate.closed_at END
-  RETURNING name),
+  RETURNING name, gate.until),
 logged AS (
   INSERT INTO mediasweep.journal (event, outcome, detail, actor)
   SELECT 'gate_closed', closed.name, $2, $3 FROM closed)
-SELECT pg_notify('mediasweep', '') FROM closed
+SELECT closed.until, before.reason AS reason_before, before.closed_by AS closed_by_before, before.until AS until_before,
+       pg_notify('mediasweep', '')
+  FROM closed LEFT JOIN before ON true
 
 -- name: open
 -- $1 names, $2 who; returns the names that were closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
 
 SQL = statements(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """What a sweep that was asked for does: `rows` that are due may go; `paused`: through a pause.
+
+    `behind`: what stays, by the gates that hold it, as in `brake (posts)`.
+    """
+
+    paused: bool
+    rows: int
+    behind: dict[str, int]
 
 
 class Scheduler:
@@ -31,9 +44,10 @@ class Scheduler:
         row = await self._connection.fetchrow(SQL["config"])
         return dict(row) if row else {}
 
-    async def force(self, limit: int | None, who: str) -> int:
-        """Let what is due now through a pause; returns how many rows that is."""
-        return int(await self._connection.fetchval(SQL["force"], limit, who))
+    async def force(self, limit: int | None, who: str) -> Forced:
+        """Let what is due now through a pause, and tell what stays."""
+        [row] = await self._connection.fetch(SQL["force"], limit, who)
+        return Forced(row["paused"], row["rows"], json.loads(row["behind"]))
 
     async def test_now(self, who: str) -> list[str]:
         """Let gates that test themselves do so at once; returns their names."""
