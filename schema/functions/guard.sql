@@ -110,11 +110,17 @@ LANGUAGE sql STABLE
 AS $$
   SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
     format($q$
-  RAISE EXCEPTION 'an attached table (number %s) is gone: detach it';$q$, a.id)
+  RAISE EXCEPTION 'the attached table %% is gone: detach it by SELECT mediasweep.detach_number(%s)', %L;$q$, a.id,
+           -- what reads it still says how it was called
+           coalesce(substring(a.refs FROM 'FROM ((?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+)) AS r\M') || ' ', '')
+           || format('(number %s)', a.id))
   ELSE format($q$
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
+    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s) THEN
+      RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
+    END IF;
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
-  END IF;$q$, a.relation::text, a.relation::oid)
+  END IF;$q$, a.relation::text, a.relation::oid, a.id)
     || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
                                THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
           FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by

@@ -9,6 +9,7 @@ from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
 from tests.schema.privileges import matrix
+from tests.schema.test_guard import WITHOUT_GUARD
 from tests.schema.roles import new_names, stranger
 
 URL = "cloudinary://key:secret@cloud"
@@ -53,3 +54,12 @@ async def test_a_role_that_was_granted_nothing_is_told_whose_member_to_be(databa
     async with stranger(database) as nobody:
         done = await mediasweep(environment(nobody.dsn, URL), "status")
     assert (done.code, "a member of the daemon's" in done.err) == (3, True)
+
+
+async def test_a_migrate_that_applies_nothing_says_what_it_did(database: str, db: Db) -> None:
+    """It has built the guard anew all the same, and says so."""
+    await db.execute(WITHOUT_GUARD)
+    done = await mediasweep(environment(database, URL), "migrate")
+    assert done.err == "nothing to apply; the guard and the captures were built anew\n"
+    built = "SELECT prosrc NOT LIKE 'BEGIN END%' FROM pg_proc WHERE oid = 'mediasweep.uses'::regproc"
+    assert await db.fetchval(built)

@@ -165,6 +165,43 @@ async def test_a_table_that_is_gone_never_reads_as_unused(db: Db) -> None:
     assert timedelta(seconds=20) < wait <= timedelta(seconds=30)
 
 
+@pytest.mark.parametrize("name", ["articles", '"a ""%s"" AS r"'])
+@pytest.mark.parametrize("rebuilt", [False, True], ids=["found at once", "after a migrate"])
+@pytest.mark.parametrize("where", ['"c"', '{"column": "c", "url": true}'], ids=["ids", "urls"])
+async def test_a_table_that_is_gone_is_named_with_what_ends_that(
+    db: Db, name: str, where: str, *, rebuilt: bool
+) -> None:
+    """Its name and number, and a statement which, run as it stands, lets the guard answer."""
+    await db.execute(f"CREATE TABLE public.{name} (c text)")
+    number = await db.fetchval(
+        "SELECT mediasweep.attach($1::text::regclass, $2)",
+        f"public.{name}",
+        f'{{"cloud": "demo", "public_id": {where}, "asset_id": "c"}}',
+    )
+    await db.execute(f"DROP TABLE public.{name}")
+    if rebuilt:
+        await db.execute("SELECT mediasweep.build()")
+    await enqueue(db, "a")
+    said, _, remedy = str((await claim(db)).guard_error).partition(": detach it by ")
+    assert said == f"the attached table public.{name} (number {number}) is gone"
+    await db.execute(remedy)
+    await make_due(db)
+    assert (await claim(db)).assets == ["a"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["ALTER TABLE articles RENAME TO away", "DROP TABLE articles; CREATE TABLE public.articles ()"],
+)
+async def test_a_table_that_is_not_gone_is_not_called_so(db: Db, how: str) -> None:
+    """One that was renamed, or replaced by another of its name, is for migrate to look at."""
+    await db.execute(ARTICLES)
+    await db.execute(how)
+    await enqueue(db, "a")
+    said = "the attached table public.articles was renamed or replaced: run mediasweep migrate"
+    assert (await claim(db)).guard_error == said
+
+
 async def test_a_renamed_column_never_reads_as_unused(db: Db) -> None:
     """A column that was renamed stops the claim too, and the asset goes nowhere."""
     await db.execute(ARTICLES)

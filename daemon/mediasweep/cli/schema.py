@@ -76,7 +76,8 @@ def migrate(
     elif left := asyncio.run(takeover.found(dsn)):
         _say(SUGGESTED.format(what=", ".join(left)))
     if not done:
-        _say("nothing to do")
+        built = "nothing to apply; the guard and the captures were built anew"
+        _say("nothing to do" if dry_run else built)
 
 
 def sql(
