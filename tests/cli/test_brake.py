@@ -11,8 +11,9 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
-from tests.schema.brakes import LIMIT, closed, let_go, listed, stopped
+from tests.schema.brakes import FINISH, LIMIT, MINUTE, closed, let_go, listed, stopped
 from tests.schema.queue import ARTICLES, use
+from tests.schema.test_brake_opens import CHORE
 
 
 @pytest.fixture
@@ -49,6 +50,32 @@ async def test_show_says_that_none_is_closed(env: dict[str, str]) -> None:
     """With nothing held there is nothing on stdout, and a word on stderr."""
     shown = await mediasweep(env, "brake", "show")
     assert (shown.code, shown.out, shown.err) == (0, "", "no brake is closed\n")
+
+
+async def test_show_says_what_opens_by_itself(db: Db, env: dict[str, str]) -> None:
+    """Of a brake of which all was cancelled no digest is offered, unless it was a slow loss."""
+    await stopped(db)
+    await db.execute(FINISH, "skipped")
+    shown = await mediasweep(env, "brake", "show")
+    assert "rows:     0" in shown.out
+    assert shown.out.endswith("is left: it opens by itself at the next health check.\n")
+    assert "brake ack" not in shown.out
+    assert await closed(db) == [0]
+    await db.execute(CHORE)
+    assert await closed(db) == []
+
+
+async def test_show_says_how_to_open_a_brake_that_waits_for_more(
+    db: Db, env: dict[str, str]
+) -> None:
+    """A slow loss of which all has gone stays closed, so there is a digest for it."""
+    await let_go(db, "a", 5 * LIMIT + 1, every=20 * MINUTE, at_once=False)
+    await db.execute(FINISH, "completed")
+    await db.execute(CHORE)
+    shown = await mediasweep(env, "brake", "show")
+    assert "It holds what is yet to come" in shown.out
+    opened = await mediasweep(env, *shown.out.splitlines()[-1].split()[1:], "--yes")
+    assert (opened.code, await closed(db)) == (0, [])
 
 
 async def test_ack_lets_go(db: Db, env: dict[str, str]) -> None:
@@ -106,7 +133,8 @@ async def test_ack_without_a_terminal_wants_a_yes(db: Db, env: dict[str, str]) -
     """A script that does not say yes has not been told to."""
     asked = await mediasweep(env, "brake", "ack", await stopped(db))
     assert asked.code == 2
-    assert asked.err == f"mediasweep: Delete these assets? {NOBODY}\n"
+    assert asked.err.endswith(f"\nmediasweep: Delete these assets? {NOBODY}\n")
+    assert asked.err.startswith("source:   manual\n")  # what it would have asked about
     assert await closed(db) == [0]
 
 
@@ -126,9 +154,10 @@ async def test_a_changed_list_is_refused(db: Db, env: dict[str, str], how: str) 
     assert await closed(db) == [0]
 
 
-async def test_what_is_no_digest_is_refused(env: dict[str, str]) -> None:
+@pytest.mark.parametrize("how", [("--yes",), ("--dry-run",), ()], ids=" ".join)
+async def test_what_is_no_digest_is_refused(env: dict[str, str], how: tuple[str, ...]) -> None:
     """Anything else than a digest is a mistake of usage, and it is said where to get one."""
-    refused = await mediasweep(env, "brake", "ack", "all", "--yes")
+    refused = await mediasweep(env, "brake", "ack", "all", *how)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
         "mediasweep: 'all' is no digest: copy the whole one, as `mediasweep brake show` prints it "

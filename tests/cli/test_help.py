@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands import mediasweep
+from mediasweep import __version__
+from tests.commands import Done, mediasweep
 from tests.daemons import environment
 
 GROUPS = [(), ("queue",), ("scheduler",), ("brake",), ("sql",)]
@@ -43,3 +44,9 @@ async def test_a_database_that_is_away_is_said_in_a_line() -> None:
         told = await mediasweep(NOWHERE, *command)
         assert (told.code, told.err.count("\n")) == (3, 1)
         assert told.err.startswith("mediasweep: the database does not answer: ")
+
+
+async def test_the_version_is_told_in_either_way() -> None:
+    """The option that strangers try first does what the command does, and needs no settings."""
+    asked = [await mediasweep(NOWHERE, how) for how in ("--version", "version")]
+    assert asked == [Done(0, f"{__version__}\n", "")] * 2

@@ -279,3 +279,11 @@ async def test_a_dry_run_says_that_the_guard_cannot_answer(database: str, db: Db
     told = await _queue(database, "retry", str(id_), "--dry-run")
     assert told.code == 0
     assert told.err[1].startswith("mediasweep: the guard cannot answer, so nothing would be sent: ")
+
+
+async def test_an_empty_list_says_so(database: str) -> None:
+    """Nothing on stdout, and a word on stderr; as JSON, an empty document and no word."""
+    empty = await _queue(database, "list")
+    assert (empty.code, empty.out, empty.err) == (0, [], ["no rows"])
+    as_json = await _queue(database, "list", "--json")
+    assert (as_json.said, as_json.err) == ([], [])

@@ -21,6 +21,11 @@ from tests.schema.queue import ARTICLES, enqueue
 HURRY = """
 ;ALTER FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) SET lock_timeout = '50ms'
 """
+HINTED = """
+CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])
+RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'no answer' USING HINT = E'ask\nthe owner'; END $$
+"""
 INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), jsonb_build_object('cloud', $1::text))"
 STANDBY = """
 DO $$ BEGIN
@@ -119,3 +124,14 @@ async def test_a_guard_that_waits_for_a_lock_hides_nothing_else(
     assert told.out.startswith(f"the guard cannot answer, so nothing is sent: {reason}")
     assert "1 skipped" in told.out
     assert (dry.code, reason in dry.err) == (0, True)
+
+
+async def test_the_hint_of_an_error_of_the_guard_is_in_its_line(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """What the database says in two lines is told as text, without escapes."""
+    await db.execute(HINTED)
+    told = (await mediasweep(environment(database, cloud.url), "status")).out.splitlines()
+    assert told[0] == (
+        "the guard cannot answer, so nothing is sent: no answer; HINT:  ask; the owner"
+    )

@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.callback()(daemon.options)
 app.command("run")(daemon.run)
 app.command("demo")(daemon.demo)
 app.command("version")(daemon.version)

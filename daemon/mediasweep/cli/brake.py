@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediasweep.cli.consent import agree, need_terminal
+from mediasweep.cli.consent import agree
 from mediasweep.cli.foresight import plain, say_kept
 from mediasweep.cli.output import cell, count, print_json, print_table
 from mediasweep.cli.session import database, do, who
@@ -42,7 +42,7 @@ def show(as_json: Json = False) -> None:
     for n, held in enumerate(found):
         typer.echo("\n" * bool(n), nl=False)
         _print(held)
-        typer.echo(f"\nTo let exactly these go:\n  mediasweep brake ack {held['digest']}")
+        typer.echo(f"\n{_what_opens(held)}")
 
 
 @app.command()
@@ -69,8 +69,6 @@ def ack(
         async with database() as connection:
             return await brake.acknowledge(connection, digest, who=who())
 
-    if not (dry_run or yes):
-        need_terminal(QUESTION)
     if dry_run or not yes:
         held, foreseen = do(look())
         if as_json and dry_run:
@@ -88,6 +86,16 @@ def ack(
         print_json({"acknowledged": rows, "digest": digest})
     else:
         typer.echo(f"{count(rows, 'row')} let go", err=True)
+
+
+def _what_opens(held: Mapping[str, Any]) -> str:
+    """Return what there is to do, or nothing to do, about a brake."""
+    command = f"  mediasweep brake ack {held['digest']}"
+    if held["queue_rows"]:
+        return f"To let exactly these go:\n{command}"
+    if held["slow"]:
+        return f"It holds what is yet to come, for up to a day. To open it before:\n{command}"
+    return "Nothing that it held is left: it opens by itself at the next health check."
 
 
 def _print(held: Mapping[str, Any], *, err: bool = False) -> None:

@@ -50,3 +50,18 @@ def version() -> None:
     from mediasweep import __version__
 
     typer.echo(__version__)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="As `version`."),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mediasweep.cli.consent import agree
-from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.output import in_a_line, print_json, print_table
 from mediasweep.cli.session import database, do, who
 
 COPY = """
@@ -61,6 +61,7 @@ def _show(found: dict[str, Any]) -> None:
     for gate in found["gates"]:
         typer.echo(f"closed gate {gate['gate']}: {gate['reason']}", err=True)
     if found["guard"]:
-        typer.echo(f"the guard cannot answer, so nothing is sent: {found['guard']}", err=True)
+        said = in_a_line(found["guard"])
+        typer.echo(f"the guard cannot answer, so nothing is sent: {said}", err=True)
     if found["differences"]:
         typer.echo(COPY, err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediasweep.cli.output import cell, misused, print_json, print_table
+from mediasweep.cli.output import cell, in_a_line, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
 from mediasweep.rules.reason import ago
 
@@ -75,7 +75,7 @@ def _print_environment(found: Mapping[str, Any]) -> None:
         else:
             typer.echo("daemons with these settings delete nothing until `mediasweep adopt`\n")
     if found["guard"]:
-        typer.echo(f"the guard cannot answer, so nothing is sent: {cell(found['guard'])}\n")
+        typer.echo(f"the guard cannot answer, so nothing is sent: {in_a_line(found['guard'])}\n")
 
 
 def pause(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mediasweep.cli.output import cell
+from mediasweep.cli.output import cell, in_a_line
 
 if TYPE_CHECKING:
     from mediasweep.operations.foresight import Foresight
@@ -23,9 +23,9 @@ def plain(found: Foresight) -> dict[str, Any]:
 def say_kept(found: Foresight, rows: int) -> None:
     """Say on stderr which rows would be kept, of so many that would move, naming the first few."""
     if found.error:
+        said = in_a_line(found.error)
         typer.echo(
-            f"mediasweep: the guard cannot answer, so nothing would be sent: {cell(found.error)}",
-            err=True,
+            f"mediasweep: the guard cannot answer, so nothing would be sent: {said}", err=True
         )
         return
     of = "of these" if found.looked == rows else f"of the first {found.looked}"

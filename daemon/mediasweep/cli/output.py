@@ -57,6 +57,11 @@ def cell(value: Any) -> str:  # noqa: ANN401  whatever a column holds
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def in_a_line(text: str) -> str:
+    """Return what the database said in several lines, with its hint, as one."""
+    return "; ".join(cell(line) for line in text.splitlines() if line.strip())
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()

@@ -64,6 +64,8 @@ def list_(
     found = do(ask())
     if as_json:
         print_json(found.rows)
+    elif not found.rows:
+        typer.echo("no rows", err=True)
     else:
         columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
         columns |= {"source": "source", "queued_at": "queued", "error_message": "detail"}

@@ -1,9 +1,9 @@
 -- The brake, as a person sees and opens it. What it holds is listed and counted by schema/functions/acknowledge.sql.
 
 -- name: closed
--- Every closed brake and what it holds, all in one snapshot.
+-- Every closed brake and what it holds, all in one snapshot. `slow`: closed by the chore, over a day (schema/functions/brake.sql).
 SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.bytes,
-       h.first_at, h.last_at, h.by_whom, h.sample, h.digest
+       h.first_at, h.last_at, h.by_whom, h.sample, h.digest, g.reason LIKE '%the limit is five times%' AS slow
   FROM mediasweep.gate g
  CROSS JOIN LATERAL mediasweep.held(g.source_id, pg_current_snapshot()) h
  WHERE g.name = 'brake' AND g.source_id IS NOT NULL
@@ -12,7 +12,7 @@ SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.byt
 -- name: held
 -- $1 digest; what it names, as it is now
 SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.bytes,
-       h.first_at, h.last_at, h.by_whom, h.sample, h.digest
+       h.first_at, h.last_at, h.by_whom, h.sample, h.digest, g.reason LIKE '%the limit is five times%' AS slow
   FROM mediasweep.named_by($1) named
   JOIN mediasweep.gate g ON g.name = 'brake' AND g.source_id = named.source
  CROSS JOIN LATERAL mediasweep.held(g.source_id, named.listing) h
