@@ -165,8 +165,10 @@ BEGIN
     FROM mediasweep.differences(daemon, terms) d WHERE d.what <> 'timeline';
   IF differs IS NOT NULL THEN
     PERFORM mediasweep.close_gate('environment', format(
-      '%s (as the daemon on %s sees it). Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to'
-      ' delete here', differs, coalesce(terms ->> 'host', 'a host of the release before')),
+      '%s (as the daemon on %s sees it). ' || CASE WHEN differs LIKE 'cloud was %' AND differs NOT LIKE '%; %'
+        THEN 'Is its account wrong? Correct its settings and restart it, then `mediasweep adopt` with the right ones'
+        ELSE 'Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to delete here' END,
+      differs, coalesce(terms ->> 'host', 'a host of the release before')),
       jsonb_build_object('place', alone, 'server_started_at', CASE WHEN alone IS NOT NULL THEN h.server_started_at END));
     RETURN NULL;
   END IF;

@@ -25,6 +25,7 @@ BEGIN
   IF unknown IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', unknown;
   END IF;
+  PERFORM mediasweep.check_table(relation, options);
   PERFORM mediasweep.check_deleted(relation, options);
   FOR ref IN SELECT mediasweep.refs_of(options) LOOP
     IF coalesce(mediasweep.column_of(ref -> 'public_id'), '') = '' THEN
@@ -34,6 +35,37 @@ BEGIN
     PERFORM mediasweep.check_public_id(relation, ref);
   END LOOP;
   PERFORM mediasweep.check_filter(relation, options);
+END $$;
+
+-- It must be a table, and what says how it is treated must mean something.
+CREATE OR REPLACE FUNCTION mediasweep.check_table(relation regclass, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  kind   text := (SELECT CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table'
+                                        WHEN 'r' THEN NULL WHEN 'p' THEN NULL ELSE 'no table' END
+                    FROM pg_class c WHERE c.oid = relation);
+  grace  interval;
+  name   text;
+BEGIN
+  IF kind IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is %, of which nothing can be captured: attach the tables that hold its rows', relation, kind;
+  END IF;
+  BEGIN
+    grace := options ->> 'grace';
+  EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+    grace := '-1 s';
+  END;
+  IF jsonb_typeof(options -> 'grace') IN ('object', 'array', 'boolean') OR grace < interval '0' OR grace > interval '100 years' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "grace" is how long the rows of a table rest, as in "1 hour", and not %', options -> 'grace';
+  END IF;
+  FOREACH name IN ARRAY '{strict,notify}'::text[] LOOP
+    BEGIN
+      PERFORM (options ->> name)::boolean;
+    EXCEPTION WHEN invalid_text_representation THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is true or false, and not %', name, options -> name;
+    END;
+  END LOOP;
 END $$;
 
 -- Every column that a ref names must be there, and every constant type one that Cloudinary knows.

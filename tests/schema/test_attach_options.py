@@ -54,6 +54,14 @@ REFUSED: list[tuple[Any, str]] = [
     ({"public_id": "cover", "filter": "kover = 'a'"}, "must be a boolean expression"),
     ({"public_id": "cover", "filter": "true) OR ("}, "must be a boolean expression"),
     ({"public_id": "cover", "resource_type": {"value": "movie"}}, "is no resource_type"),
+    ({"public_id": {"value": "logo"}}, "say which column of public.t holds the public id"),
+    ({"public_id": {"column": "cover", "value": "logo"}}, '"public_id" cannot be'),
+    ({"public_id": "cover", "grace": "-1 s"}, 'as in "1 hour", and not "-1 s"'),
+    ({"public_id": "cover", "grace": "soon"}, '"grace" is how long .* not "soon"'),
+    ({"public_id": "cover", "grace": "1e9 years"}, '"grace" is how long'),
+    ({"public_id": "cover", "grace": [1]}, '"grace" is how long'),
+    ({"public_id": "cover", "strict": "maybe"}, '"strict" is true or false, and not "maybe"'),
+    ({"public_id": "cover", "notify": 7}, '"notify" is true or false, and not 7'),
 ]
 
 
@@ -68,6 +76,21 @@ async def test_what_cannot_be_meant_is_refused(db: Db) -> None:
         == 0
     )
     assert (await claim(db)).guard_error is None
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("VIEW public.v AS SELECT * FROM public.t", "public.v is a view"),
+        ("MATERIALIZED VIEW public.v AS SELECT * FROM public.t", "is a materialized view"),
+        ("SEQUENCE public.v", "is no table"),
+    ],
+)
+async def test_what_is_no_table_is_refused(db: Db, made: str, said: str) -> None:
+    """Nothing of a view can be captured, and the text says what to attach in its place."""
+    await db.execute(f"{TABLE}; CREATE {made}")
+    with pytest.raises(asyncpg.RaiseError, match=f"{said}.*attach the tables that hold its rows"):
+        await attach(db, {"public_id": "cover"}, "public.v")
 
 
 async def test_the_ddl_can_be_read_first(db: Db) -> None:

@@ -65,6 +65,7 @@ async def test_another_cloud_is_observed_only(installed: Db) -> None:
         installed, await claim_at(installed, cloud="theirs", host="web2")
     )
     assert reason.startswith("cloud was ours, is theirs (as the daemon on web2 sees it)")
+    assert reason.endswith("restart it, then `mediasweep adopt` with the right ones")
     await _is_observed_only(installed, await claim_at(installed))
 
 
