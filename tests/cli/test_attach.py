@@ -117,7 +117,7 @@ async def test_every_flag_reaches_the_options(db: Db, env: dict[str, str], tmp_p
         ("posts --public-id coverid", "did you mean cover_id?"),
         ("posts --public-id cover_id --deleted deleted", "did you mean deleted_at?"),
         ("posts --public-id cover_id --where nonsense", '"filter" must be a boolean expression'),
-        ("posts --public-id cover_id --grace soon", "invalid input syntax for type interval"),
+        ("posts --public-id cover_id --grace soon", '"grace" is how long the rows of a table rest'),
         ("posts --public-id cover_id --options {", "--options is no JSON"),
         ("posts --public-id cover_id --options []", "--options is a JSON object"),
         ("posts --public-id cover_id --options @none", "--options @none cannot be read"),
