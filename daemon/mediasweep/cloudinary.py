@@ -30,7 +30,7 @@ from mediasweep.rules.asset import Asset, Road, roads
 from mediasweep.rules.outcome import Answer, Outcome, read_error, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
 OK = 200
@@ -107,6 +107,7 @@ class Account:
         def request(*args: object, **more: object) -> Any:  # noqa: ANN401  a response of urllib3
             response = send(*args, **more)
             self._seen.status = response.status  # which the SDK does not tell with a good body
+            self._seen.headers = response.headers
             return response
 
         connector.request = request
@@ -139,6 +140,20 @@ class Account:
         """Ask whether key and secret are good, without touching an asset."""
         call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
         return await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
+
+    async def greet(self) -> tuple[Answer, Mapping[str, str]]:
+        """Ping, and return the headers of the answer as well, under names in lower case."""
+        headers: dict[str, str] = {}
+
+        def call() -> Any:  # noqa: ANN401  whatever the SDK parsed
+            self._seen.headers = {}
+            try:
+                return cloudinary.api.ping(**self.credentials.options(), timeout=self._timeout())
+            finally:
+                headers.update({name.lower(): told for name, told in self._seen.headers.items()})
+
+        answer = await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
+        return answer, headers
 
     async def restore(self, ids: Sequence[str], types: tuple[str, str] | None) -> Answer:
         """Bring assets back from their backup: public ids under (resource type, delivery type), or

@@ -36,7 +36,7 @@ $$;
 -- What of the attached tables is not captured, part by part: a partition made later, a trigger that was dropped or disabled.
 CREATE OR REPLACE FUNCTION mediasweep.uncovered() RETURNS TABLE (source integer, relation regclass, part regclass, missing text)
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT a.id, a.relation, lack.part, string_agg(lack.said, ', ' ORDER BY lack.said)
     FROM mediasweep.attached a

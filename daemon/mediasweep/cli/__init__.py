@@ -16,6 +16,7 @@ from mediasweep.cli import (
     brake,
     daemon,
     detach,
+    doctor,
     environment,
     fleet,
     queue,
@@ -45,6 +46,7 @@ sql.command("attach")(attach.sql_attach)
 sql.command("detach")(detach.sql_detach)
 app.add_typer(sql, name="sql")
 app.command("status")(fleet.status)
+app.command("doctor")(doctor.doctor)
 app.command("pause")(fleet.pause)
 app.command("resume")(fleet.resume)
 app.command("adopt")(environment.adopt)

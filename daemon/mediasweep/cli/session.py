@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def cloud_name() -> str | None:
 
 
 @contextmanager
-def account() -> Iterator[Account]:
-    """Give the account of the settings, for one call at a time."""
+def account(patience: timedelta | None = None) -> Iterator[Account]:
+    """Give the account of the settings, for one call at a time, each of which may take so long."""
     from mediasweep.settings import load
 
     settings = load()
@@ -54,7 +55,7 @@ def account() -> Iterator[Account]:
         del os.environ[name]  # the SDK would read them too when it is imported, and differently
     from mediasweep.cloudinary import Account, Credentials
 
-    timeout = AS_LONG_AS * settings.seconds("http_timeout")
+    timeout = patience or AS_LONG_AS * settings.seconds("http_timeout")
     opened = Account(Credentials(**credentials), threads=1, timeout=timeout)  # type: ignore[arg-type]  # checked there
     try:
         yield opened

@@ -1,0 +1,128 @@
+"""Capture and guard: what your tables let go of is seen, and what they use is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from mediasweep.rules.finding import Finding, Level, note, problem, warning
+from mediasweep.rules.reason import ago
+
+Row = Mapping[str, Any]
+
+HIDDEN = {
+    "schema": "the owner of the schema mediasweep may not look into the schema of {}",
+    "select": "the owner of the schema mediasweep may not read {}",
+    "rows": "row-level security hides rows of {} from the guard",
+}
+
+
+def attached(rows: Sequence[Row]) -> list[Finding]:
+    """Judge whether there is anything to guard."""
+    if any(row["tables"] for row in rows):
+        return []
+    return warning(
+        "no table is attached",
+        "nothing is captured, and what is queued by hand counts as used by nobody",
+        "attach every table that uses assets; `SELECT * FROM mediasweep.suggest()` finds them",
+    )
+
+
+def uncovered(parts: Sequence[Row]) -> list[Finding]:
+    """Judge attached tables, or their partitions, without a trigger that fires."""
+    found = []
+    for part in parts:
+        what = f"{part['part']} of {part['relation']}" if part["below"] else part["relation"]
+        remedy = f"run `{part['statement']}`" if part["statement"] else "run `mediasweep migrate`"
+        said = f"deletions in {what} are not captured: {part['missing']}"
+        if not part["statement"]:
+            said += " has no trigger"
+        why = "what rows there let go of is not queued, and stays at Cloudinary"
+        found.append(Finding(Level.PROBLEM, said, why, remedy))
+    return found
+
+
+def replicas(sessions: Sequence[Row]) -> list[Finding]:
+    """Judge sessions in which triggers do not fire."""
+    return [
+        finding
+        for session in sessions
+        for finding in warning(
+            f"{session['who']}: session_replication_role is replica",
+            "no trigger fires for them, so what they let go of is not queued",
+            f"run `{session['statement']}`, unless this is meant",
+        )
+    ]
+
+
+def hidden(tables: Sequence[Row]) -> list[Finding]:
+    """Judge attached tables that the guard cannot see whole."""
+    return [
+        finding
+        for table in tables
+        for finding in problem(
+            HIDDEN[table["cause"]].format(table["relation"]),
+            "the guard then answers nothing, and nothing at all is sent",
+            f"run `{table['statement']}`, as a role that may",
+        )
+    ]
+
+
+def guard(error: str | None) -> list[Finding]:
+    """Judge whether the guard can answer."""
+    if error is None:
+        return []
+    return problem(
+        f"the guard cannot answer: {error}",
+        "every table has to be asked before each call, so nothing at all is sent",
+        "see “When the guard cannot answer” in docs/operating.md; after a dump was restored, or a "
+        "table renamed, run `mediasweep migrate`",
+    )
+
+
+def unindexed(tables: Sequence[Row]) -> list[Finding]:
+    """Judge large attached tables that the guard reads from end to end."""
+    return [
+        finding
+        for table in tables
+        for finding in warning(
+            f"{table['relation']} (about {table['rows']} rows) has no index for the guard",
+            "every claim reads all of it, and is broken off after 8 s",
+            f"run `{table['statement'].rstrip(';')}`",
+        )
+    ]
+
+
+def level(tables: Sequence[Row]) -> list[Finding]:
+    """Tell what each attached table is safe with, by the levels of docs/architecture.md."""
+    found = []
+    for table in tables:
+        rests = table["rests"] > timedelta(0)
+        number = 2 * bool(table["by_asset_id"]) + rests
+        has = [f"a grace of {ago(table['rests'])}"] if rests else []
+        if table["by_asset_id"]:
+            has.append("asset ids" + ("" if table["proven"] else ", not proven on this account"))
+        said = " and ".join(has) or "neither a grace nor asset ids"
+        lacks = [
+            name
+            for name, there in (("grace", rests), ("asset_id", table["by_asset_id"]))
+            if not there
+        ]
+        remedy = (
+            f"if your application does more, attach it with {' and '.join(lacks)}"
+            if lacks
+            else "nothing"
+        )
+        found += note(
+            f"{table['relation']} is at contract level {number}: {said}", LEVELS[number], remedy
+        )
+    return found
+
+
+LEVELS = (
+    "safe if an asset that was let go of is never used again",
+    "safe if it is used again within the grace, and no file is uploaded under its id",
+    "safe if another file is uploaded under its id, and it is not used again",
+    "safe if it is used or uploaded again within the grace",
+)

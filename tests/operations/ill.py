@@ -1,0 +1,327 @@
+"""An installation that is well, and the ways in which it falls ill, one at a time."""
+
+from __future__ import annotations
+
+import json
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from mediasweep import __version__
+from mediasweep.cloudinary import Account, Credentials
+from mediasweep.emulator.client import Cloud
+from mediasweep.operations.doctor import Report, examine
+from mediasweep.postgres.pool import Connection as Db
+from mediasweep.settings import SettingsError, load
+from tests.conftest import Server
+from tests.daemons import environment
+from tests.schema.queue import DAEMON
+
+INSTALL = "SELECT mediasweep.recognise($1, jsonb_build_object('cloud', $2::text))"
+BEAT = """
+INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency, listening, config)
+VALUES ($1, 'here', 7, $2, 1, true, $3::jsonb)
+"""
+ARTICLES = """
+CREATE TABLE public.articles (id integer PRIMARY KEY, cover text);
+SELECT mediasweep.attach('public.articles', '{"public_id": "cover"}')
+"""
+PARTED = """
+CREATE TABLE public.pictures (id integer, cover text) PARTITION BY LIST (id);
+SELECT mediasweep.attach('public.pictures', '{"public_id": "cover"}');
+CREATE TABLE public.pictures_1 PARTITION OF public.pictures FOR VALUES IN (1)
+"""
+LARGE = """
+INSERT INTO public.articles SELECT n, 'a' || n FROM generate_series(1, 20000) n;
+ANALYZE public.articles
+"""
+QUEUED = "INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id, "
+OLD = f"{QUEUED}status, queued_at, processed_at) VALUES ('old', 'completed', {{0}}, {{0}})"
+DOUBT = f"{QUEUED}status, in_doubt, claim_no, queued_at, due_at) VALUES ('d', 'processing', true, 1, {{0}}, {{1}})"
+AGO = "now() - interval '{}'"
+LATER = "now() + interval '1 hour'"
+SHADOW = "CREATE FUNCTION public.{}"
+EARLIER = "CREATE TABLE public.cloudinary_cleanup_queue (id integer)"
+BROKEN = """
+CREATE OR REPLACE FUNCTION mediasweep.lacks(role name) RETURNS TABLE (verb text, object text)
+LANGUAGE plpgsql AS $$ BEGIN RAISE 'a defect'; END $$
+"""
+NOWHERE = "postgresql://a:b@127.0.0.1:1/nowhere"
+
+
+@dataclass(slots=True)
+class World:
+    """A healthy installation: a database with a beat, an account, this host's clock."""
+
+    server: Server
+    dsn: str
+    db: Db
+    cloud: Cloud
+    off: timedelta = timedelta(0)
+    more: dict[str, str] = field(default_factory=dict)
+
+    async def settle(self) -> None:
+        """Let a daemon have installed itself, and beat."""
+        await self.db.execute(BEAT, DAEMON, __version__, json.dumps({"works": True, "grace_s": 0}))
+        await self.db.execute(INSTALL, DAEMON, self.cloud.name)
+
+    async def report(self) -> Report:
+        """Examine it."""
+        env = environment(self.dsn, self.cloud.url) | self.more
+        settings = load({name: value for name, value in env.items() if value})
+        try:
+            given = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
+        except SettingsError:
+            return await examine(settings, None, self._now)
+        account = Account(given, threads=1, timeout=timedelta(seconds=2))
+        try:
+            return await examine(settings, account, self._now)
+        finally:
+            account.close()
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self.off
+
+    async def set(self, name: str, value: str) -> None:
+        """Give every new session of the database a setting."""
+        database = self.dsn.rpartition("/")[2]
+        await self.server.sql(f"ALTER DATABASE {database} SET {name} = {value}")
+
+    async def shadow(self, definition: str) -> None:
+        """Put a function in the place of one of PostgreSQL's own, for this database."""
+        await self.db.execute(SHADOW.format(definition))
+        await self.set("search_path", "public, pg_catalog")
+
+
+Plant = Callable[[World], Awaitable[object]]
+
+
+def sql(*statements: str) -> Plant:
+    """Return how to plant by statements."""
+
+    async def plant(world: World) -> None:
+        for statement in statements:
+            await world.db.execute(statement)
+
+    return plant
+
+
+def shadowed(definition: str) -> Plant:
+    """Return how to plant a function that says something else than PostgreSQL's own."""
+    return lambda world: world.shadow(definition)
+
+
+def given(**more: str) -> Plant:
+    """Return how to plant other settings of the environment; an empty one is left out."""
+
+    async def plant(world: World) -> None:
+        world.more |= more
+
+    return plant
+
+
+def switched(**switches: object) -> Plant:
+    """Return how to plant switches of the account."""
+    return lambda world: to_thread(world.cloud.switch, **switches)
+
+
+def set_to(name: str, value: str) -> Plant:
+    """Return how to plant a setting of the database."""
+    return lambda world: world.set(name, value)
+
+
+async def host_two_hours_ahead(world: World) -> None:
+    """Set this host's clock."""
+    world.off = timedelta(hours=2)
+
+
+async def listens_elsewhere(world: World) -> None:
+    """Let the address for LISTEN lead to another database."""
+    world.more["MEDIASWEEP_LISTEN_URL"] = world.server.dsn("postgres")
+
+
+UPDATE = "UPDATE mediasweep.installation SET "
+GATE = "INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('{}', 'a reason', 'ann')"
+FAULTS: dict[str, tuple[Plant, set[str], str]] = {
+    "trigger dropped": (
+        sql("DROP TRIGGER media_assets_cleanup_trigger_delete ON media_assets"),
+        {"triggers"},
+        "deletions in media_assets are not captured: DELETE has no trigger",
+    ),
+    "trigger disabled": (
+        sql("ALTER TABLE media_assets DISABLE TRIGGER media_assets_cleanup_trigger_update"),
+        {"triggers"},
+        "ALTER TABLE media_assets ENABLE TRIGGER media_assets_cleanup_trigger_update",
+    ),
+    "partition uncovered": (sql(PARTED), {"triggers"}, "pictures_1 of pictures are not captured"),
+    "sessions are replicas": (
+        set_to("session_replication_role", "replica"),
+        {"replication"},
+        "sessions of every role in this database: session_replication_role is replica",
+    ),
+    "column renamed": (
+        sql(ARTICLES, "ALTER TABLE articles RENAME COLUMN cover TO c"),
+        {"guard"},
+        "cover does not exist",
+    ),
+    "table gone": (
+        sql(ARTICLES, "DROP TABLE articles"),
+        {"guard"},
+        "the guard cannot answer: ",
+    ),
+    "no index": (sql(ARTICLES, LARGE), {"indexes"}, "CREATE INDEX CONCURRENTLY ON articles"),
+    "nothing attached": (
+        sql("SELECT mediasweep.detach('media_assets'::regclass)"),
+        {"attached"},
+        "no table is attached",
+    ),
+    "journal unlogged": (
+        sql("ALTER TABLE mediasweep.journal SET UNLOGGED"),
+        {"durability"},
+        "ALTER TABLE mediasweep.journal SET LOGGED",
+    ),
+    "autovacuum off": (
+        sql("ALTER TABLE mediasweep.cloudinary_cleanup_queue SET (autovacuum_enabled = off)"),
+        {"vacuum"},
+        "autovacuum is off for mediasweep.cloudinary_cleanup_queue",
+    ),
+    "another account": (
+        sql(UPDATE + "cloud_name = 'theirs'"),
+        {"place"},
+        "cloud was theirs, is cloud",
+    ),
+    "another server": (sql(UPDATE + "system_identifier = '1'"), {"place"}, "server was 1, is"),
+    "promoted": (sql(UPDATE + "timeline = 77"), {"place"}, "this server was promoted"),
+    "paused": (sql(GATE.format("pause")), {"gates"}, "opened by `mediasweep resume`"),
+    "gate of the key": (sql(GATE.format("auth")), {"gates"}, "closed by ann: a reason"),
+    "no daemon": (sql("DELETE FROM mediasweep.daemon"), {"daemons"}, "no daemon is alive"),
+    "only dry runs": (
+        sql("UPDATE mediasweep.daemon SET config = '{\"works\": false}'"),
+        {"daemons"},
+        "no daemon that is alive deletes",
+    ),
+    "two versions": (
+        sql(
+            "INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency, listening)"
+            " VALUES (gen_random_uuid(), 'there', 8, '0.0.1', 1, true)"
+        ),
+        {"daemons"},
+        f"daemons of several versions are alive: 0.0.1, {__version__}",
+    ),
+    "deaf daemon": (
+        sql("UPDATE mediasweep.daemon SET listening = false"),
+        {"daemons"},
+        "the daemon on here (pid 7) hears no notifications",
+    ),
+    "due for long": (
+        sql(f"{QUEUED}queued_at, due_at) VALUES ('a', {AGO.format('1 h')}, {AGO.format('1 h')})"),
+        {"due"},
+        "1 rows are due, the oldest for 60 min",
+    ),
+    "failed": (
+        sql(f"{QUEUED}status, processed_at) VALUES ('a', 'failed', now())"),
+        {"stuck"},
+        "mediasweep queue list --status failed",
+    ),
+    "in doubt": (sql(DOUBT.format(AGO.format("2 h"), LATER)), {"stuck"}, "are in doubt"),
+    "of no table": (
+        sql(f"{QUEUED}source_id) VALUES ('a', 99)"),
+        {"stuck"},
+        "1 unfinished rows are of no attached table",
+    ),
+    "fell back": (
+        sql("INSERT INTO mediasweep.fallback (source_id, ref, error) VALUES (1, '{}', 'full')"),
+        {"fallback"},
+        "1 captures have failed and are not queued yet: full",
+    ),
+    "fell back for good": (
+        sql("INSERT INTO mediasweep.fallback (source_id, ref, refused) VALUES (1, '{}', 'odd')"),
+        {"fallback"},
+        "1 captures cannot be queued: odd",
+    ),
+    "queue not pruned": (
+        sql(OLD.format(AGO.format("90 d"))),
+        {"retention"},
+        "1 finished rows are older than the retention of 30 d",
+    ),
+    "journal not pruned": (
+        sql(
+            "UPDATE mediasweep.journal SET at = now() - interval '90 d'",
+            "INSERT INTO mediasweep.journal (at, event) VALUES (now() - interval '90 d', 'old')",
+        ),
+        {"retention"},
+        "journal entries are older",
+    ),
+    "key refused": (switched(revoked=True), {"account"}, "Cloudinary refuses these credentials"),
+    "no such cloud": (
+        given(CLOUDINARY_CLOUD_NAME="elsewhere", CLOUDINARY_API_KEY="k", CLOUDINARY_API_SECRET="s"),
+        {"account", "place"},
+        "for cloud elsewhere",
+    ),
+    "no account": (given(CLOUDINARY_URL=""), {"account"}, "Cloudinary is not set"),
+    "account out of reach": (
+        given(CLOUDINARY_URL="cloudinary://k:s@c?upload_prefix=http://127.0.0.1:1"),
+        {"account", "place"},
+        "Cloudinary cannot be asked",
+    ),
+    "few calls left": (switched(admin_limit=1), {"account"}, "0 of 1 calls of Cloudinary's Admin"),
+    "no calls left": (switched(admin_limit=0), {"account"}, "takes no more calls"),
+    "this host's clock": (
+        host_two_hours_ahead,
+        {"account", "clock"},
+        "this host's clock is 2 h ahead of Cloudinary's",
+    ),
+    "the database's clock": (
+        shadowed(
+            "clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+            " $$ SELECT pg_catalog.clock_timestamp() - interval '5 min' $$"
+        ),
+        {"clock"},
+        "the database's clock is 5 min behind this host's",
+    ),
+    "notifications get lost": (
+        shadowed("pg_notify(text, text) RETURNS void LANGUAGE sql AS ''"),
+        {"pooler"},
+        "was not heard at DATABASE_URL",
+    ),
+    "notifications pile up": (
+        shadowed("pg_notification_queue_usage() RETURNS float8 LANGUAGE sql AS 'SELECT 0.9'"),
+        {"notifications"},
+        "notification queue is 90% full",
+    ),
+    "listens elsewhere": (listens_elsewhere, {"pooler"}, "lead to different databases"),
+    "cannot listen": (
+        given(MEDIASWEEP_LISTEN_URL=NOWHERE),
+        {"pooler"},
+        "MEDIASWEEP_LISTEN_URL cannot be used",
+    ),
+    "a standby": (
+        shadowed("pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'"),
+        {"server"},
+        "this server is a standby",
+    ),
+    "read-only": (
+        set_to("default_transaction_read_only", "on"),
+        {"server"},
+        "transactions are read-only by default",
+    ),
+    "an earlier system": (sql(EARLIER), {"earlier system"}, "public.cloudinary_cleanup_queue"),
+    "schema too old": (
+        sql("DELETE FROM mediasweep.migration WHERE name LIKE 'migrations/0002%'"),
+        {"schema"},
+        "this database has not got migrations/0002_engine.sql",
+    ),
+    "schema too new": (
+        sql("INSERT INTO mediasweep.migration VALUES ('migrations/9999_later.sql', 'x')"),
+        {"schema"},
+        "is newer than this version",
+    ),
+    "no schema": (sql("DROP SCHEMA mediasweep CASCADE"), {"schema"}, "has no schema of mediasweep"),
+    "function of another release": (
+        sql("UPDATE mediasweep.migration SET sha256 = 'x' WHERE name = 'functions/why.sql'"),
+        {"schema"},
+        "functions/why.sql",
+    ),
+    "a check with a defect": (sql(BROKEN), {"rights"}, "this could not be looked at: a defect"),
+}
