@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
@@ -38,7 +40,10 @@ ANALYZE public.articles
 """
 QUEUED = "INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id, "
 OLD = f"{QUEUED}status, queued_at, processed_at) VALUES ('old', 'completed', {{0}}, {{0}})"
-DOUBT = f"{QUEUED}status, in_doubt, claim_no, queued_at, due_at) VALUES ('d', 'processing', true, 1, {{0}}, {{1}})"
+DOUBT = (
+    f"{QUEUED}status, in_doubt, claim_no, queued_at, due_at)"
+    " VALUES ('d', 'processing', true, 1, {0}, {1})"
+)
 AGO = "now() - interval '{}'"
 LATER = "now() + interval '1 hour'"
 SHADOW = "CREATE FUNCTION public.{}"
@@ -69,7 +74,8 @@ class World:
     async def report(self) -> Report:
         """Examine it."""
         env = environment(self.dsn, self.cloud.url) | self.more
-        settings = load({name: value for name, value in env.items() if value})
+        with patch.dict(os.environ, {name: value for name, value in env.items() if value}):
+            settings = load()
         try:
             given = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
         except SettingsError:
@@ -170,7 +176,7 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
         {"guard"},
         "the guard cannot answer: ",
     ),
-    "no index": (sql(ARTICLES, LARGE), {"indexes"}, "CREATE INDEX CONCURRENTLY ON articles"),
+    "no index": (sql(ARTICLES, LARGE), {"indexes"}, "CREATE INDEX CONCURRENTLY ON public.articles (cover)"),
     "nothing attached": (
         sql("SELECT mediasweep.detach('media_assets'::regclass)"),
         {"attached"},
