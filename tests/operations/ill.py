@@ -49,7 +49,8 @@ LATER = "now() + interval '1 hour'"
 SHADOW = "CREATE FUNCTION public.{}"
 EARLIER = "CREATE TABLE public.cloudinary_cleanup_queue (id integer)"
 BROKEN = """
-CREATE OR REPLACE FUNCTION mediasweep.lacks(role name) RETURNS TABLE (verb text, object text)
+CREATE OR REPLACE FUNCTION mediasweep.hidden()
+RETURNS TABLE (relation text, cause text, statement text)
 LANGUAGE plpgsql AS $$ BEGIN RAISE 'a defect'; END $$
 """
 NOWHERE = "postgresql://a:b@127.0.0.1:1/nowhere"
@@ -176,7 +177,11 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
         {"guard"},
         "the guard cannot answer: ",
     ),
-    "no index": (sql(ARTICLES, LARGE), {"indexes"}, "CREATE INDEX CONCURRENTLY ON public.articles (cover)"),
+    "no index": (
+        sql(ARTICLES, LARGE),
+        {"indexes"},
+        "CREATE INDEX CONCURRENTLY ON public.articles (cover)",
+    ),
     "nothing attached": (
         sql("SELECT mediasweep.detach('media_assets'::regclass)"),
         {"attached"},
@@ -216,7 +221,7 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
         f"daemons of several versions are alive: 0.0.1, {__version__}",
     ),
     "deaf daemon": (
-        sql("UPDATE mediasweep.daemon SET listening = false"),
+        sql("UPDATE mediasweep.daemon SET listening = false, started_at = now() - interval '1 h'"),
         {"daemons"},
         "the daemon on here (pid 7) hears no notifications",
     ),
@@ -329,5 +334,9 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
         {"schema"},
         "functions/why.sql",
     ),
-    "a check with a defect": (sql(BROKEN), {"rights"}, "this could not be looked at: a defect"),
+    "a check with a defect": (
+        sql(BROKEN),
+        {"row-level security"},
+        "this could not be looked at: a defect",
+    ),
 }

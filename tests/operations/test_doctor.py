@@ -18,6 +18,7 @@ from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.diagnosis import work
 from mediasweep.rules.finding import Level
 from tests.conftest import Connect, Server
+from tests.daemons import ROOT
 from tests.operations.ill import ARTICLES, FAULTS, NOWHERE, World
 from tests.schema.roles import staffed
 
@@ -41,11 +42,13 @@ def wrong(report: Report) -> dict[str, str]:
 
 
 async def test_nothing_is_wrong_with_what_is_well(world: World) -> None:
-    """All checks are made, and only notes are told, of which each table has one of its level."""
+    """All checks are made, each stands in the manual, and only the level of the table is told."""
     report = await world.report()
     assert wrong(report) == {}
     assert (report.healthy, report.database) == (True, True)
-    assert len(report.checks) == 28
+    manual = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    assert [name for name in report.checks if f"| `{name}` |" not in manual] == []
+    assert len(report.checks) == len(set(report.checks)) == 28
     assert [check for check, _ in report.findings] == ["level"]
 
 
@@ -151,7 +154,7 @@ async def test_rows_that_are_hidden_from_the_guard_are_found(world: World) -> No
 
 
 async def test_a_stranger_is_told_to_be_somebody_else(world: World) -> None:
-    """A role without any right learns that it may not see the schema, and its password is not told."""
+    """A role without any right learns what it may not see; its password is not told."""
     name, password = f"role_{secrets.token_hex(6)}", secrets.token_hex(8)
     await world.server.sql(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
     try:

@@ -23,6 +23,10 @@ PACKAGE = Path(mediasweep.__file__).parent
 OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
 READS = {
     "postgres/brake.sql": {"closed", "first_held", "held"},
+    "postgres/doctor.sql": {
+        *("server", "lacks", "hidden", "uncovered", "attached", "replicas", "unindexed"),
+        *("unlogged", "unvacuumed", "stuck", "fallback", "holding", "kept", "contract"),
+    },
     "postgres/environment.sql": {"differences", "gates", "server"},
     "postgres/fleet.sql": {"daemons", "counts", "due", "waiting", "protected", "installation"},
     "postgres/gates.sql": {"list"},

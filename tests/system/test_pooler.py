@@ -15,6 +15,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
+from tests.commands import mediasweep
 from tests.daemons import INSERT_ASSETS, ROOT, environment, finished, spawn
 
 CONFIG = """
@@ -28,6 +29,15 @@ auth_type = any
 unix_socket_dir =
 logfile = {folder}/log
 pidfile = {folder}/pid
+"""
+
+SERIALIZABLE = """
+DO $$ BEGIN
+  EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable',
+                 current_database());
+  PERFORM pg_terminate_backend(a.pid)  -- the pooler's, which have the old default
+     FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid();
+END $$
 """
 
 
@@ -99,6 +109,19 @@ async def test_a_direct_address_for_listening_mends_it(
     await db.execute("DELETE FROM media_assets")
     assert await finished(db) == {"completed": 300}
     assert await daemon.stop() == 0
+
+
+async def test_the_doctor_knows_a_transaction_pooler(
+    database: str, pooled: str, db: Db, cloud: Cloud
+) -> None:
+    """It names the setting that mends it, and is content with it."""
+    told = await mediasweep(environment(pooled, cloud.url), "doctor")
+    assert (told.code, "DATABASE_URL leads through a transaction pooler" in told.out) == (1, True)
+    assert "MEDIASWEEP_LISTEN_URL" in told.out
+    env = environment(pooled, cloud.url, MEDIASWEEP_LISTEN_URL=database)
+    assert "pooler" not in (await mediasweep(env, "doctor")).out
+    await db.execute(SERIALIZABLE)
+    assert "claims need READ COMMITTED" in (await mediasweep(env, "doctor")).out
 
 
 async def test_migrate_refuses_a_pooler(pooled: str, cloud: Cloud) -> None:

@@ -34,10 +34,12 @@ def uncovered(parts: Sequence[Row]) -> list[Finding]:
     found = []
     for part in parts:
         what = f"{part['part']} of {part['relation']}" if part["below"] else part["relation"]
-        remedy = f"run `{part['statement']}`" if part["statement"] else "run `mediasweep migrate`"
         said = f"deletions in {what} are not captured: {part['missing']}"
-        if not part["statement"]:
-            said += " has no trigger"
+        lacking = [one for one in part["missing"].split(", ") if not one.endswith(" is disabled")]
+        if lacking:
+            said += " has no trigger" if len(lacking) == 1 else " have no trigger"
+        steps = [f"`{part['statement']}`"] if part["statement"] else []
+        remedy = "run " + " and ".join(steps + ["`mediasweep migrate`"] * bool(lacking))
         why = "what rows there let go of is not queued, and stays at Cloudinary"
         found.append(Finding(Level.PROBLEM, said, why, remedy))
     return found

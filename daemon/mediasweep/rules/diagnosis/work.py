@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 
 DUE_MOST = timedelta(minutes=10)
 WRITER_MOST, READER_MOST = timedelta(minutes=1), timedelta(hours=1)
+SETTLED = timedelta(seconds=10)  # two beats, of which the first comes before it listens
 BY_THEMSELVES = {"pause", "rate_limit"}
 
 
@@ -166,7 +167,8 @@ def daemons(fleet: Sequence[Row], own: str, unfinished: int) -> list[Finding]:
             "what this command says of settings may not be what they do",
             "use the same version for both",
         )
-    for deaf in (one for one in alive if not one["listening"]):
+    settled = [one for one in alive if one["beat_at"] - one["started_at"] >= SETTLED]
+    for deaf in (one for one in settled if not one["listening"]):
         found += warning(
             f"the daemon on {deaf['host']} (pid {deaf['pid']}) hears no notifications",
             "it looks every two seconds instead",
