@@ -1,30 +1,12 @@
-"""An installation that is well, and the ways in which it falls ill, one at a time."""
+"""The ways in which an installation falls ill: how to plant each, who finds it."""
 
 from __future__ import annotations
 
-import json
-import os
-from asyncio import to_thread
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
+from datetime import timedelta
 
 from mediasweep import __version__
-from mediasweep.cloudinary import Account, Credentials
-from mediasweep.emulator.client import Cloud
-from mediasweep.operations.doctor import Report, examine
-from mediasweep.postgres.pool import Connection as Db
-from mediasweep.settings import SettingsError, load
-from tests.conftest import Server
-from tests.daemons import environment
-from tests.schema.queue import DAEMON
+from tests.operations.installation import Plant, World, given, set_to, shadowed, sql, switched
 
-INSTALL = "SELECT mediasweep.recognise($1, jsonb_build_object('cloud', $2::text))"
-BEAT = """
-INSERT INTO mediasweep.daemon (id, host, pid, version, concurrency, listening, config)
-VALUES ($1, 'here', 7, $2, 1, true, $3::jsonb)
-"""
 ARTICLES = """
 CREATE TABLE public.articles (id integer PRIMARY KEY, cover text);
 SELECT mediasweep.attach('public.articles', '{"public_id": "cover"}')
@@ -46,7 +28,6 @@ DOUBT = (
 )
 AGO = "now() - interval '{}'"
 LATER = "now() + interval '1 hour'"
-SHADOW = "CREATE FUNCTION public.{}"
 EARLIER = "CREATE TABLE public.cloudinary_cleanup_queue (id integer)"
 BROKEN = """
 CREATE OR REPLACE FUNCTION mediasweep.hidden()
@@ -54,88 +35,6 @@ RETURNS TABLE (relation text, cause text, statement text)
 LANGUAGE plpgsql AS $$ BEGIN RAISE 'a defect'; END $$
 """
 NOWHERE = "postgresql://a:b@127.0.0.1:1/nowhere"
-
-
-@dataclass(slots=True)
-class World:
-    """A healthy installation: a database with a beat, an account, this host's clock."""
-
-    server: Server
-    dsn: str
-    db: Db
-    cloud: Cloud
-    off: timedelta = timedelta(0)
-    more: dict[str, str] = field(default_factory=dict)
-
-    async def settle(self) -> None:
-        """Let a daemon have installed itself, and beat."""
-        await self.db.execute(BEAT, DAEMON, __version__, json.dumps({"works": True, "grace_s": 0}))
-        await self.db.execute(INSTALL, DAEMON, self.cloud.name)
-
-    async def report(self) -> Report:
-        """Examine it."""
-        env = environment(self.dsn, self.cloud.url) | self.more
-        with patch.dict(os.environ, {name: value for name, value in env.items() if value}):
-            settings = load()
-        try:
-            given = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
-        except SettingsError:
-            return await examine(settings, None, self._now)
-        account = Account(given, threads=1, timeout=timedelta(seconds=2))
-        try:
-            return await examine(settings, account, self._now)
-        finally:
-            account.close()
-
-    def _now(self) -> datetime:
-        return datetime.now(UTC) + self.off
-
-    async def set(self, name: str, value: str) -> None:
-        """Give every new session of the database a setting."""
-        database = self.dsn.rpartition("/")[2]
-        await self.server.sql(f"ALTER DATABASE {database} SET {name} = {value}")
-
-    async def shadow(self, definition: str) -> None:
-        """Put a function in the place of one of PostgreSQL's own, for this database."""
-        await self.db.execute(SHADOW.format(definition))
-        await self.set("search_path", "public, pg_catalog")
-
-
-Plant = Callable[[World], Awaitable[object]]
-
-
-def sql(*statements: str) -> Plant:
-    """Return how to plant by statements."""
-
-    async def plant(world: World) -> None:
-        for statement in statements:
-            await world.db.execute(statement)
-
-    return plant
-
-
-def shadowed(definition: str) -> Plant:
-    """Return how to plant a function that says something else than PostgreSQL's own."""
-    return lambda world: world.shadow(definition)
-
-
-def given(**more: str) -> Plant:
-    """Return how to plant other settings of the environment; an empty one is left out."""
-
-    async def plant(world: World) -> None:
-        world.more |= more
-
-    return plant
-
-
-def switched(**switches: object) -> Plant:
-    """Return how to plant switches of the account."""
-    return lambda world: to_thread(world.cloud.switch, **switches)
-
-
-def set_to(name: str, value: str) -> Plant:
-    """Return how to plant a setting of the database."""
-    return lambda world: world.set(name, value)
 
 
 async def host_two_hours_ahead(world: World) -> None:
@@ -228,33 +127,33 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
     "due for long": (
         sql(f"{QUEUED}queued_at, due_at) VALUES ('a', {AGO.format('1 h')}, {AGO.format('1 h')})"),
         {"due"},
-        "1 rows are due, the oldest for 60 min",
+        "1 row due, the oldest for 60 min",
     ),
     "failed": (
         sql(f"{QUEUED}status, processed_at) VALUES ('a', 'failed', now())"),
         {"stuck"},
         "mediasweep queue list --status failed",
     ),
-    "in doubt": (sql(DOUBT.format(AGO.format("2 h"), LATER)), {"stuck"}, "are in doubt"),
+    "in doubt": (sql(DOUBT.format(AGO.format("2 h"), LATER)), {"stuck"}, "1 row in doubt"),
     "of no table": (
         sql(f"{QUEUED}source_id) VALUES ('a', 99)"),
         {"stuck"},
-        "1 unfinished rows are of no attached table",
+        "1 row unfinished, and of no attached table",
     ),
     "fell back": (
         sql("INSERT INTO mediasweep.fallback (source_id, ref, error) VALUES (1, '{}', 'full')"),
         {"fallback"},
-        "1 captures have failed and are not queued yet: full",
+        "captures that failed and are not queued yet: 1 (full)",
     ),
     "fell back for good": (
         sql("INSERT INTO mediasweep.fallback (source_id, ref, refused) VALUES (1, '{}', 'odd')"),
         {"fallback"},
-        "1 captures cannot be queued: odd",
+        "captures that cannot be queued: 1 (odd)",
     ),
     "queue not pruned": (
         sql(OLD.format(AGO.format("90 d"))),
         {"retention"},
-        "1 finished rows are older than the retention of 30 d",
+        "1 row finished longer ago than the retention of 30 d",
     ),
     "journal not pruned": (
         sql(
@@ -262,7 +161,7 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
             "INSERT INTO mediasweep.journal (at, event) VALUES (now() - interval '90 d', 'old')",
         ),
         {"retention"},
-        "journal entries are older",
+        "entries of the journal longer ago",
     ),
     "key refused": (switched(revoked=True), {"account"}, "Cloudinary refuses these credentials"),
     "no such cloud": (

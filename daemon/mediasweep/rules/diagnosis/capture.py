@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from mediasweep.rules.finding import Finding, Level, note, problem, warning
+from mediasweep.rules.finding import Finding, Level, note, problem, some, warning
 from mediasweep.rules.reason import ago
 
 Row = Mapping[str, Any]
@@ -97,29 +97,31 @@ def unindexed(tables: Sequence[Row]) -> list[Finding]:
 
 
 def level(tables: Sequence[Row]) -> list[Finding]:
-    """Tell what each attached table is safe with, by the levels of docs/architecture.md."""
-    found = []
+    """Tell what attached tables are safe with, by the levels of docs/architecture.md."""
+    alike: dict[tuple[int, str, str], list[str]] = {}
     for table in tables:
-        rests = table["rests"] > timedelta(0)
-        number = 2 * bool(table["by_asset_id"]) + rests
-        has = [f"a grace of {ago(table['rests'])}"] if rests else []
-        if table["by_asset_id"]:
-            has.append("asset ids" + ("" if table["proven"] else ", not proven on this account"))
-        said = " and ".join(has) or "neither a grace nor asset ids"
-        lacks = [
-            name
-            for name, there in (("grace", rests), ("asset_id", table["by_asset_id"]))
-            if not there
-        ]
-        remedy = (
-            f"if your application does more, attach it with {' and '.join(lacks)}"
-            if lacks
-            else "nothing"
+        alike.setdefault(_contract(table), []).append(table["relation"])
+    return [
+        finding
+        for (number, said, remedy), names in alike.items()
+        for finding in note(
+            f"{some(names)} {'is' if len(names) == 1 else 'are'} at contract level {number}: {said}",
+            LEVELS[number],
+            remedy,
         )
-        found += note(
-            f"{table['relation']} is at contract level {number}: {said}", LEVELS[number], remedy
-        )
-    return found
+    ]
+
+
+def _contract(table: Row) -> tuple[int, str, str]:
+    """Return the level of a table, what it has for that, and what would raise it."""
+    rests, by_id = table["rests"] > timedelta(0), bool(table["by_asset_id"])
+    has = [f"a grace of {ago(table['rests'])}"] if rests else []
+    if by_id:
+        has.append("asset ids" + ("" if table["proven"] else ", not proven on this account"))
+    lacking = [name for name, there in (("grace", rests), ("asset_id", by_id)) if not there]
+    remedy = f"if your application does more, attach it with {' and '.join(lacking)}"
+    said = " and ".join(has) or "neither a grace nor asset ids"
+    return 2 * by_id + rests, said, remedy if lacking else "nothing"
 
 
 LEVELS = (

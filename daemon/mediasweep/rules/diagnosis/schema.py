@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediasweep.rules.finding import Finding, problem, warning
+from mediasweep.rules.finding import Finding, problem, some, warning
 
 Row = Mapping[str, Any]
-
-NAMED_MOST = 5
 
 
 def outdated(changed: Sequence[str]) -> list[Finding]:
@@ -17,7 +15,7 @@ def outdated(changed: Sequence[str]) -> list[Finding]:
     if not changed:
         return []
     return warning(
-        f"functions of the database are of another release: {_some(changed)}",
+        f"functions of the database are of another release: {some(changed)}",
         "what this release says of them may not be so, and what it mended is not mended here",
         "run `mediasweep migrate`",
     )
@@ -34,7 +32,7 @@ def lacks(lacking: Sequence[Row], role: str) -> list[Finding]:
     """Judge what the role may not do that a daemon does."""
     if not lacking:
         return []
-    named = _some([f"{row['verb']} on {row['object']}" for row in lacking])
+    named = some([f"{row['verb']} on {row['object']}" for row in lacking])
     return problem(
         f"{role} may not do all that a daemon does: {named}",
         "a daemon under this role cannot claim, delete and record",
@@ -67,8 +65,3 @@ def unvacuumed(tables: Sequence[Row]) -> list[Finding]:
             f"run `{table['statement']}`",
         )
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
-    return ", ".join(names[:NAMED_MOST]) + more

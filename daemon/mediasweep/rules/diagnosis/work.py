@@ -23,7 +23,7 @@ def due(oldest: timedelta, rows: int, waiting: Sequence[str]) -> list[Finding]:
     if not rows or oldest < DUE_MOST:
         return []
     return warning(
-        f"{rows} rows are due, the oldest for {ago(oldest)}: {' · '.join(waiting) or 'unknown'}",
+        f"{_rows(rows)} due, the oldest for {ago(oldest)}: {' · '.join(waiting) or 'unknown'}",
         "their assets should be gone by now",
         "`mediasweep queue show ID` names everything that keeps a row",
     )
@@ -34,20 +34,20 @@ def stuck(rows: Row) -> list[Finding]:
     found = []
     if rows["failed"]:
         found += warning(
-            f"{rows['failed']} rows have failed",
+            f"{_rows(rows['failed'])} failed",
             "nobody tries them again, and their assets may be there still",
             "look at `mediasweep queue list --status failed`, mend the cause, then "
             "`mediasweep queue retry --status failed`",
         )
     if rows["doubtful"]:
         found += warning(
-            f"{rows['doubtful']} rows that were queued more than an hour ago are in doubt",
+            f"{_rows(rows['doubtful'])} in doubt, queued more than an hour ago",
             "they were sent, and no answer has told what happened",
             "look at the answers: `mediasweep queue list --in-doubt`, then `mediasweep queue show`",
         )
     if rows["sourceless"]:
         found += warning(
-            f"{rows['sourceless']} unfinished rows are of no attached table",
+            f"{_rows(rows['sourceless'])} unfinished, and of no attached table",
             "they are not sent, and are never pruned",
             "attach the table again, or `mediasweep queue cancel` them",
         )
@@ -59,14 +59,14 @@ def fallback(captures: Row) -> list[Finding]:
     found = []
     if captures["waiting"]:
         found += warning(
-            f"{captures['waiting']} captures have failed and are not queued yet: "
-            f"{captures['error'] or 'the row could not be read'}",
+            f"captures that failed and are not queued yet: {captures['waiting']} "
+            f"({captures['error'] or 'the row could not be read'})",
             "they are queued by the chores of a daemon, and the next ones fail as well",
             "mend what the error says; `mediasweep migrate` rebuilds what is generated",
         )
     if captures["refused"]:
         found += problem(
-            f"{captures['refused']} captures cannot be queued: {captures['why']}",
+            f"captures that cannot be queued: {captures['refused']} ({captures['why']})",
             "what these rows let go of is lost sight of unless somebody queues it",
             "insert what is needed into the queue by hand, as docs/operating.md says",
         )
@@ -99,9 +99,9 @@ def kept(old: Row, retention: timedelta) -> list[Finding]:
     """Judge whether what is old enough is pruned."""
     if not old["queue_rows"] and not old["journal"]:
         return []
-    what = f"{old['queue_rows']} finished rows are" if old["queue_rows"] else "journal entries are"
+    what = f"{_rows(old['queue_rows'])} finished" if old["queue_rows"] else "entries of the journal"
     return warning(
-        f"{what} older than the retention of {ago(retention)}",
+        f"{what} longer ago than the retention of {ago(retention)}",
         "the chores of a daemon prune them, so none does its chores, or with another retention",
         "let a daemon run; one look at its log tells whether `pruned` comes",
     )
@@ -145,7 +145,7 @@ def daemons(fleet: Sequence[Row], own: str, unfinished: int) -> list[Finding]:
     alive = [one for one in fleet if one["alive"]]
     if not alive:
         judge = problem if unfinished else warning
-        what = f"no daemon is alive, and {unfinished} rows wait for one"
+        what = "no daemon is alive" + (f", {_rows(unfinished)} unfinished" if unfinished else "")
         return judge(what, "nothing is deleted", "start one: `mediasweep run`")
     found = []
     if not any(one["works"] for one in alive):
@@ -175,3 +175,7 @@ def daemons(fleet: Sequence[Row], own: str, unfinished: int) -> list[Finding]:
             "see `listener_down` in its log, and `pooler` here",
         )
     return found
+
+
+def _rows(number: int) -> str:
+    return f"{number} row{'s' * (number != 1)}"
