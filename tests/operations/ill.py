@@ -53,14 +53,18 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
     "trigger dropped": (
         sql("DROP TRIGGER media_assets_cleanup_trigger_delete ON media_assets"),
         {"triggers"},
-        "deletions in media_assets are not captured: DELETE has no trigger",
+        "not all that media_assets lets go of is captured: no trigger for DELETE",
     ),
     "trigger disabled": (
         sql("ALTER TABLE media_assets DISABLE TRIGGER media_assets_cleanup_trigger_update"),
         {"triggers"},
         "ALTER TABLE media_assets ENABLE TRIGGER media_assets_cleanup_trigger_update",
     ),
-    "partition uncovered": (sql(PARTED), {"triggers"}, "pictures_1 of pictures are not captured"),
+    "partition uncovered": (
+        sql(PARTED),
+        {"triggers"},
+        "not all that pictures_1 of pictures lets go of",
+    ),
     "sessions are replicas": (
         set_to("session_replication_role", "replica"),
         {"replication"},

@@ -174,6 +174,6 @@ async def test_each_table_is_told_its_level(world: World) -> None:
     await world.db.execute(ARTICLES.replace('"cover"', '"cover", "grace": "1 hour"'))
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]
     assert levels == [
-        "public.media_assets is at contract level 2: asset ids, not proven on this account",
-        "public.articles is at contract level 1: a grace of 60 min",
+        "at contract level 2 is public.media_assets: asset ids, not proven on this account",
+        "at contract level 1 is public.articles: a grace of 60 min",
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from mediasweep.rules.finding import Finding, Level, note, problem, some, warning
+from mediasweep.rules.finding import Finding, note, problem, some, warning
 from mediasweep.rules.reason import ago
 
 Row = Mapping[str, Any]
@@ -34,14 +34,17 @@ def uncovered(parts: Sequence[Row]) -> list[Finding]:
     found = []
     for part in parts:
         what = f"{part['part']} of {part['relation']}" if part["below"] else part["relation"]
-        said = f"deletions in {what} are not captured: {part['missing']}"
-        lacking = [one for one in part["missing"].split(", ") if not one.endswith(" is disabled")]
-        if lacking:
-            said += " has no trigger" if len(lacking) == 1 else " have no trigger"
+        said = part["missing"].split(", ")
+        lacking = [one for one in said if not one.endswith(" is disabled")]
+        faults = [f"no trigger for {', '.join(lacking)}"] if lacking else []
+        faults += [one for one in said if one not in lacking]
         steps = [f"`{part['statement']}`"] if part["statement"] else []
-        remedy = "run " + " and ".join(steps + ["`mediasweep migrate`"] * bool(lacking))
-        why = "what rows there let go of is not queued, and stays at Cloudinary"
-        found.append(Finding(Level.PROBLEM, said, why, remedy))
+        steps += ["`mediasweep migrate`"] if lacking else []
+        found += problem(
+            f"not all that {what} lets go of is captured: {'; '.join(faults)}",
+            "what is not captured is not queued, and stays at Cloudinary",
+            f"run {' and '.join(steps)}",
+        )
     return found
 
 
@@ -105,7 +108,7 @@ def level(tables: Sequence[Row]) -> list[Finding]:
         finding
         for (number, said, remedy), names in alike.items()
         for finding in note(
-            f"{some(names)} {'is' if len(names) == 1 else 'are'} at contract level {number}: {said}",
+            f"at contract level {number} is {some(names)}: {said}",
             LEVELS[number],
             remedy,
         )
