@@ -25,7 +25,7 @@ def attached(rows: Sequence[Row]) -> list[Finding]:
     return warning(
         "no table is attached",
         "nothing is captured, and what is queued by hand counts as used by nobody",
-        "attach every table that uses assets; `SELECT * FROM mediasweep.suggest()` finds them",
+        "attach every table that uses assets; `mediasweep attach --suggest` finds them",
     )
 
 
