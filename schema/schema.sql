@@ -614,6 +614,10 @@ CREATE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
 BEGIN
   %s
   RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+    MESSAGE = format('mediasweep: could not queue the assets of %%s: %%s', TG_RELID::regclass, SQLERRM),
+    HINT = 'The table is attached as strict, so nothing of it goes. Mend the cause, or attach it without "strict".';
 END$q$, part.queue)
          ELSE format($q$DECLARE
   "mediasweep queued"   bigint;
@@ -651,6 +655,36 @@ CREATE FUNCTION mediasweep.capture_statement(a mediasweep.attached) RETURNS text
                 ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off SET jit = off AS %L',
                 a.capture, mediasweep.capture_source(a))
 $$;
+
+CREATE FUNCTION mediasweep.capture_trouble() RETURNS TABLE(source integer, says text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  name_  text;
+BEGIN
+  FOREACH name_ IN ARRAY '{cloudinary_cleanup_queue,fallback}'::text[] LOOP
+    IF to_regclass('mediasweep.' || name_) IS NULL THEN
+      RETURN QUERY SELECT NULL::integer, format('there is no table mediasweep.%s', name_);
+    ELSIF NOT has_table_privilege('mediasweep.' || name_, 'INSERT') THEN
+      RETURN QUERY SELECT NULL::integer, format('%s, the owner of the schema, may not INSERT into mediasweep.%s', current_user, name_);
+    END IF;
+  END LOOP;
+  BEGIN
+    RETURN QUERY
+      SELECT u.source, format('statements on %s are not all captured: %s', u.part, u.missing)
+        FROM mediasweep.uncovered() u ORDER BY u.source, u.part::text;
+    IF has_table_privilege(to_regclass('mediasweep.fallback'), 'SELECT') THEN
+      RETURN QUERY
+        SELECT f.source_id, format('%s of %s fell back and are not queued yet, the last with: %s', count(*),
+                                   coalesce(mediasweep.source_name(f.source_id), 'no table'),
+                                   (array_agg(f.error ORDER BY f.id DESC))[1])
+          FROM mediasweep.fallback f WHERE f.refused IS NULL GROUP BY f.source_id ORDER BY f.source_id;
+    END IF;
+  EXCEPTION WHEN OTHERS THEN
+    RETURN QUERY SELECT NULL::integer, SQLERRM;
+  END;
+END $$;
 
 CREATE FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -719,6 +753,7 @@ BEGIN
   IF unknown IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', unknown;
   END IF;
+  PERFORM mediasweep.check_table(relation, options);
   PERFORM mediasweep.check_deleted(relation, options);
   FOR ref IN SELECT mediasweep.refs_of(options) LOOP
     IF coalesce(mediasweep.column_of(ref -> 'public_id'), '') = '' THEN
@@ -792,6 +827,37 @@ BEGIN
                        (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = relation)),
       HINT = E'As the owner, or as a superuser:\n' || array_to_string(missing, E'\n');
   END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.check_table(relation regclass, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  kind   text := (SELECT CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table'
+                                        WHEN 'r' THEN NULL WHEN 'p' THEN NULL ELSE 'no table' END
+                    FROM pg_class c WHERE c.oid = relation);
+  grace  interval;
+  name   text;
+BEGIN
+  IF kind IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is %, of which nothing can be captured: attach the tables that hold its rows', relation, kind;
+  END IF;
+  BEGIN
+    grace := options ->> 'grace';
+  EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+    grace := '-1 s';
+  END;
+  IF jsonb_typeof(options -> 'grace') IN ('object', 'array', 'boolean') OR grace < interval '0' OR grace > interval '100 years' THEN
+    RAISE EXCEPTION 'mediasweep.attach: "grace" is how long the rows of a table rest, as in "1 hour", and not %', options -> 'grace';
+  END IF;
+  FOREACH name IN ARRAY '{strict,notify}'::text[] LOOP
+    BEGIN
+      PERFORM (options ->> name)::boolean;
+    EXCEPTION WHEN invalid_text_representation THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is true or false, and not %', name, options -> name;
+    END;
+  END LOOP;
 END $$;
 
 CREATE FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) RETURNS void
@@ -1024,6 +1090,16 @@ BEGIN
   END IF;
   RETURN gone;
 END $$;
+
+CREATE FUNCTION mediasweep.contract() RETURNS TABLE(relation text, by_asset_id boolean, rests interval)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT a.relation::text, (SELECT bool_and(ref ? 'asset_id') FROM mediasweep.refs_of(a.options) ref), a.grace + fleet.grace
+    FROM mediasweep.attached a CROSS JOIN mediasweep.fleet_at_work() fleet
+   WHERE a.detached_at IS NULL
+   ORDER BY a.id
+$$;
 
 CREATE FUNCTION mediasweep.cover() RETURNS integer
     LANGUAGE plpgsql
@@ -1394,6 +1470,21 @@ BEGIN
   timeline := mediasweep.timeline();
 END $$;
 
+CREATE FUNCTION mediasweep.hidden() RETURNS TABLE(relation text, cause text, statement text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.oid::regclass::text, h.cause, h.statement
+    FROM mediasweep.attached a
+    JOIN pg_class c ON c.oid = a.relation
+   CROSS JOIN LATERAL (VALUES
+     ('schema', NOT has_schema_privilege(c.relnamespace, 'USAGE'),
+      format('GRANT USAGE ON SCHEMA %s TO %I', c.relnamespace::regnamespace, current_user)),
+     ('select', NOT has_table_privilege(c.oid, 'SELECT'), format('GRANT SELECT ON %s TO %I', c.oid::regclass, current_user)),
+     ('rows', row_security_active(c.oid), format('ALTER ROLE %I BYPASSRLS', current_user))) h (cause, holds, statement)
+   WHERE a.detached_at IS NULL AND h.holds
+$$;
+
 CREATE FUNCTION mediasweep.hide_rows() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1434,6 +1525,16 @@ BEGIN
   RETURN ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
                 WHERE q.id = ANY (ids) ORDER BY q.id FOR UPDATE SKIP LOCKED);
 END $$;
+
+CREATE FUNCTION mediasweep.holding() RETURNS TABLE(about text, writes boolean, prepared text, lasts interval)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT t.about, t.writes, p.gid, clock_timestamp() - t.since
+    FROM mediasweep.open_transactions() t
+    LEFT JOIN pg_prepared_xact() p ON p.transaction = t.xact
+   ORDER BY t.place
+$$;
 
 CREATE FUNCTION mediasweep.holdings(a mediasweep.attached, OUT looked bigint, OUT whole boolean, OUT about bigint, OUT named bigint, OUT unread bigint, OUT example text, OUT unserved boolean) RETURNS record
     LANGUAGE plpgsql
@@ -1612,12 +1713,15 @@ CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS te
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
+  SELECT mediasweep.by_operation(kept.from_old, kept.from_old, kept.from_table)
+    FROM (SELECT max(k.sql) FILTER (WHERE k.old), max(k.sql) FILTER (WHERE NOT k.old)
+            FROM (SELECT given.old, format($q$
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
                current_setting('application_name', true), "mediasweep failure"
-          FROM old_rows r;
-      END IF;$q$, a.id)
+          FROM %s r;$q$, a.id, given.rows_)
+                    FROM (VALUES (true, 'old_rows'), (false, format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)))
+                         given (old, rows_)) k (old, sql)) kept (from_old, from_table)
 $_$;
 
 CREATE FUNCTION mediasweep.kept_refs(kept jsonb, source integer) RETURNS SETOF mediasweep.ref
@@ -1652,6 +1756,30 @@ CREATE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
     FROM (SELECT DISTINCT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
                  unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_) used (name)
    WHERE used.name IS NOT NULL
+$$;
+
+CREATE FUNCTION mediasweep.lacks(role name) RETURNS TABLE(verb text, object text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH asked AS (
+    SELECT p.verb, p.object, p.columns, to_regclass('mediasweep.' || quote_ident(p.object)) AS relation
+      FROM mediasweep.privileges() p WHERE p.kind = 'daemon')
+  SELECT a.verb, a.object
+    FROM asked a
+   WHERE a.verb <> 'EXECUTE'
+     AND NOT CASE WHEN a.columns IS NULL THEN has_table_privilege(lacks.role, a.relation, a.verb)
+                  ELSE (SELECT bool_and(has_column_privilege(lacks.role, a.relation, btrim(c), a.verb))
+                          FROM string_to_table(a.columns, ',') c) END
+   UNION ALL
+  SELECT a.verb, a.object
+    FROM asked a JOIN pg_proc f ON f.proname = a.object AND f.pronamespace = 'mediasweep'::regnamespace
+   WHERE a.verb = 'EXECUTE' AND NOT has_function_privilege(lacks.role, f.oid, 'EXECUTE')
+   UNION ALL
+  SELECT 'SELECT', 'the rows of any table'
+    FROM pg_roles r JOIN pg_class c ON c.oid = 'mediasweep.cloudinary_cleanup_queue'::regclass
+   WHERE r.rolname = lacks.role AND c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls) AND NOT pg_has_role(lacks.role, c.relowner, 'USAGE')
+     AND NOT EXISTS (SELECT FROM mediasweep.roles() d WHERE d.kind <> 'owner' AND pg_has_role(lacks.role, d.name, 'USAGE'))
 $$;
 
 CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
@@ -2685,7 +2813,8 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,differences}'::text[]) f (object)
+   CROSS JOIN unnest('{why,held,capture_trouble,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
+                  differences,uncovered,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
@@ -2957,8 +3086,10 @@ BEGIN
     FROM mediasweep.differences(daemon, terms) d WHERE d.what <> 'timeline';
   IF differs IS NOT NULL THEN
     PERFORM mediasweep.close_gate('environment', format(
-      '%s (as the daemon on %s sees it). Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to'
-      ' delete here', differs, coalesce(terms ->> 'host', 'a host of the release before')),
+      '%s (as the daemon on %s sees it). ' || CASE WHEN differs LIKE 'cloud was %' AND differs NOT LIKE '%; %'
+        THEN 'Is its account wrong? Correct its settings and restart it, then `mediasweep adopt` with the right ones'
+        ELSE 'Is this a copy? Give it an account of its own, or none; `mediasweep adopt` if it is to delete here' END,
+      differs, coalesce(terms ->> 'host', 'a host of the release before')),
       jsonb_build_object('place', alone, 'server_started_at', CASE WHEN alone IS NOT NULL THEN h.server_started_at END));
     RETURN NULL;
   END IF;
@@ -3604,12 +3735,22 @@ BEGIN
     "mediasweep failure" := "mediasweep failure" || '; ' || SQLERRM;
   END;
   BEGIN
-    IF TG_OP <> 'TRUNCATE' THEN
+    IF TG_OP = 'DELETE' THEN 
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT 1, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
                current_setting('application_name', true), "mediasweep failure"
           FROM old_rows r;
-      END IF;
+    ELSIF TG_OP = 'UPDATE' THEN 
+        INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+        SELECT 1, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
+               current_setting('application_name', true), "mediasweep failure"
+          FROM old_rows r;
+    ELSE 
+        INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
+        SELECT 1, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
+               current_setting('application_name', true), "mediasweep failure"
+          FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) r;
+    END IF;
     RAISE WARNING 'mediasweep: could not read the assets of %, kept the rows in mediasweep.fallback: %', TG_RELID::regclass, "mediasweep failure";
   EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'mediasweep: could not queue the assets of %, and not keep them either: %; %', TG_RELID::regclass, "mediasweep failure", SQLERRM;
@@ -3630,7 +3771,7 @@ CREATE FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) RETURNS te
 $_$;
 
 CREATE FUNCTION mediasweep.uncovered() RETURNS TABLE(source integer, relation regclass, part regclass, missing text)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT a.id, a.relation, lack.part, string_agg(lack.said, ', ' ORDER BY lack.said)
@@ -3660,6 +3801,20 @@ BEGIN
 EXCEPTION WHEN data_exception OR untranslatable_character THEN
   RETURN NULL;
 END $$;
+
+CREATE FUNCTION mediasweep.unindexed(least_rows bigint) RETURNS TABLE(relation text, rows bigint, statement text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT a.relation::text, size.rows, m.statement
+    FROM mediasweep.attached a
+    JOIN pg_class t ON t.oid = a.relation
+   CROSS JOIN LATERAL (
+     SELECT sum(CASE WHEN c.reltuples < 0 THEN pg_relation_size(c.oid) / 100 ELSE c.reltuples END)::bigint AS rows
+       FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch) size
+   CROSS JOIN LATERAL mediasweep.missing_indexes(a) m
+   WHERE a.detached_at IS NULL AND size.rows >= least_rows
+$$;
 
 CREATE FUNCTION mediasweep.uninstall(force boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
@@ -3845,6 +4000,9 @@ BEGIN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
   END IF;
   IF to_regclass('public.media_assets') IS DISTINCT FROM 0::regclass THEN
+    IF to_regclass('public.media_assets') IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = 16885) THEN
+      RAISE EXCEPTION 'the attached table % (number 1) is gone: detach it by SELECT mediasweep.detach_number(1)', 'public.media_assets';
+    END IF;
     RAISE EXCEPTION 'the attached table % was renamed or replaced: run mediasweep migrate', 'public.media_assets';
   END IF;
   RETURN QUERY
@@ -3907,11 +4065,17 @@ CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
     AS $_$
   SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
     format($q$
-  RAISE EXCEPTION 'an attached table (number %s) is gone: detach it';$q$, a.id)
+  RAISE EXCEPTION 'the attached table %% is gone: detach it by SELECT mediasweep.detach_number(%s)', %L;$q$, a.id,
+           -- what reads it still says how it was called
+           coalesce(substring(a.refs FROM 'FROM ((?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+)) AS r\M') || ' ', '')
+           || format('(number %s)', a.id))
   ELSE format($q$
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
+    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s) THEN
+      RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
+    END IF;
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
-  END IF;$q$, a.relation::text, a.relation::oid)
+  END IF;$q$, a.relation::text, a.relation::oid, a.id)
     || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
                                THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
           FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
@@ -4451,6 +4615,8 @@ REVOKE ALL ON FUNCTION mediasweep.capture_source(a mediasweep.attached) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.capture_statement(a mediasweep.attached) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.capture_trouble() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.check_filter(relation regclass, options jsonb) FROM PUBLIC;
@@ -4460,6 +4626,8 @@ REVOKE ALL ON FUNCTION mediasweep.check_options(relation regclass, options jsonb
 REVOKE ALL ON FUNCTION mediasweep.check_public_id(relation regclass, ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.check_rights(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_table(relation regclass, options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) FROM PUBLIC;
 
@@ -4480,6 +4648,8 @@ REVOKE ALL ON FUNCTION mediasweep.column_of(said jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.column_type(relation regclass, called text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.contract() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
@@ -4527,9 +4697,13 @@ REVOKE ALL ON FUNCTION mediasweep.held_text(relation regclass, ref jsonb) FROM P
 
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.hidden() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.hide_rows() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hold(ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.holding() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.holdings(a mediasweep.attached, OUT looked bigint, OUT whole boolean, OUT about bigint, OUT named bigint, OUT unread bigint, OUT example text, OUT unserved boolean) FROM PUBLIC;
 
@@ -4562,6 +4736,8 @@ REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FRO
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.key_expression(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.lacks(role name) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
@@ -4740,6 +4916,8 @@ REVOKE ALL ON FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) FRO
 REVOKE ALL ON FUNCTION mediasweep.uncovered() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unescaped(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unindexed(least_rows bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uninstall(force boolean) FROM PUBLIC;
 

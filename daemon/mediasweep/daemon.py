@@ -116,7 +116,13 @@ class Daemon:
         )
         self.upkeep = self._chores(queue)
         self.probes = Probes(
-            pool, self.wake, self.sweep, self.heartbeat, stopping, enabled=self.works
+            pool,
+            self.wake,
+            self.sweep,
+            self.heartbeat,
+            self.upkeep,
+            stopping,
+            enabled=self.works,
         )
 
     def _chores(self, queue: Queue) -> Upkeep:

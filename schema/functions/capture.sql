@@ -129,12 +129,15 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT format($q$IF TG_OP <> 'TRUNCATE' THEN
+  SELECT mediasweep.by_operation(kept.from_old, kept.from_old, kept.from_table)
+    FROM (SELECT max(k.sql) FILTER (WHERE k.old), max(k.sql) FILTER (WHERE NOT k.old)
+            FROM (SELECT given.old, format($q$
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
                current_setting('application_name', true), "mediasweep failure"
-          FROM old_rows r;
-      END IF;$q$, a.id)
+          FROM %s r;$q$, a.id, given.rows_)
+                    FROM (VALUES (true, 'old_rows'), (false, format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)))
+                         given (old, rows_)) k (old, sql)) kept (from_old, from_table)
 $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
@@ -154,6 +157,10 @@ AS $$
 BEGIN
   %s
   RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+    MESSAGE = format('mediasweep: could not queue the assets of %%s: %%s', TG_RELID::regclass, SQLERRM),
+    HINT = 'The table is attached as strict, so nothing of it goes. Mend the cause, or attach it without "strict".';
 END$q$, part.queue)
          ELSE format($q$DECLARE
   "mediasweep queued"   bigint;

@@ -81,6 +81,7 @@ CASES = {
     "chores": """
         second_look.once:environment.look_again
         second_look.recall:environment.server
+        upkeep.once:fleet.capture_trouble
         upkeep.once:fleet.counts
         upkeep.once:fleet.due
         upkeep.once:fleet.forget_gone

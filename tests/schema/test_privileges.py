@@ -28,7 +28,15 @@ READS = {
         *("unlogged", "unvacuumed", "stuck", "fallback", "holding", "kept", "contract"),
     },
     "postgres/environment.sql": {"differences", "gates", "server"},
-    "postgres/fleet.sql": {"daemons", "counts", "due", "waiting", "protected", "installation"},
+    "postgres/fleet.sql": {
+        "daemons",
+        "counts",
+        "due",
+        "waiting",
+        "capture_trouble",
+        "protected",
+        "installation",
+    },
     "postgres/gates.sql": {"list"},
     "postgres/journal.sql": {"now", "deletions"},
     "postgres/ledger.sql": {

@@ -77,6 +77,11 @@ def sentence(error: BaseException) -> str:
             f"{said}: do it as the role that ran `mediasweep migrate`, or, if there are three, "
             "as a member of the daemon's"
         )
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedObjectError):
+        return (
+            f"{said}: part of the schema mediasweep is gone or has another name; put it back. What "
+            "is let go of meanwhile falls back to mediasweep.fallback, as far as that is there"
+        )
     if isinstance(error, OSError):
         return f"the database does not answer: {said}"
     return said

@@ -33,6 +33,8 @@ def status(as_json: Json = False) -> None:
         print_json(found)
         return
     _print_environment(found["environment"])
+    for trouble in found["capture"]:
+        typer.echo(f"capture is broken: {cell(trouble)}")
     due = found["due"]
     counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["rows"].items()))
     typer.echo(f"rows:     {counts or 'none'}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.fleet import Beat, Fleet
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.events import ShareChanged
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Heartbeat:
             if self.account.asset_id_proven and not self._proven:
                 await self.fleet.prove_asset_id(self.account.credentials.cloud_name)
                 self._proven = True
-        except PASSING as error:
+        except WAITED_OUT as error:
             self.wake.give_up(f"no beat: {error or type(error).__name__}")
             return True
         self.beat_s = boot_s()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from mediasweep.loops.ticket import boot_s
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import BROKEN, WAITED_OUT
 from mediasweep.rules.events import DatabaseBack, DatabaseLost
 
 if TYPE_CHECKING:
@@ -22,11 +22,15 @@ RETRY_S = 0.1
 
 @dataclass(slots=True)
 class Outage:
-    """What one loop knows of the database's health; `since_s` is None while all is well."""
+    """What one loop knows of the database's health; `since_s` is None while all is well.
+
+    `lacks` is what the database says is missing of ours, if that is it.
+    """
 
     emit: Emit
     clock_s: Callable[[], float] = boot_s
     since_s: float | None = None
+    lacks: str | None = None
     _said: str = ""
 
     def failed(self, doing: str, error: BaseException) -> None:
@@ -34,6 +38,7 @@ class Outage:
         if self.since_s is None:
             self.since_s = self.clock_s()
         said = str(error) or type(error).__name__
+        self.lacks = said if isinstance(error, BROKEN) else None
         if said != self._said:  # once, not with every attempt
             self.emit(DatabaseLost(doing, said))
         self._said = said
@@ -42,7 +47,7 @@ class Outage:
         """Take note of a call that worked."""
         if self.since_s is not None:
             self.emit(DatabaseBack(timedelta(seconds=self.clock_s() - self.since_s)))
-            self.since_s = None
+            self.since_s = self.lacks = None
         self._said = ""
 
     async def until_it_works(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -50,7 +55,7 @@ class Outage:
         while True:
             try:
                 done = await call()
-            except PASSING as error:
+            except WAITED_OUT as error:
                 self.failed(doing, error)
                 await asyncio.sleep(random.uniform(RETRY_S, 10 * RETRY_S))
             else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import UNPROVEN_S, pulse
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.batch import MOST
 from mediasweep.rules.events import (
     BrakeClosed,
@@ -61,7 +61,7 @@ class Rehearsal:
             self.wake.heard.clear()
             try:
                 held = await self._pass()
-            except PASSING as error:
+            except WAITED_OUT as error:
                 self._outage.failed("dry run", error)
                 await pulse(asyncio.Event(), self.stopping, random.uniform(RETRY_S, 10 * RETRY_S))
                 continue

@@ -24,7 +24,7 @@ from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
 from mediasweep.loops.recent import Recent
 from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.postgres.queue import Claim, Queue, Result
 from mediasweep.rules.batch import Pace
 from mediasweep.rules.events import (
@@ -102,9 +102,11 @@ class Sweep:
                 task.cancel()
 
     @property
-    def database_ok(self) -> bool:
-        """Tell whether the database answered last."""
-        return self._outage.since_s is None
+    def database_trouble(self) -> str | None:
+        """Return why the last call to the database failed, with no more than what is missing."""
+        if self._outage.since_s is None:
+            return None
+        return self._outage.lacks or "the last call failed"
 
     @property
     def in_flight(self) -> int:
@@ -149,7 +151,7 @@ class Sweep:
         async with self.gating.claiming:
             try:
                 claim = await self.queue.claim(batch, self._memory)
-            except PASSING as error:
+            except WAITED_OUT as error:
                 self._memory = None  # the next claim looks where it is
                 self._outage.failed("claim", error)
                 return None

@@ -1,6 +1,6 @@
 """Chores: queue again what fell back, look again after a failover, brake what is lost slowly,
 forget daemons that are gone and gates whose time has passed, drop what is finished and old, look
-whether all is well.
+whether all is well, and first whether capture is.
 
 Each chore is one statement that may be repeated at any time by any replica. A failure of the
 database is left to the next round.
@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import BROKEN, WAITED_OUT
 from mediasweep.rules.events import (
     BrakeClosed,
     DatabaseLost,
@@ -59,18 +59,23 @@ class Upkeep:
     look: Callable[[], None]
     emit: Emit
     policy: HealthPolicy = field(default_factory=HealthPolicy)
+    capture: str | None = None  # what was wrong with it when it was last looked at
 
     async def run(self) -> None:
         """Do the chores until cancelled."""
         while True:
             try:
                 await self.once()
-            except PASSING as error:
+            except WAITED_OUT as error:
                 self.emit(DatabaseLost("upkeep", str(error) or type(error).__name__))
+                if isinstance(error, BROKEN):
+                    self.capture = self.capture or str(error)
             await asyncio.sleep(self.config.health_check.total_seconds())
 
     async def once(self) -> None:
         """Do each chore once."""
+        # before the refill: what it mends is told for one round all the same
+        self.capture = "; ".join(await self.fleet.capture_trouble()) or None
         while rows := await self.queue.refill(REFILL_MOST):
             self.emit(FallbackRefilled(rows))
         await self.second_look.once()

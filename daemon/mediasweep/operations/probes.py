@@ -2,7 +2,8 @@
 
 Liveness asks only this process: that its event loop turns. Readiness asks what work needs: that
 the database answered last, that a beat reached it, that the queue was looked at. An unproven
-listener is told but makes no replica unready: it polls. Metrics and `status` tell closed gates.
+listener, and a capture that falls back, are told but make no replica unready: the one polls, the
+other is no better elsewhere. Metrics and `status` tell closed gates.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
-from mediasweep.postgres.pool import PASSING
+from mediasweep.postgres.pool import WAITED_OUT
 
 if TYPE_CHECKING:
     from mediasweep.loops.heartbeat import Heartbeat
     from mediasweep.loops.sweep import Sweep
+    from mediasweep.loops.upkeep import Upkeep
     from mediasweep.postgres.pool import Pool
     from mediasweep.postgres.wake import Wake
 
@@ -36,6 +38,7 @@ class Probes:
     wake: Wake
     sweep: Sweep
     heartbeat: Heartbeat
+    upkeep: Upkeep
     stopping: asyncio.Event
     enabled: bool = True
     since_s: float = field(default_factory=boot_s)
@@ -46,7 +49,7 @@ class Probes:
         beat_s = self.heartbeat.beat_s
         checks = {
             "running": "stopping" if self.stopping.is_set() else "ok",
-            "database": "ok" if self.sweep.database_ok else "the last call failed",
+            "database": self.sweep.database_trouble or "ok",
             "beat": "ok"
             if beat_s is not None and boot_s() - beat_s < BEAT_OLDEST_S
             else "no beat reached the database lately",
@@ -58,6 +61,7 @@ class Probes:
             checks["sweep"] = "no look at the queue lately"
         ready = all(said == "ok" for said in checks.values())
         checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"
+        checks["capture"] = self.upkeep.capture or "ok"
         return ready, checks
 
     async def state(self) -> dict[str, Any] | None:
@@ -70,7 +74,7 @@ class Probes:
         try:
             async with asyncio.timeout(STATE_WITHIN_S):
                 state = await self._ask()
-        except PASSING:
+        except WAITED_OUT:
             state = None
         self._state = (now_s, state)
         return state

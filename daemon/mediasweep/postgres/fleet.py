@@ -99,6 +99,10 @@ class Fleet:
         found = await self._connection.fetch(SQL["waiting"])
         return [Why(**{**row, "reason": Reason(row["reason"])}) for row in found]
 
+    async def capture_trouble(self) -> list[str]:
+        """Return what keeps capture from queueing, or has lately; empty if all is well."""
+        return [row["says"] for row in await self._connection.fetch(SQL["capture_trouble"])]
+
     async def protected(self) -> list[Mapping[str, Any]]:
         """Return the prefixes of public ids that are never deleted."""
         return [dict(row) for row in await self._connection.fetch(SQL["protected"])]

@@ -51,6 +51,9 @@ SELECT CASE WHEN f.refused IS NULL THEN 'fallback' ELSE 'refused' END, NULL, cou
  GROUP BY f.refused IS NULL
  ORDER BY rows DESC
 
+-- name: capture_trouble
+SELECT t.says FROM mediasweep.capture_trouble() t
+
 -- name: protected
 SELECT p.prefix, p.protected_by, p.protected_at FROM mediasweep.protected p ORDER BY p.prefix
 

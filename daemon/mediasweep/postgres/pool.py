@@ -52,6 +52,19 @@ PASSING = (
     asyncpg.TransactionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+# what somebody has taken away: capture falls back meanwhile, and a person puts it back. A process
+# that ended could not say what is missing.
+BROKEN = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedObjectError,  # the type of a table goes with it
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.DatatypeMismatchError,
+)
+# what a loop waits out
+WAITED_OUT = (*PASSING, *BROKEN)
 # what took too long, on a connection that is well
 SLOW = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 # what a person has to mend: no waiting helps
@@ -159,7 +172,7 @@ class Line:
             with contextlib.suppress(*PASSING):
                 await asyncio.wait_for(self._close(), 2)
             raise
-        except PASSING:
+        except WAITED_OUT:
             self.terminate()
             raise
 
