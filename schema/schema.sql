@@ -4000,7 +4000,7 @@ BEGIN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
   END IF;
   IF to_regclass('public.media_assets') IS DISTINCT FROM 0::regclass THEN
-    IF to_regclass('public.media_assets') IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = 16885) THEN
+    IF to_regclass('public.media_assets') IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = 0::regclass) THEN
       RAISE EXCEPTION 'the attached table % (number 1) is gone: detach it by SELECT mediasweep.detach_number(1)', 'public.media_assets';
     END IF;
     RAISE EXCEPTION 'the attached table % was renamed or replaced: run mediasweep migrate', 'public.media_assets';
@@ -4071,7 +4071,7 @@ CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
            || format('(number %s)', a.id))
   ELSE format($q$
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
-    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s) THEN
+    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s::regclass) THEN
       RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
     END IF;
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;

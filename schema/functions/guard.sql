@@ -116,7 +116,7 @@ AS $$
            || format('(number %s)', a.id))
   ELSE format($q$
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
-    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s) THEN
+    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s::regclass) THEN
       RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
     END IF;
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;

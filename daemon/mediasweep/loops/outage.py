@@ -33,6 +33,11 @@ class Outage:
     lacks: str | None = None
     _said: str = ""
 
+    @property
+    def trouble(self) -> str | None:
+        """Return why the last call failed, with no more than what is missing; None: it worked."""
+        return None if self.since_s is None else self.lacks or "the last call failed"
+
     def failed(self, doing: str, error: BaseException) -> None:
         """Take note of a call that failed."""
         if self.since_s is None:

@@ -104,9 +104,7 @@ class Sweep:
     @property
     def database_trouble(self) -> str | None:
         """Return why the last call to the database failed, with no more than what is missing."""
-        if self._outage.since_s is None:
-            return None
-        return self._outage.lacks or "the last call failed"
+        return self._outage.trouble
 
     @property
     def in_flight(self) -> int:
