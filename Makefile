@@ -2,8 +2,8 @@
 # from the hashed lists in requirements/. A second run installs nothing and asks no network.
 
 PYTHON  ?= python3
-# Test processes. One test may wait for a clock while another computes; ARGS=-n0 runs them in one.
-WORKERS ?= auto
+# Test processes, two for each core: one test waits for a clock while another computes. ARGS=-n0 runs them in one.
+WORKERS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 # Passed on to the tool, as in: make demo ARGS=--once, make test ARGS='-k claim'.
 ARGS    ?=
 
