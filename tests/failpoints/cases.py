@@ -18,7 +18,6 @@ CASES = {
         daemon.enter:fleet.leave
         heartbeat.once:fleet.beat
         heartbeat.once:fleet.prove_asset_id
-        asleep.give:connection.fetchval
         asleep.take:connection.fetchval
         sweep.delete:account.destroy
         sweep.record:queue.record
@@ -154,6 +153,9 @@ CASES = {
         recall:INSERT journal
         recall:UPDATE gate
         recall:close_gate+timeline
+    """,
+    "woken": """
+        asleep.give:connection.fetchval
     """,
     "sibling asleep": """
         asleep.in_queue:connection.fetchval

@@ -42,6 +42,16 @@ PAUSE = """
 INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', 'a test', 'a test')
 ON CONFLICT DO NOTHING
 """
+ASLEEP = """
+SELECT EXISTS (
+  SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+   WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()
+     AND a.application_name LIKE 'mediasweep asleep %')
+"""
+FORGET_SLEEPERS = """
+SELECT pg_terminate_backend(a.pid, 5000) FROM pg_stat_activity a
+ WHERE a.datname = current_database() AND a.application_name LIKE 'mediasweep asleep %'
+"""
 OPEN = "DELETE FROM mediasweep.gate"
 INSTALL = "SELECT mediasweep.recognise(gen_random_uuid(), $1::jsonb)"
 AT_HOME = """

@@ -93,6 +93,7 @@ class Play:
         await self.world.heal(self.scene)
         last = last or await self.nursery.bear(self.env | STARTED_LATER)
         await self.all_done()
+        await last.seen("daemon_started")  # else it could not be told to stop
         assert await last.stop() == 0
         await aftermath.check(self.scene)
 
@@ -163,6 +164,7 @@ async def test_a_daemon_frozen_at_a_step_is_succeeded_and_does_no_harm_later(
     await play.world.heal(play.scene)
     frozen, last = list(play.nursery.born), await play.nursery.bear(play.env | STARTED_LATER)
     await play.all_done()
+    await last.seen("daemon_started")
     assert await last.stop() == 0
     before = await to_thread(play.scene.cloud.calls)
     assert [await child.thaw_and_stop() for child in frozen] == [0] * len(frozen)

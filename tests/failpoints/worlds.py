@@ -19,12 +19,14 @@ from tests.daemons import WITHIN_S, until
 from tests.failpoints.nursery import Child
 from tests.failpoints.queries import (
     ACKNOWLEDGE,
+    ASLEEP,
     ASYNCHRONOUS,
     AT_HOME,
     COLUMN,
     DEAD_DAEMON,
     DELETED_BEFORE,
     FELL_BACK,
+    FORGET_SLEEPERS,
     INSTALL,
     LOSE,
     MOVE,
@@ -200,6 +202,18 @@ async def _fail_over(scene: Scene) -> None:
     await scene.delete_some()
 
 
+async def _nobody_asleep(scene: Scene) -> None:
+    """The server has lost the line to whoever slept, frozen as he may be."""
+    await scene.db.execute(FORGET_SLEEPERS)
+    await scene.delete_some()
+
+
+async def _wake(scene: Scene, _: Child) -> None:
+    """Let go of more than one batch when the daemon sleeps."""
+    await until(scene.beside, ASLEEP)
+    await scene.delete_some(scene.beside)
+
+
 async def _sibling(scene: Scene) -> None:
     """Another daemon sleeps, and hears nothing."""
     if not scene.furnished:
@@ -248,6 +262,7 @@ WORLDS = {
     "failover": World(_fail_over, holds=(NO_GATE,)),
     "failover just now": World(_fail_over, holds=(NO_GATE,)),
     "lost commits": World(_late_answers, meanwhile=_lose_commits, holds=(NO_GATE,)),
+    "woken": World(_nobody_asleep, meanwhile=_wake, more=Scene.delete_some),
     "sibling asleep": World(_sibling, heal=_sibling_wakes),
     "starts paused": World(Scene.delete_some, env={"MEDIASWEEP_AUTO_START": "false"}, heal=_resume),
     "stops": World(Scene.delete_some, meanwhile=_stop, goes_on=False),
