@@ -2938,7 +2938,7 @@ CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text
 $_$;
 
 CREATE FUNCTION mediasweep.reaches(queued timestamp with time zone, span interval, q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
 

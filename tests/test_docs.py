@@ -277,8 +277,7 @@ async def _emulator(text: str, port: str, env: dict[str, str]) -> AsyncIterator[
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(RUN_WITHIN_S):
-            assert await process.stdout.readline()
+        assert await asyncio.wait_for(process.stdout.readline(), RUN_WITHIN_S)
         yield
     finally:
         process.terminate()

@@ -138,8 +138,7 @@ class Account:
 
     async def ping(self) -> Answer:
         """Ask whether key and secret are good, without touching an asset."""
-        call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
-        return await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
+        return (await self.greet())[0]
 
     async def greet(self) -> tuple[Answer, Mapping[str, str]]:
         """Ping, and return the headers of the answer as well, under names in lower case."""

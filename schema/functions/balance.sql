@@ -65,7 +65,7 @@ END $$;
 -- not told by the order in which they commit.
 CREATE OR REPLACE FUNCTION mediasweep.reaches(queued timestamptz, span interval, q mediasweep.cloudinary_cleanup_queue)
 RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
 
 -- The checks without the one around this row.

@@ -3,7 +3,7 @@
 -- Asked by each claim right after it has locked its candidates: the statements here are younger than the locks, so they
 -- see every row of every transaction of which a row is locked. Of the rows of the source that nobody has acknowledged, more
 -- than the limit within one window is too much: counted by when they were queued, whenever they fall due. The rows of a
--- transaction that took longer than a window, but not longer than three, were let go of together. What was kept (skipped)
+-- transaction that took longer than a window, but not longer than two, were let go of together. What was kept (skipped)
 -- does not count; what waits, rests, failed or was deleted does, unless it was finished in the database of which this is a copy.
 --
 -- An upload queues a row in advance, and nearly all of these are kept. So they are weighed by themselves, and such a row

@@ -121,8 +121,7 @@ class Sweep:
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
             armed = self.wake.armed
             batch = self._pace.batch if has_room else 0  # then only for what there is to know
-            claim = await self._take(batch, woken_by)
-            if claim is None:
+            if (claim := await self._take(batch, woken_by)) is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
                 woken_by = await pulse(asyncio.Event(), self.stopping, wait_s)
             elif claim.brought_something:
