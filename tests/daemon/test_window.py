@@ -121,14 +121,19 @@ async def test_a_guard_that_takes_too_long_is_told_and_sends_nothing(
     assert (await to_thread(cloud.state))["calls"].get("destroy", 0) == 0
 
 
-async def test_a_row_that_takes_many_calls_is_asked_for_again_between_them(
-    database: str, db: Db, cloud: Cloud
-) -> None:
-    """An undelete while the types are tried one by one saves the asset that a later one finds."""
+async def _slow_and_untyped(db: Db, cloud: Cloud) -> None:
+    """Let an asset be of a type that no row tells, and each call take more than half of 2 s."""
     await to_thread(cloud.fill, "a", 1, "raw")
     await db.execute(INSERT_ASSETS, "a", 1)
     await db.execute(UNTYPED)
     await to_thread(cloud.faults, {"effect": "none", "latency_s": 1.1})
+
+
+async def test_a_row_that_takes_many_calls_is_asked_for_again_between_them(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """An undelete while the types are tried one by one saves the asset that a later one finds."""
+    await _slow_and_untyped(db, cloud)
     async with running(environment(database, cloud.url, **PATIENT)):
         await db.execute("UPDATE media_assets SET deleted_at = now()")
         await to_thread(cloud.wait_calls, 2)
@@ -141,10 +146,7 @@ async def test_a_row_that_takes_many_calls_comes_to_its_end(
     database: str, db: Db, cloud: Cloud
 ) -> None:
     """Where its calls outlast what its guard is good for, the next claim goes on with the rest."""
-    await to_thread(cloud.fill, "a", 1, "raw")
-    await db.execute(INSERT_ASSETS, "a", 1)
-    await db.execute(UNTYPED)
-    await to_thread(cloud.faults, {"effect": "none", "latency_s": 1.1})
+    await _slow_and_untyped(db, cloud)
     async with running(environment(database, cloud.url, **PATIENT)):
         await db.execute("UPDATE media_assets SET deleted_at = now()")
         assert await finished(db) == {"completed": 1}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.postgres.echo import is_a_session
-from mediasweep.postgres.pool import DatabaseError, connect, statements
+from mediasweep.postgres.migrate import refuse_pooler
+from mediasweep.postgres.pool import connect, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SQL = statements(__file__)
 BUILD_S = 7 * 24 * 3600.0  # of a large table, behind long transactions
-ECHO_S = 2.0
 POLL_S = 0.5
 
 
@@ -33,7 +32,7 @@ async def build(dsn: str, oid: int, say: Callable[[str], None]) -> list[str]:
     """Build what is missing and can be built concurrently; returns the names of the indexes."""
     connection = await connect(dsn, name="mediasweep index", pooled=True)
     try:
-        await _refuse_pooler(connection, dsn)
+        await refuse_pooler(connection, dsn, doing="building an index")
         await connection.execute(SQL["no_limits"])
         while not await connection.fetchval(SQL["turn"], oid):
             say("another is building indexes of this table: waiting for it")
@@ -51,16 +50,3 @@ async def build(dsn: str, oid: int, say: Callable[[str], None]) -> list[str]:
         return built
     finally:
         await connection.close(timeout=5)
-
-
-async def _refuse_pooler(connection: Connection, dsn: str) -> None:
-    """Raise DatabaseError behind a transaction pooler, which would give the lock to others."""
-    other = await connect(dsn, name="mediasweep index", pooled=True)
-    try:
-        if not await is_a_session(connection, other, ECHO_S):
-            raise DatabaseError(
-                "building an index needs one session, and this address leads through a transaction"
-                " pooler: set MEDIASWEEP_LISTEN_URL to the direct (or session-mode) address"
-            )
-    finally:
-        await other.close(timeout=5)

@@ -194,13 +194,13 @@ async def wait_for_turn(connection: Connection, say: Callable[[str], None]) -> N
         await asyncio.sleep(LOCK_POLL_S)
 
 
-async def refuse_pooler(connection: Connection, dsn: str) -> None:
-    """Raise DatabaseError behind a transaction pooler."""
+async def refuse_pooler(connection: Connection, dsn: str, *, doing: str = "migrate") -> None:
+    """Raise DatabaseError behind a transaction pooler, which would give our lock to others."""
     other = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
         if not await is_a_session(connection, other, ECHO_S):
             raise DatabaseError(
-                "migrate needs one session, and this address leads through a transaction pooler: "
+                f"{doing} needs one session, and this address leads through a transaction pooler: "
                 "set MEDIASWEEP_LISTEN_URL to the direct (or session-mode) address"
             )
     finally:
