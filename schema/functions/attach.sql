@@ -30,6 +30,10 @@ AS $$
 BEGIN
   EXECUTE mediasweep.capture_statement(a);
   EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
+  IF a.options ? 'references' THEN
+    EXECUTE mediasweep.reference_statement(a);
+    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.reference_name(a));
+  END IF;
   UPDATE mediasweep.attached t
      SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
    WHERE t.id = a.id;
@@ -119,7 +123,7 @@ DECLARE
   a  mediasweep.attached := mediasweep.planned(relation, options, (SELECT coalesce(max(t.id), 0) + 1 FROM mediasweep.attached t));
 BEGIN
   RETURN format(E'SELECT mediasweep.attach(%L, %L);\n\n-- It makes:\n', relation, jsonb_pretty(options))
-    || regexp_replace(concat_ws(E';\n\n', mediasweep.capture_statement(a),
+    || regexp_replace(concat_ws(E';\n\n', mediasweep.capture_statement(a), mediasweep.reference_statement(a),
          (SELECT string_agg(m.statement, E';\n') FROM mediasweep.missing_triggers(a) m)) || ';', '^', '-- ', 'gn')
     || coalesce(E'\n\n-- The guard is faster with:\n' || (SELECT string_agg('-- ' || i.statement, E'\n') FROM mediasweep.missing_indexes(a) i), '')
     || E'\n';
@@ -131,20 +135,24 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  function_  text;
+  gone       mediasweep.attached;
+  functions  regproc[];
+  function_  regproc;
   trigger_   record;
 BEGIN
   PERFORM mediasweep.only_one_builder();
   UPDATE mediasweep.attached a SET detached_at = clock_timestamp()
    WHERE a.id = attached_id AND a.detached_at IS NULL
-  RETURNING a.capture INTO function_;
-  IF function_ IS NULL THEN
+  RETURNING a.* INTO gone;
+  IF gone.id IS NULL THEN
     RAISE EXCEPTION 'mediasweep.detach: no attached table has number %', attached_id;
   END IF;
+  functions := array_remove(ARRAY[to_regproc('mediasweep.' || quote_ident(gone.capture)),
+                                  to_regproc('mediasweep.' || quote_ident(mediasweep.reference_name(gone)))], NULL);
   PERFORM mediasweep.let_owner_go(attached_id);
   FOR trigger_ IN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-     WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))
+     WHERE t.tgfoid = ANY (functions)
   LOOP
     BEGIN
       EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
@@ -153,10 +161,12 @@ BEGIN
         MESSAGE = format('mediasweep.detach: only the owner of %s may drop its triggers', trigger_.relation),
         HINT = E'As the owner, and then detach again:\n' || (
           SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), E'\n' ORDER BY t.tgname)
-            FROM pg_trigger t WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_)));
+            FROM pg_trigger t WHERE t.tgfoid = ANY (functions));
     END;
   END LOOP;
-  EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
+  FOREACH function_ IN ARRAY functions LOOP
+    EXECUTE format('DROP FUNCTION %s()', function_);
+  END LOOP;
   PERFORM mediasweep.build_guard();
 END $$;
 

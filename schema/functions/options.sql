@@ -26,6 +26,9 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', unknown;
   END IF;
   PERFORM mediasweep.check_table(relation, options);
+  IF options ? 'references' AND options -> 'references' NOT IN ('"refuse"', '"wait"') THEN
+    RAISE EXCEPTION 'mediasweep.attach: "references" is "refuse" or "wait", not %', options -> 'references';
+  END IF;
   PERFORM mediasweep.check_deleted(relation, options);
   FOR ref IN SELECT mediasweep.refs_of(options) LOOP
     IF coalesce(mediasweep.column_of(ref -> 'public_id'), '') = '' THEN

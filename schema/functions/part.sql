@@ -20,16 +20,20 @@ AS $$
   SELECT p.part, kind.operation,
          format('CREATE TRIGGER %I %s %s ON %s%s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
            CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
-             || '_cleanup_trigger_' || lower(kind.operation),
-           kind.moment, kind.operation, p.part, kind.tables, a.capture)
+             || '_cleanup_trigger_' || kind.prefix || lower(kind.operation),
+           kind.moment, kind.operation, p.part, kind.tables, kind.function)
     FROM mediasweep.parts(a.relation) p
     JOIN pg_class c ON c.oid = p.part
-   CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8),
-                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16),
-                      ('TRUNCATE', 'BEFORE', '', 32)) kind (operation, moment, tables, bit)
-   WHERE NOT (p.branch AND kind.operation = 'TRUNCATE')
+   CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8, '', a.capture),
+                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16, '', a.capture),
+                      ('TRUNCATE', 'BEFORE', '', 32, '', a.capture),
+                      ('INSERT', 'AFTER', ' REFERENCING NEW TABLE AS new_rows', 4, 'use_', mediasweep.reference_name(a)),
+                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16, 'use_', mediasweep.reference_name(a)))
+              kind (operation, moment, tables, bit, prefix, function)
+   WHERE kind.function IS NOT NULL
+     AND NOT (p.branch AND kind.operation = 'TRUNCATE')
      AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-                      WHERE t.tgrelid = p.part AND f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture
+                      WHERE t.tgrelid = p.part AND f.pronamespace = 'mediasweep'::regnamespace AND f.proname = kind.function
                         AND t.tgtype & kind.bit <> 0)
 $$;
 
@@ -46,7 +50,7 @@ AS $$
      UNION ALL
      SELECT t.tgrelid::regclass, t.tgname || ' is disabled'
        FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-      WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture AND t.tgenabled IN ('D', 'R')) lack
+      WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname IN (a.capture, mediasweep.reference_name(a)) AND t.tgenabled IN ('D', 'R')) lack
    WHERE a.detached_at IS NULL
    GROUP BY a.id, a.relation, lack.part
 $$;

@@ -19,7 +19,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.table_options() RETURNS text[]
 LANGUAGE sql IMMUTABLE
-AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake}'::text[] $$;
+AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake,references}'::text[] $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.ref_options() RETURNS text[]
 LANGUAGE sql IMMUTABLE

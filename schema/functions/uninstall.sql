@@ -65,7 +65,7 @@ AS $$
    CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
    WHERE d.deptype IN ('n', 'a') AND i.schema IS DISTINCT FROM 'mediasweep' AND i.identity !~ '(^|\m(on|for) )mediasweep[.]'
      AND NOT EXISTS (SELECT FROM pg_trigger t JOIN mediasweep.attached a ON a.detached_at IS NULL
-                       JOIN pg_proc f ON f.oid = t.tgfoid AND f.proname = a.capture
+                       JOIN pg_proc f ON f.oid = t.tgfoid AND f.proname IN (a.capture, mediasweep.reference_name(a))
                       WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid)
 $$;
 
