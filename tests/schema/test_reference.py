@@ -205,3 +205,26 @@ async def test_another_word_is_refused(db: Db) -> None:
     """The option has two values, and says which."""
     with pytest.raises(asyncpg.RaiseError, match='"references" is "refuse" or "wait"'):
         await photos(db, "maybe")
+
+
+async def test_the_queue_is_read_by_index(db: Db) -> None:
+    """Beside a hundred thousand rows, finished and not, a use reads no more than its own."""
+    await photos(db)
+    await db.execute(
+        "INSERT INTO mediasweep.cloudinary_cleanup_queue"
+        " (cloudinary_public_id, asset_id, status, processed_at)"
+        " SELECT 'q' || n, 'i' || n, CASE n % 2 WHEN 0 THEN 'pending' ELSE 'completed' END,"
+        " CASE n % 2 WHEN 1 THEN now() END FROM generate_series(1, 100000) n;"
+        "ANALYZE mediasweep.cloudinary_cleanup_queue"
+    )
+    scans = (
+        "SELECT pg_stat_get_xact_numscans('mediasweep.cloudinary_cleanup_queue'::regclass) +"
+        " pg_stat_get_numscans('mediasweep.cloudinary_cleanup_queue'::regclass)"
+    )
+    async with db.transaction():
+        before = await db.fetchval(scans)
+        await db.execute(USE)
+        await db.execute(
+            "INSERT INTO photos (cover) SELECT 'q' || 2 * n FROM generate_series(1, 50) n"
+        )
+        assert await db.fetchval(scans) == before
