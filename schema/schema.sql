@@ -310,7 +310,7 @@ DECLARE
   a  mediasweep.attached := mediasweep.planned(relation, options, (SELECT coalesce(max(t.id), 0) + 1 FROM mediasweep.attached t));
 BEGIN
   RETURN format(E'SELECT mediasweep.attach(%L, %L);\n\n-- It makes:\n', relation, jsonb_pretty(options))
-    || regexp_replace(concat_ws(E';\n\n', mediasweep.capture_statement(a),
+    || regexp_replace(concat_ws(E';\n\n', mediasweep.capture_statement(a), mediasweep.reference_statement(a),
          (SELECT string_agg(m.statement, E';\n') FROM mediasweep.missing_triggers(a) m)) || ';', '^', '-- ', 'gn')
     || coalesce(E'\n\n-- The guard is faster with:\n' || (SELECT string_agg('-- ' || i.statement, E'\n') FROM mediasweep.missing_indexes(a) i), '')
     || E'\n';
@@ -354,6 +354,45 @@ BEGIN
       FROM mediasweep.share(daemon, (said ->> 'limit')::integer, (said ->> 'held')::integer) s;
   END IF;
   PERFORM pg_notify(said ->> 'channel', said ->> 'token');
+END $$;
+
+CREATE FUNCTION mediasweep.begin_use(begun mediasweep.ref[], relation regclass, waits boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'on'
+    SET lock_timeout TO '10s'
+    AS $$
+DECLARE
+  stop     record;
+  settled  timestamptz;
+BEGIN
+  IF NOT EXISTS (SELECT FROM mediasweep.in_the_way(begun)) THEN
+    RETURN;
+  END IF;
+  waits := waits AND current_setting('transaction_isolation') = 'read committed';   -- else it would never see the outcome
+  LOOP
+    BEGIN
+      PERFORM mediasweep.keep_pending(begun);
+      SELECT w.public_id, w.stops, w.until INTO stop
+        FROM mediasweep.in_the_way(begun) w WHERE w.stops IS NOT NULL ORDER BY w.until NULLS FIRST LIMIT 1;
+      IF NOT FOUND THEN
+        RETURN;
+      END IF;
+      RAISE SQLSTATE 'MS002';
+    EXCEPTION
+      WHEN SQLSTATE 'MS002' THEN
+        NULL;   -- what was locked is free again, so that the daemon can record what it waits for
+      WHEN lock_not_available THEN
+        SELECT begun[1].public_id, 'a claim has had it for ten seconds' AS stops, NULL::timestamptz AS until INTO stop;
+    END;
+    settled := coalesce(settled, stop.until);
+    IF NOT waits OR stop.until IS NULL OR clock_timestamp() >= settled THEN
+      RAISE EXCEPTION USING ERRCODE = 'MS001',
+        MESSAGE = format('mediasweep: %s cannot use the asset "%s": %s', relation, stop.public_id, stop.stops),
+        HINT = 'Upload the file again, under a new public id. What is only being deleted may be settled in a minute.';
+    END IF;
+    PERFORM pg_sleep(0.05);
+  END LOOP;
 END $$;
 
 CREATE TABLE mediasweep.cloudinary_cleanup_queue (
@@ -549,6 +588,10 @@ CREATE FUNCTION mediasweep.build_capture(a mediasweep.attached) RETURNS void
 BEGIN
   EXECUTE mediasweep.capture_statement(a);
   EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', a.capture);
+  IF a.options ? 'references' THEN
+    EXECUTE mediasweep.reference_statement(a);
+    EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.reference_name(a));
+  END IF;
   UPDATE mediasweep.attached t
      SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
    WHERE t.id = a.id;
@@ -754,6 +797,9 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: there is no option %', unknown;
   END IF;
   PERFORM mediasweep.check_table(relation, options);
+  IF options ? 'references' AND options -> 'references' NOT IN ('"refuse"', '"wait"') THEN
+    RAISE EXCEPTION 'mediasweep.attach: "references" is "refuse" or "wait", not %', options -> 'references';
+  END IF;
   PERFORM mediasweep.check_deleted(relation, options);
   FOR ref IN SELECT mediasweep.refs_of(options) LOOP
     IF coalesce(mediasweep.column_of(ref -> 'public_id'), '') = '' THEN
@@ -1148,7 +1194,7 @@ CREATE FUNCTION mediasweep.dependents() RETURNS text
    CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
    WHERE d.deptype IN ('n', 'a') AND i.schema IS DISTINCT FROM 'mediasweep' AND i.identity !~ '(^|\m(on|for) )mediasweep[.]'
      AND NOT EXISTS (SELECT FROM pg_trigger t JOIN mediasweep.attached a ON a.detached_at IS NULL
-                       JOIN pg_proc f ON f.oid = t.tgfoid AND f.proname = a.capture
+                       JOIN pg_proc f ON f.oid = t.tgfoid AND f.proname IN (a.capture, mediasweep.reference_name(a))
                       WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid)
 $$;
 
@@ -1171,20 +1217,24 @@ CREATE FUNCTION mediasweep.detach_number(attached_id integer) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  function_  text;
+  gone       mediasweep.attached;
+  functions  regproc[];
+  function_  regproc;
   trigger_   record;
 BEGIN
   PERFORM mediasweep.only_one_builder();
   UPDATE mediasweep.attached a SET detached_at = clock_timestamp()
    WHERE a.id = attached_id AND a.detached_at IS NULL
-  RETURNING a.capture INTO function_;
-  IF function_ IS NULL THEN
+  RETURNING a.* INTO gone;
+  IF gone.id IS NULL THEN
     RAISE EXCEPTION 'mediasweep.detach: no attached table has number %', attached_id;
   END IF;
+  functions := array_remove(ARRAY[to_regproc('mediasweep.' || quote_ident(gone.capture)),
+                                  to_regproc('mediasweep.' || quote_ident(mediasweep.reference_name(gone)))], NULL);
   PERFORM mediasweep.let_owner_go(attached_id);
   FOR trigger_ IN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-     WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_))
+     WHERE t.tgfoid = ANY (functions)
   LOOP
     BEGIN
       EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
@@ -1193,10 +1243,12 @@ BEGIN
         MESSAGE = format('mediasweep.detach: only the owner of %s may drop its triggers', trigger_.relation),
         HINT = E'As the owner, and then detach again:\n' || (
           SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), E'\n' ORDER BY t.tgname)
-            FROM pg_trigger t WHERE t.tgfoid = to_regproc(format('mediasweep.%I', function_)));
+            FROM pg_trigger t WHERE t.tgfoid = ANY (functions));
     END;
   END LOOP;
-  EXECUTE format('DROP FUNCTION IF EXISTS mediasweep.%I()', function_);
+  FOREACH function_ IN ARRAY functions LOOP
+    EXECUTE format('DROP FUNCTION %s()', function_);
+  END LOOP;
   PERFORM mediasweep.build_guard();
 END $$;
 
@@ -1594,6 +1646,51 @@ CREATE FUNCTION mediasweep.hosts(ref jsonb) RETURNS text
      WHERE jsonb_typeof(h) = 'string'))
 $$;
 
+CREATE FUNCTION mediasweep.in_the_way(begun mediasweep.ref[]) RETURNS TABLE(id uuid, public_id text, pending boolean, stops text, until timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN QUERY
+    SELECT q.id, q.cloudinary_public_id, q.status = 'pending', said.why,
+           CASE WHEN q.status = 'processing' AND q.lease_until > clock_timestamp() THEN q.lease_until END
+      FROM unnest(begun) b
+     CROSS JOIN LATERAL (
+       SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(b.public_id, 0)
+          AND s.cloudinary_public_id = b.public_id AND s.processed_at IS NULL
+       UNION ALL
+       SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.cloudinary_public_id, 0) = hashtextextended(b.public_id, 0)
+          AND s.cloudinary_public_id = b.public_id AND s.processed_at IS NOT NULL
+       UNION ALL
+       SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.asset_id, 0) = hashtextextended(b.asset_id, 0)
+          AND s.asset_id = b.asset_id AND s.asset_id IS NOT NULL AND s.processed_at IS NULL
+       UNION ALL
+       SELECT s.* FROM mediasweep.cloudinary_cleanup_queue s
+        WHERE hashtextextended(s.asset_id, 0) = hashtextextended(b.asset_id, 0)
+          AND s.asset_id = b.asset_id AND s.asset_id IS NOT NULL AND s.processed_at IS NOT NULL
+       OFFSET 0) q
+     CROSS JOIN LATERAL (
+       SELECT CASE WHEN q.status = 'processing' THEN 'it is just being deleted'
+                   WHEN q.in_doubt AND q.status <> 'completed' THEN 'it may have been deleted, and that is not settled'
+                   WHEN q.status = 'completed' THEN 'it was deleted' END) said (why)
+     WHERE (q.asset_id = b.asset_id
+            OR (q.cloudinary_public_id = b.public_id
+                AND (q.resource_type = b.resource_type OR q.resource_type IS NULL OR b.resource_type IS NULL)
+                AND (q.delivery_type = b.delivery_type OR q.delivery_type IS NULL OR b.delivery_type IS NULL)))
+       AND CASE WHEN q.processed_at IS NULL THEN true
+                WHEN said.why IS NULL THEN false
+                -- a version is the second of its upload; the clocks of Cloudinary and of this server may differ
+                WHEN q.status = 'completed' AND b.version > extract(epoch FROM q.processed_at) + 300 THEN false
+                ELSE NOT EXISTS (
+                  SELECT FROM mediasweep.journal j
+                   WHERE j.event = 'restored' AND j.public_id COLLATE "C" = q.cloudinary_public_id AND j.at > q.processed_at
+                     AND (j.resource_type = q.resource_type OR q.resource_type IS NULL OR j.resource_type IS NULL)
+                     AND (j.delivery_type = q.delivery_type OR q.delivery_type IS NULL OR j.delivery_type IS NULL)) END;
+END $$;
+
 CREATE TABLE mediasweep.daemon (
     id uuid NOT NULL,
     host text NOT NULL,
@@ -1707,6 +1804,17 @@ EXCEPTION WHEN insufficient_privilege THEN
     MESSAGE = format('%I may not make itself a member of %I', current_user, owner),
     HINT = format('Let somebody who may run: GRANT %I TO %I; and then run this again. Or keep what you are as the owner:'
                   ' mediasweep migrate --roles --owner %I', owner, current_user, current_user);
+END $$;
+
+CREATE FUNCTION mediasweep.keep_pending(begun mediasweep.ref[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  ids  uuid[] := ARRAY(SELECT w.id FROM mediasweep.in_the_way(begun) w WHERE w.pending);
+BEGIN
+  PERFORM FROM mediasweep.cloudinary_cleanup_queue q
+    WHERE q.id = ANY (ids) AND q.status = 'pending' ORDER BY q.id FOR SHARE OF q;
 END $$;
 
 CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
@@ -2363,16 +2471,20 @@ CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE
   SELECT p.part, kind.operation,
          format('CREATE TRIGGER %I %s %s ON %s%s FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.%I()',
            CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
-             || '_cleanup_trigger_' || lower(kind.operation),
-           kind.moment, kind.operation, p.part, kind.tables, a.capture)
+             || '_cleanup_trigger_' || kind.prefix || lower(kind.operation),
+           kind.moment, kind.operation, p.part, kind.tables, kind.function)
     FROM mediasweep.parts(a.relation) p
     JOIN pg_class c ON c.oid = p.part
-   CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8),
-                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16),
-                      ('TRUNCATE', 'BEFORE', '', 32)) kind (operation, moment, tables, bit)
-   WHERE NOT (p.branch AND kind.operation = 'TRUNCATE')
+   CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8, '', a.capture),
+                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16, '', a.capture),
+                      ('TRUNCATE', 'BEFORE', '', 32, '', a.capture),
+                      ('INSERT', 'AFTER', ' REFERENCING NEW TABLE AS new_rows', 4, 'use_', mediasweep.reference_name(a)),
+                      ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16, 'use_', mediasweep.reference_name(a)))
+              kind (operation, moment, tables, bit, prefix, function)
+   WHERE kind.function IS NOT NULL
+     AND NOT (p.branch AND kind.operation = 'TRUNCATE')
      AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-                      WHERE t.tgrelid = p.part AND f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture
+                      WHERE t.tgrelid = p.part AND f.pronamespace = 'mediasweep'::regnamespace AND f.proname = kind.function
                         AND t.tgtype & kind.bit <> 0)
 $$;
 
@@ -3187,6 +3299,42 @@ CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from tex
     FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
 $_$;
 
+CREATE FUNCTION mediasweep.reference_name(a mediasweep.attached) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT CASE WHEN a.options ? 'references' THEN a.capture || '_use' END $$;
+
+CREATE FUNCTION mediasweep.reference_statement(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT format('CREATE OR REPLACE FUNCTION mediasweep.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+                ' SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off SET jit = off AS %L',
+                mediasweep.reference_name(a), format($q$#variable_conflict use_column
+DECLARE
+  "mediasweep begun"  mediasweep.ref[];
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    "mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (%2$s) b);
+  ELSE
+    %3$s"mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (%2$s) b
+      WHERE NOT EXISTS (
+        SELECT FROM (%4$s) was
+         WHERE was.public_id = b.public_id COLLATE "C"
+           AND (was.resource_type = b.resource_type OR was.resource_type IS NULL)
+           AND (was.delivery_type = b.delivery_type OR was.delivery_type IS NULL)
+           AND (was.asset_id = b.asset_id OR b.asset_id IS NULL)));
+  END IF;
+  IF cardinality("mediasweep begun") > 0 THEN
+    PERFORM mediasweep.begin_use("mediasweep begun", TG_RELID, %5$L);
+  END IF;
+  RETURN NULL;
+END$q$, 'ROW(b.public_id, b.resource_type, b.delivery_type, b.asset_id, b.version, NULL, NULL, NULL)::mediasweep.ref',
+        mediasweep.refs_query(a, 'new_rows', 'use'), mediasweep.unchanged_statement(a), mediasweep.refs_query(a, 'old_rows', 'use'),
+        a.options ->> 'references' = 'wait'))
+   WHERE a.options ? 'references'
+$_$;
+
 CREATE FUNCTION mediasweep.refill(most integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3565,7 +3713,7 @@ END $$;
 CREATE FUNCTION mediasweep.table_options() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake}'::text[] $$;
+    AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake,references}'::text[] $$;
 
 CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -3782,7 +3930,7 @@ CREATE FUNCTION mediasweep.uncovered() RETURNS TABLE(source integer, relation re
      UNION ALL
      SELECT t.tgrelid::regclass, t.tgname || ' is disabled'
        FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-      WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname = a.capture AND t.tgenabled IN ('D', 'R')) lack
+      WHERE f.pronamespace = 'mediasweep'::regnamespace AND f.proname IN (a.capture, mediasweep.reference_name(a)) AND t.tgenabled IN ('D', 'R')) lack
    WHERE a.detached_at IS NULL
    GROUP BY a.id, a.relation, lack.part
 $$;
@@ -4459,6 +4607,14 @@ CREATE INDEX cloudinary_cleanup_queue_finished ON mediasweep.cloudinary_cleanup_
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished IS 'brake: how much of a source was queued within its window; prune: the oldest finished rows of a source';
 
+CREATE INDEX cloudinary_cleanup_queue_finished_asset_id ON mediasweep.cloudinary_cleanup_queue USING btree (hashtextextended(asset_id, (0)::bigint)) WHERE ((processed_at IS NOT NULL) AND (asset_id IS NOT NULL));
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished_asset_id IS 'reference trigger: the same, where it was renamed';
+
+CREATE INDEX cloudinary_cleanup_queue_finished_public_id ON mediasweep.cloudinary_cleanup_queue USING btree (hashtextextended(cloudinary_public_id, (0)::bigint)) WHERE (processed_at IS NOT NULL);
+
+COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_finished_public_id IS 'reference trigger: what was deleted';
+
 CREATE INDEX cloudinary_cleanup_queue_public_id ON mediasweep.cloudinary_cleanup_queue USING btree (hashtextextended(cloudinary_public_id, (0)::bigint)) WHERE (processed_at IS NULL);
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_public_id IS 'claim: the other unfinished rows of an asset';
@@ -4593,6 +4749,8 @@ REVOKE ALL ON FUNCTION mediasweep.be_durable() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.begin_use(begun mediasweep.ref[], relation regclass, waits boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.brake_dribble(terms jsonb) FROM PUBLIC;
@@ -4715,6 +4873,8 @@ REVOKE ALL ON FUNCTION mediasweep.home() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hosts(ref jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.in_the_way(begun mediasweep.ref[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_an_address(said text) FROM PUBLIC;
@@ -4730,6 +4890,8 @@ REVOKE ALL ON FUNCTION mediasweep.items_path(ref jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.join_owner(owner text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.keep_pending(begun mediasweep.ref[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
 
@@ -4854,6 +5016,10 @@ REVOKE ALL ON FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[
 REVOKE ALL ON FUNCTION mediasweep.ref_options() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from text, condition text, certain boolean, more text, named text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reference_name(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reference_statement(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.refill(most integer) FROM PUBLIC;
 
