@@ -3447,8 +3447,11 @@ CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text)
     CASE operation
       WHEN 'DELETE' THEN $q$'row_deleted'$q$
       WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
-      ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'dead'))
+      -- asked once a statement first: mostly all of its rows are dead now, or none
+      ELSE format($q$CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (%s) IS NOT TRUE)
+                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
+                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$,
+                  mediasweep.gone_expression(a.relation, a.options), mediasweep.refs_query(a, 'new_rows', 'dead'))
     END,
     mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)
                                             ELSE 'old_rows' END, 'capture'))
@@ -3808,7 +3811,8 @@ BEGIN
            (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
            clock_timestamp() + '00:00:00'::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
+                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
                           THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
         FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was
        WHERE NOT EXISTS (
@@ -3834,12 +3838,12 @@ BEGIN
     SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'row_deleted', session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (SELECT r.cloudinary_public_id::text AS said FROM old_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) unread HAVING count(*) > 0; END IF;
-    ELSIF TG_OP = 'UPDATE' THEN 
+    ELSIF TG_OP = 'UPDATE' THEN IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
     SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'reference_removed', session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (SELECT r.cloudinary_public_id::text AS said FROM old_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))
-      EXCEPT SELECT stays.said FROM (SELECT r.cloudinary_public_id::text AS said FROM new_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) stays) unread HAVING count(*) > 0;
+      EXCEPT SELECT stays.said FROM (SELECT r.cloudinary_public_id::text AS said FROM new_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) stays) unread HAVING count(*) > 0; END IF;
     ELSE NULL;
     END IF;
     RETURN NULL;
@@ -3859,7 +3863,8 @@ BEGIN
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
            current_setting('application_name', true), "mediasweep failure"
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
+                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
                           THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
         FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was
        WHERE NOT EXISTS (
@@ -4029,8 +4034,7 @@ CREATE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation tex
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT format(CASE WHEN operation = 'DELETE' AND (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column')
-                                                      FROM mediasweep.refs_of(a.options) ref)
+  SELECT format(CASE WHEN (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column') FROM mediasweep.refs_of(a.options) ref)
                      THEN 'IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN %s END IF;' ELSE '%s' END,
     format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)

@@ -74,8 +74,11 @@ AS $$
     CASE operation
       WHEN 'DELETE' THEN $q$'row_deleted'$q$
       WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
-      ELSE format($q$CASE WHEN was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$, mediasweep.refs_query(a, 'new_rows', 'dead'))
+      -- asked once a statement first: mostly all of its rows are dead now, or none
+      ELSE format($q$CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (%s) IS NOT TRUE)
+                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
+                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$,
+                  mediasweep.gone_expression(a.relation, a.options), mediasweep.refs_query(a, 'new_rows', 'dead'))
     END,
     mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)
                                             ELSE 'old_rows' END, 'capture'))

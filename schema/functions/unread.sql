@@ -21,12 +21,11 @@ AS $$
    CROSS JOIN mediasweep.live_expression(a.relation, a.options, 'use') live (sql)
 $$;
 
--- Where each row holds one id and as many assets were queued as rows went, there is nothing to look for.
+-- Where each row holds one id and as many assets were queued as there were rows, there is nothing to look for.
 CREATE OR REPLACE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT format(CASE WHEN operation = 'DELETE' AND (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column')
-                                                      FROM mediasweep.refs_of(a.options) ref)
+  SELECT format(CASE WHEN (SELECT count(*) = 1 AND bool_and(mediasweep.held_in(a.relation, ref) = 'column') FROM mediasweep.refs_of(a.options) ref)
                      THEN 'IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN %s END IF;' ELSE '%s' END,
     format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
