@@ -180,7 +180,7 @@ def test_a_fault_is_over_when_its_time_is(full: Cloud) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [{"effect": "boom"}, {"action": "rename"}, {"when": 1}, {"status": "500"}, {"times": True},
+    [{"effect": "boom"}, {"action": "explode"}, {"when": 1}, {"status": "500"}, {"times": True},
      {"latency_s": -1}, {"headers": {"a": 1}}, {"chance": 1}, "hang"],
 )  # fmt: skip
 def test_what_is_no_fault_is_refused(cloud: Cloud, fault: Any) -> None:  # noqa: ANN401  nonsense

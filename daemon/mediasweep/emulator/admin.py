@@ -1,4 +1,4 @@
-"""What a cloud answers over the Admin API: ping, the details of an asset, restore.
+"""What all of the Admin API has in common: who asks, how often; and what it tells of the account.
 
 Facts: Cloudinary documentation, "Admin API reference". Basic authentication; each call counts
 against the hourly limit, whatever its size, and every answer tells what is left of it.
@@ -10,89 +10,48 @@ import base64
 import binascii
 import email.utils
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mediasweep.emulator.answers import Act, ApiError, answer, received
-from mediasweep.emulator.assets import Asset
+from mediasweep.emulator.answers import ApiError, answer, received, refuse
+from mediasweep.emulator.body import Params, params
 from mediasweep.emulator.calls import Call
 from mediasweep.emulator.cloud import Cloud
 from mediasweep.emulator.limits import next_reset
 
-IDS_MOST = 100
+AdminAct = Callable[[Call, Params], dict[str, Any]]
+Named = Callable[[Params], Sequence[str]]
+PLAN = "Free"
 
 
-async def ping(cloud: Cloud, request: Request) -> Response:
-    """Answer GET /ping."""
-    return await _answered(cloud, request, received(cloud, request, "ping"), _pong)
-
-
-async def resource(cloud: Cloud, request: Request) -> Response:
-    """Answer GET /resources/{resource_type}/{type}/{public_id}.
-
-    Of an asset that was destroyed and has a backup, a placeholder is left.
-    """
-    call, path = received(cloud, request, "resource"), request.path_params
-    call.resource_type, call.type, call.public_id = path["kind"], path["type"], path["rest"]
-    key = (call.resource_type, call.type, call.public_id)
-
-    def act() -> dict[str, Any]:
-        asset, store = cloud.store.find(key), cloud.store
-        if asset is None and cloud.switches.placeholders and key in store.backup_of:
-            left = _described(cloud, request, store.backup_of[key])
-            return {**left, "bytes": 0, "placeholder": True, "derived": []}
-        if asset is None:
-            raise ApiError(404, f"Resource not found - {call.public_id}")
-        call.result = "ok"
-        return {**_described(cloud, request, asset), "derived": []}
-
-    return await _answered(cloud, request, call, act, (call.public_id,))
-
-
-async def restore(cloud: Cloud, request: Request) -> Response:
-    """Answer POST /resources/{resource_type}/{type}/restore with `public_ids`, and POST
-    /resources/restore with `asset_ids`; `versions`, if there are any, stand beside the ids.
-    """
-    call, path = received(cloud, request, "restore"), request.path_params
-    call.resource_type, call.type = path.get("kind", ""), path.get("type", "")
-    named = "public_ids" if call.type else "asset_ids"
-    try:
-        given = await request.json()
-    except ValueError:
-        given = None
-    ids = _texts(given, named)
-    call.ids = tuple(ids or ())
-
-    def act() -> dict[str, Any]:
-        if not ids:
-            raise ApiError(400, f"Missing required parameter - {named}")
-        if len(ids) > IDS_MOST:
-            raise ApiError(400, f"Too many {named}: at most {IDS_MOST}")
-        versions = _texts(given, "versions") or [""] * len(ids)
-        if len(versions) != len(ids):
-            raise ApiError(400, f"versions and {named} have to be as many")
-        return dict(
-            _restored(cloud, request, call, id_, version)
-            for id_, version in zip(ids, versions, strict=True)
-        )
-
-    return await _answered(cloud, request, call, act, _named(cloud, call))
-
-
-async def _answered(
-    cloud: Cloud, request: Request, call: Call, act: Act, about: Sequence[str] = ()
+async def respond(
+    cloud: Cloud,
+    request: Request,
+    action: str,
+    act: AdminAct,
+    named: Named = lambda _: (),
 ) -> Response:
-    """Answer as the Admin API does: who asks has to be known, and has so many calls an hour."""
+    """Answer as the Admin API does: who asks has to be known, and has so many calls an hour.
+
+    `named`: the public ids that the call is about. What `act` cannot do it says by ApiError, or by
+    a ValueError with the message of a bad request.
+    """
+    call, path = received(cloud, request, action), request.path_params
+    call.resource_type, call.type = path.get("kind", ""), path.get("type", "")
+    try:
+        given = await params(request)
+    except ApiError as wrong:
+        return refuse(cloud, call, wrong)
+    call.key = _key(cloud, request)
     limit, window_s = cloud.switches.admin_limit, cloud.switches.admin_window_s
-    known = _is_known(cloud, request)
-    left = cloud.admin.spend(limit, window_s) if known else limit
+    left = cloud.admin.spend(limit, window_s) if call.key else limit
     reset = next_reset(window_s)
 
     def allowed() -> dict[str, Any]:
-        if not known:
+        if not call.key:
             raise ApiError(401, "Invalid credentials")
         if left < 0:
             until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(reset))
@@ -101,65 +60,79 @@ async def _answered(
                 f"Rate Limit Exceeded. Limit of {limit} api operations reached. "
                 f"Try again on {until} UTC",
             )
-        return act()
+        try:
+            return act(call, given)
+        except ValueError as wrong:
+            raise ApiError(400, str(wrong)) from wrong
 
     headers = {
         "X-FeatureRateLimit-Limit": str(limit),
         "X-FeatureRateLimit-Remaining": str(max(0, left)),
         "X-FeatureRateLimit-Reset": email.utils.formatdate(reset, usegmt=True),
     }
-    return await answer(cloud, call, request, allowed, about=about, headers=headers)
+    return await answer(cloud, call, request, allowed, about=tuple(named(given)), headers=headers)
 
 
-def _is_known(cloud: Cloud, request: Request) -> bool:
+async def ping(cloud: Cloud, request: Request) -> Response:
+    """Answer GET /ping."""
+    return await respond(cloud, request, "ping", lambda _call, _given: {"status": "ok"})
+
+
+async def config(cloud: Cloud, request: Request) -> Response:
+    """Answer GET /config."""
+
+    def act(_: Call, given: Params) -> dict[str, Any]:
+        told = {"cloud_name": cloud.name, "created_at": "2020-01-01T00:00:00Z"}
+        settings = {"settings": {"folder_mode": "dynamic"}}
+        return {**told, **settings} if given.flag("settings") else dict(told)
+
+    return await respond(cloud, request, "config", act)
+
+
+async def usage(cloud: Cloud, request: Request) -> Response:
+    """Answer GET /usage, and GET /usage/{dd-mm-yyyy}, which has no limits in it."""
+    of_a_day = "date" in request.path_params
+
+    def act(_call: Call, _given: Params) -> dict[str, Any]:
+        limited = {} if of_a_day else {"limit": 25 * 2**30, "used_percent": 0.0}
+        count = len(cloud.store)
+        return {
+            "plan": PLAN,
+            "last_updated": time.strftime("%Y-%m-%d", time.gmtime()),
+            "date_requested": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "transformations": {"usage": 0, **limited},
+            "objects": {"usage": count, **limited},
+            "bandwidth": {"usage": 0, **limited},
+            "storage": {"usage": 0, **limited},
+            "requests": cloud.calls.seq,
+            "resources": count,
+            "derived_resources": 0,
+            "media_limits": {
+                "image_max_size_bytes": 10 * 2**20,
+                "video_max_size_bytes": 100 * 2**20,
+                "raw_max_size_bytes": 10 * 2**20,
+            },
+        }
+
+    return await respond(cloud, request, "usage", act)
+
+
+def ids(cloud: Cloud, given: Params, name: str, most: int) -> list[str]:
+    """Return the ids that a call names; raises ApiError if there are none, or too many."""
+    found = given.texts(name)
+    if not found:
+        raise ApiError(400, f"Missing required parameter - {name}")
+    if len(found) > most:
+        raise ApiError(cloud.switches.many_ids_status, f"Too many {name}: at most {most}")
+    return found
+
+
+def _key(cloud: Cloud, request: Request) -> str:
+    """Return the API key that the request comes with, if it is right."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:
         given = base64.b64decode(token).decode() if scheme.lower() == "basic" else ""
     except (binascii.Error, UnicodeDecodeError):
         given = ""
-    return not cloud.switches.revoked and given == f"{cloud.key}:{cloud.secret}"
-
-
-def _pong() -> dict[str, Any]:
-    return {"status": "ok"}
-
-
-def _texts(given: object, name: str) -> list[str] | None:
-    """Return a list of texts that the body holds under that name, or None if it does not."""
-    found = given.get(name) if isinstance(given, dict) else None
-    fits = isinstance(found, list) and all(isinstance(item, str) for item in found)
-    return found if fits else None
-
-
-def _named(cloud: Cloud, call: Call) -> list[str]:
-    """Return the public ids that a restore is about, as far as they can be told."""
-    if call.type:
-        return list(call.ids)
-    return [cloud.store.backups[id_].public_id for id_ in call.ids if id_ in cloud.store.backups]
-
-
-def _restored(
-    cloud: Cloud, request: Request, call: Call, id_: str, version: str
-) -> tuple[str, dict[str, Any]]:
-    """Bring one asset back, if it has a backup; returns its key in the answer, and its part."""
-    store, there = cloud.store, cloud.switches.restore_there
-    if call.type:
-        key = (call.resource_type, call.type, id_)
-        backup = store.backup_of.get(key)
-    else:
-        backup = store.backups.get(id_)
-        named = backup or store.by_asset_id.get(id_)
-        key = named.key if named else ("", "", "")
-    present = store.find(key)
-    told = id_ if not cloud.switches.restore_tells_public_ids else key[2] or id_
-    if present is not None and there != "overwrite":
-        return told, _described(cloud, request, present) if there == "asset" else {"error": there}
-    if backup is None or version not in {"", backup.version_id}:
-        return told, {"error": "no_backup"}
-    store.restore(backup)
-    call.result, call.acted = "ok", True
-    return told, _described(cloud, request, backup)
-
-
-def _described(cloud: Cloud, request: Request, asset: Asset) -> dict[str, Any]:
-    return asset.described(cloud.secret, str(request.base_url).rstrip("/"), cloud.name)
+    key, _, secret = given.partition(":")
+    return key if secret and cloud.secret_of(key) == secret else ""

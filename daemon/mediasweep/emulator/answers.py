@@ -15,6 +15,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mediasweep.emulator.assets import Asset
 from mediasweep.emulator.calls import Call
 from mediasweep.emulator.cloud import Cloud
 from mediasweep.emulator.faults import Fault
@@ -32,6 +33,16 @@ class ApiError(Exception):
         self.status = status
         self.message = message
         self.headers = headers or {}
+
+
+def described(cloud: Cloud, request: Request, asset: Asset) -> dict[str, Any]:
+    """Return the answer to an upload, which the asset also is in other answers."""
+    return asset.uploaded(cloud.secret, base_url(request), cloud.name)
+
+
+def base_url(request: Request) -> str:
+    """Return the address under which the emulator was reached."""
+    return str(request.base_url).rstrip("/")
 
 
 def reply(

@@ -1,15 +1,15 @@
-"""The assets of one cloud, in memory: by (resource type, delivery type, public id) and by asset id.
+"""One asset, and what the API tells of it: to who uploaded it, and in listings and details.
 
-Both indexes always name the same assets. Nothing here fails; what is not there is None.
+Immutable: a change is another asset of the same asset id. Facts: Cloudinary documentation, "Upload
+API reference" and "Admin API reference".
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +22,8 @@ Key = tuple[str, str, str]
 class Asset:
     """One stored asset. `version`: seconds since 1970; `width`, `height`: pixels, or zero.
 
-    `backup`: when it is destroyed, a copy is kept.
+    `moderation`: pending, approved, rejected or nothing. `backup`: when it is destroyed, a copy is
+    kept. `placeholder`: it is what is left of one that was destroyed.
     """
 
     asset_id: str
@@ -39,7 +40,10 @@ class Asset:
     display_name: str = ""
     tags: tuple[str, ...] = ()
     context: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    moderation: str = ""
     backup: bool = False
+    placeholder: bool = False
 
     @property
     def key(self) -> Key:
@@ -51,8 +55,53 @@ class Asset:
         """Return the id of this version."""
         return hashlib.md5(f"{self.asset_id}{self.version}".encode()).hexdigest()  # noqa: S324  an id
 
-    def described(self, secret: str, base_url: str, cloud: str) -> dict[str, Any]:
-        """Return the answer to its upload (Cloudinary documentation, "Upload API reference")."""
+    def destroyed(self) -> Asset:
+        """Return the placeholder that is left of it."""
+        return replace(self, data=b"", placeholder=True)
+
+    def uploaded(self, secret: str, base_url: str, cloud: str) -> dict[str, Any]:
+        """Return the answer to its upload."""
+        return {
+            **self._told(base_url, cloud),
+            "version_id": self.version_id,
+            "signature": of_asset(self.public_id, self.version, secret),
+            "tags": list(self.tags),
+            "etag": hashlib.md5(self.data).hexdigest(),  # noqa: S324  what Cloudinary answers
+            "placeholder": self.placeholder,
+            "original_filename": self.original_filename,
+            **self._described(),
+        }
+
+    def listed(self, base_url: str, cloud: str, wanted: frozenset[str]) -> dict[str, Any]:
+        """Return it as a listing does; `wanted`: which of tags, context, metadata and moderations
+        come with it.
+        """
+        asked: dict[str, Any] = {
+            "tags": list(self.tags),
+            "context": {"custom": dict(self.context)},
+            "metadata": dict(self.metadata),
+            "moderations": self._moderation(),
+        }
+        told = {**self._told(base_url, cloud), "access_mode": "public"}
+        if self.placeholder:
+            told["placeholder"] = True
+        return told | {name: asked[name] for name in wanted}
+
+    def detailed(self, base_url: str, cloud: str) -> dict[str, Any]:
+        """Return its details; what it has none of is left out, tags included."""
+        return {
+            **self._told(base_url, cloud),
+            "access_mode": "public",
+            "version_id": self.version_id,
+            "etag": hashlib.md5(self.data).hexdigest(),  # noqa: S324  what Cloudinary answers
+            "placeholder": self.placeholder,
+            "original_filename": self.original_filename,
+            **({"tags": list(self.tags)} if self.tags else {}),
+            **self._described(),
+            "derived": [],
+        }
+
+    def _told(self, base_url: str, cloud: str) -> dict[str, Any]:
         raw = self.resource_type == "raw"
         name = self.public_id if raw or not self.format else f"{self.public_id}.{self.format}"
         place = f"{self.resource_type}/{self.delivery_type}/v{self.version}/{quote(name)}"
@@ -62,72 +111,24 @@ class Asset:
             "asset_id": self.asset_id,
             "public_id": self.public_id,
             "version": self.version,
-            "version_id": self.version_id,
-            "signature": of_asset(self.public_id, self.version, secret),
             **(size if not raw else {}),
             **({"format": self.format} if self.format and not raw else {}),
             "resource_type": self.resource_type,
             "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.version)),
-            "tags": list(self.tags),
             "bytes": len(self.data),
             "type": self.delivery_type,
-            "etag": hashlib.md5(self.data).hexdigest(),  # noqa: S324  what Cloudinary answers
-            "placeholder": False,
             "url": url,
             "secure_url": url,
             "asset_folder": self.asset_folder,
             "display_name": self.display_name,
-            "original_filename": self.original_filename,
-            **({"context": {"custom": dict(self.context)}} if self.context else {}),
         }
 
+    def _described(self) -> dict[str, Any]:
+        return {
+            **({"context": {"custom": dict(self.context)}} if self.context else {}),
+            **({"metadata": dict(self.metadata)} if self.metadata else {}),
+            **({"moderation": self._moderation()} if self.moderation else {}),
+        }
 
-@dataclass(slots=True)
-class Store:
-    """What one cloud holds; `deleted` and `restored` count by public id.
-
-    `backups` are kept by asset id, and the newest under each key is in `backup_of` as well.
-    """
-
-    assets: dict[Key, Asset] = field(default_factory=dict)
-    by_asset_id: dict[str, Asset] = field(default_factory=dict)
-    deleted: Counter[str] = field(default_factory=Counter)
-    restored: Counter[str] = field(default_factory=Counter)
-    backups: dict[str, Asset] = field(default_factory=dict)
-    backup_of: dict[Key, Asset] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.assets)
-
-    def find(self, key: Key, *, case_sensitive: bool = True) -> Asset | None:
-        """Return the asset of that key."""
-        found = self.assets.get(key)
-        if found is not None or case_sensitive:
-            return found
-        wanted = (*key[:2], key[2].casefold())
-        return next(
-            (a for k, a in self.assets.items() if (*k[:2], k[2].casefold()) == wanted), None
-        )
-
-    def put(self, asset: Asset) -> None:
-        """Store an asset, in place of an older one of the same key."""
-        self._forget(asset.key)
-        self.assets[asset.key] = asset
-        self.by_asset_id[asset.asset_id] = asset
-
-    def remove(self, asset: Asset) -> None:
-        """Remove an asset that is stored."""
-        self._forget(asset.key)
-        self.deleted[asset.public_id] += 1
-        if asset.backup:
-            self.backups[asset.asset_id] = self.backup_of[asset.key] = asset
-
-    def restore(self, backup: Asset) -> None:
-        """Store an asset again of which a backup was kept; the backup stays."""
-        self.put(backup)
-        self.restored[backup.public_id] += 1
-
-    def _forget(self, key: Key) -> None:
-        old = self.assets.pop(key, None)
-        if old is not None:
-            del self.by_asset_id[old.asset_id]
+    def _moderation(self) -> list[dict[str, str]]:
+        return [{"status": self.moderation, "kind": "manual"}] if self.moderation else []

@@ -20,7 +20,7 @@ class Call:
     `received_ns`: nanoseconds since 1970; `monotonic_ns`: on the machine's monotonic clock; both
     are taken at the request's first byte. `status`: 0 until, or unless, it was answered. `result`:
     what Cloudinary found (`ok`, `not found`), whatever it answered. `acted`: something was changed.
-    `ids`: what a call for several assets names.
+    `ids`: what a call for several assets names. `key`: the API key it came with, if it was right.
     """
 
     seq: int
@@ -37,6 +37,7 @@ class Call:
     acted: bool = False
     fault: str = ""
     ids: tuple[str, ...] = ()
+    key: str = ""
 
 
 @dataclass(slots=True)

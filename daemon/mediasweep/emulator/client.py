@@ -11,6 +11,7 @@ import json
 import secrets
 import subprocess
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -132,14 +133,15 @@ class Cloud:
 
         assets, seq (of the newest call), calls and answered by action, by_status ("destroy 200"),
         deleted, deleted_twice (public ids), restored, restored_twice, backups, destroying (now) and
-        destroying_most, windows (calls that met each fault with windows, window by window),
-        switches.
+        destroying_most, uploading (unfinished, in chunks), hooks (seq of the newest notification),
+        hooks_held, hooks_under_way, delivered (notifications), windows (calls that met each fault
+        with windows, window by window), switches.
         """
         told: dict[str, Any] = self.ask("GET", "")
         return told
 
     def switch(self, **switches: object) -> None:
-        """Turn switches (`cloud.Switches`), or change `key` or `secret`, which the handle keeps."""
+        """Turn switches (`switches.Switches`), or change `key` or `secret`, not the handle's."""
         self.ask("PATCH", "", switches)
 
     def faults(self, *faults: dict[str, Any]) -> None:
@@ -172,6 +174,47 @@ class Cloud:
         given["resource_type"] = resource_type
         self.ask("POST", "/assets", given)
 
+    def plant(
+        self,
+        prefix: str,
+        count: int,
+        resource_type: str = "image",
+        *,
+        age_s: int = 0,
+        missing: Sequence[int] = (),
+    ) -> None:
+        """Let many assets be there that take no memory (`planting.Planting`): `prefix` and a number
+        with leading zeros each, the newest `age_s` seconds old, a second apart.
+
+        More of them than a database knows are orphans; `missing`, the numbers of those that are not
+        there, are ghosts.
+        """
+        given: dict[str, object] = {"prefix": prefix, "count": count, "age_s": age_s}
+        self.ask(
+            "POST",
+            "/plantings",
+            {**given, "resource_type": resource_type, "missing": list(missing)},
+        )
+
+    def hooks(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return notifications (`hooks.Delivery`), oldest first."""
+        told: list[dict[str, Any]] = self.ask("GET", f"/hooks?after={after}")
+        return told
+
+    def mishaps(self, **mishaps: object) -> None:
+        """Let these mishaps (`hooks.Mishaps`) happen to notifications and no others; none: all are
+        sent as they come.
+        """
+        self.ask("PUT", "/hooks", mishaps)
+
+    def release(self, order: str = "sent") -> int:
+        """Send what mishaps hold back: as it was sent, reversed or shuffled; returns how many."""
+        return int(self.ask("POST", "/hooks", {"release": order})["sent"])
+
+    def again(self, *seqs: int, old: bool = False) -> None:
+        """Send notifications once more, signed anew, or as they were signed at first (`old`)."""
+        self.ask("POST", "/hooks", {"again": seqs, "old": old})
+
     def wait_assets(self, left: int, timeout_s: float = 30.0) -> None:
         """Return when at most `left` assets are left; raises TimeoutError."""
         self.ask("GET", f"/wait?assets={left}&timeout={timeout_s}")
@@ -183,3 +226,11 @@ class Cloud:
     def wait_answered(self, calls: int, action: str = "destroy", timeout_s: float = 30.0) -> None:
         """Return when so many calls are over, with or without an answer; raises TimeoutError."""
         self.ask("GET", f"/wait?answered={calls}&action={action}&timeout={timeout_s}")
+
+    def wait_hooks(self, left: int = 0, timeout_s: float = 30.0) -> None:
+        """Return when at most so many notifications are under way; raises TimeoutError."""
+        self.ask("GET", f"/wait?hooks={left}&timeout={timeout_s}")
+
+    def wait_delivered(self, count: int, timeout_s: float = 30.0) -> None:
+        """Return when so many notifications have been delivered in all; raises TimeoutError."""
+        self.ask("GET", f"/wait?delivered={count}&timeout={timeout_s}")

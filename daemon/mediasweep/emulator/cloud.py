@@ -8,54 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from mediasweep.emulator.assets import Store
 from mediasweep.emulator.calls import CallLog
+from mediasweep.emulator.chunks import Chunks
 from mediasweep.emulator.faults import Faults
+from mediasweep.emulator.hooks import Hooks
 from mediasweep.emulator.limits import Quota, Turnstile
-
-
-@dataclass(slots=True)
-class Switches:
-    """What the documentation leaves open, or an account can set. The defaults are the likeliest.
-
-    revoked: no key works. concurrency: how many destroys may be at work at once, 0 for any number;
-    the surplus is answered `concurrency_status`, with Retry-After if `retry_after_s` is not 0.
-    asset_id_road: POST /asset/destroy exists. asset_id_in_destroy: so does `asset_id` in place of
-    `public_id`. overwrite_keeps_asset_id: by a new upload to an old public id. stale_status: of a
-    request older than an hour. not_found_status: 200 with a result, or 404 with an error.
-    destroy_tells_folder: its answer has `asset_folder`. case_sensitive: public ids are.
-    sha256_only: signatures have to be. backup: what is uploaded from now on is kept when destroyed,
-    unless the upload says otherwise. placeholders: such an asset is still told of, with no bytes.
-    restore_there: what becomes of a restore where an asset is: nothing, and it is told as it is
-    ("asset"), "overwrite", or another text, which is the error. restore_tells_public_ids: the
-    answer to a restore by asset ids has public ids as its keys. admin_limit: calls to the Admin API
-    in `admin_window_s`, which is an hour.
-    """
-
-    revoked: bool = False
-    concurrency: int = 0
-    concurrency_status: int = 420
-    retry_after_s: int = 0
-    asset_id_road: bool = True
-    asset_id_in_destroy: bool = True
-    overwrite_keeps_asset_id: bool = True
-    stale_status: int = 400
-    not_found_status: int = 200
-    destroy_tells_folder: bool = False
-    case_sensitive: bool = True
-    sha256_only: bool = False
-    backup: bool = False
-    placeholders: bool = True
-    restore_there: str = "asset"
-    restore_tells_public_ids: bool = False
-    admin_limit: int = 500
-    admin_window_s: int = 3600
+from mediasweep.emulator.store import Store
+from mediasweep.emulator.switches import Switches
+from mediasweep.emulator.triggers import Triggers
 
 
 @dataclass(slots=True)
 class Cloud:
-    """One account."""
+    """One account. `fields`, `presets`: metadata fields and upload presets, by id or name."""
 
     name: str
     key: str
@@ -66,7 +33,29 @@ class Cloud:
     calls: CallLog = field(default_factory=CallLog)
     destroys: Turnstile = field(default_factory=Turnstile)
     admin: Quota = field(default_factory=Quota)
+    chunks: Chunks = field(default_factory=Chunks)
+    triggers: Triggers = field(default_factory=Triggers)
+    fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    presets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hooks: Hooks = field(init=False)
     _waiting: dict[asyncio.Event, Callable[[], bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let what happens here be told to who wants to know."""
+        self.hooks = Hooks(self.switches, self.triggers, self.signer, self.changed)
+
+    def secret_of(self, key: str) -> str | None:
+        """Return the secret of a key that works, or None."""
+        if self.switches.revoked or not key:
+            return None
+        others = {self.switches.other_key: self.switches.other_secret}
+        return {**others, self.key: self.secret}.get(key)
+
+    def signer(self) -> tuple[str, str]:
+        """Return the key and the secret that notifications are signed with."""
+        if self.switches.hook_key:
+            return self.switches.hook_key, self.switches.hook_secret
+        return self.key, self.secret
 
     def changed(self) -> None:
         """Wake those who wait for what is now the case."""

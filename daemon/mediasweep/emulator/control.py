@@ -7,8 +7,15 @@
     /calls   GET ?after=SEQ&action=&limit=: the log, oldest first
     /assets  GET [[resource type, type, public id] …]
              POST {"prefix", "count", "resource_type", "backup"}: make many
-    /wait    GET ?assets=N (at most so many are left), ?calls=N (have come in) or ?answered=N (are
-             over), &action=destroy&timeout=SECONDS; 200 as soon as it holds, 408 if it does not
+    /plantings POST {"prefix", "count", "resource_type", "age_s", "missing"}: let many be there by a
+             rule (`planting.Planting`), in no memory; missing: the numbers of those that are not
+    /hooks   GET ?after=SEQ: the log of notifications (`hooks.Delivery`), oldest first
+             PUT {mishap: value …} (`hooks.Mishaps`): these and no others
+             POST {"release": "sent", "reversed" or "shuffled"}: send what is held, in that order;
+             or {"again": [seq …], "old"}: send those once more, `old`: as they were signed
+    /wait    GET ?assets=N (at most so many are left), ?calls=N (have come in), ?answered=N (are
+             over), ?hooks=N (at most so many are under way) or ?delivered=N (have been),
+             &action=destroy&timeout=SECONDS; 200 as soon as it holds, 408 if it does not
 
 A request that makes no sense raises ValueError here, and is answered 400 with the reason.
 """
@@ -23,16 +30,20 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mediasweep.emulator import uploads
+from mediasweep.emulator import naming, uploads
 from mediasweep.emulator.calls import CALLS_KEPT
 from mediasweep.emulator.cloud import Cloud
 from mediasweep.emulator.faults import read_fault
+from mediasweep.emulator.hooks import Mishaps
+from mediasweep.emulator.planting import Planting
 
 T = TypeVar("T")
 # lower case, because the SDK lowers what stands in CLOUDINARY_URL
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,127}")
 WAIT_LONGEST_S = 600.0
 FILL_MOST = 1_000_000
+PLANT_MOST = 100_000_000
+ORDERS = ("sent", "reversed", "shuffled")
 FAULTS_MOST = 1_000
 
 
@@ -41,6 +52,8 @@ async def make(clouds: dict[str, Cloud], request: Request) -> Response:
     given, name = await _object(request), request.path_params["cloud"]
     if not NAME.fullmatch(name):
         raise ValueError(f"a cloud name is {NAME.pattern}, not {name}")
+    if name in clouds:
+        clouds[name].hooks.close()
     clouds[name] = Cloud(name, _field(given, "key", str), _field(given, "secret", str))
     return JSONResponse({"name": name})
 
@@ -48,6 +61,8 @@ async def make(clouds: dict[str, Cloud], request: Request) -> Response:
 async def forget(clouds: dict[str, Cloud], request: Request) -> Response:
     """Forget a cloud; calls that hang in it go on hanging."""
     gone = clouds.pop(request.path_params["cloud"], None)
+    if gone is not None:
+        gone.hooks.close()
     return JSONResponse({"forgotten": gone is not None})
 
 
@@ -66,6 +81,11 @@ async def state(cloud: Cloud, _: Request) -> Response:
             "restored": restored.total(),
             "restored_twice": sorted(k for k, n in restored.items() if n > 1),
             "backups": len(cloud.store.backups),
+            "uploading": len(cloud.chunks.uploads),
+            "hooks": cloud.hooks.seq,
+            "hooks_held": len(cloud.hooks.held),
+            "hooks_under_way": cloud.hooks.under_way,
+            "delivered": cloud.hooks.delivered,
             "windows": [fault.met for fault in cloud.faults.rules if fault.windows],
             "destroying": cloud.destroys.inside,
             "destroying_most": cloud.destroys.most,
@@ -108,7 +128,7 @@ async def calls(cloud: Cloud, request: Request) -> Response:
 
 async def assets(cloud: Cloud, _: Request) -> Response:
     """Tell what is there."""
-    return JSONResponse([list(key) for key in cloud.store.assets])
+    return JSONResponse([list(key) for key in cloud.store.there()])
 
 
 async def fill(cloud: Cloud, request: Request) -> Response:
@@ -123,20 +143,71 @@ async def fill(cloud: Cloud, request: Request) -> Response:
     return JSONResponse({"assets": len(cloud.store)})
 
 
+async def plant(cloud: Cloud, request: Request) -> Response:
+    """Let many assets be there by a rule."""
+    given = {"resource_type": "image", "age_s": 0, "missing": [], **await _object(request)}
+    count, age_s = _field(given, "count", int), _field(given, "age_s", int)
+    prefix, kind = _field(given, "prefix", str), _field(given, "resource_type", str)
+    missing = _field(given, "missing", list)
+    if not (0 < count <= PLANT_MOST and age_s >= 0 and kind in uploads.RESOURCE_TYPES):
+        raise ValueError(f"count is 1 to {PLANT_MOST}, age_s not negative, resource_type known")
+    if any(type(n) is not int or not 0 <= n < count for n in missing):
+        raise ValueError("missing are numbers below the count")
+    naming.normalised(f"{prefix}{count}")
+    cloud.store.plant(Planting(prefix, count, kind, age_s, set(missing)))
+    cloud.changed()
+    return JSONResponse({"assets": len(cloud.store)})
+
+
+async def hooks(cloud: Cloud, request: Request) -> Response:
+    """Tell the notifications after a number."""
+    after = _query(request, "after", int, 0)
+    return JSONResponse([asdict(delivery) for delivery in cloud.hooks.after(after)])
+
+
+async def mishaps(cloud: Cloud, request: Request) -> Response:
+    """Let these mishaps happen to notifications, and no others."""
+    given, known = await _object(request), asdict(Mishaps())
+    for name, value in given.items():
+        wanted = (int, float) if type(known.get(name)) is float else (type(known.get(name)),)
+        if type(value) not in wanted:
+            raise ValueError(f"no mishap {name}, or it cannot be {value!r}")
+    cloud.hooks.expect(Mishaps(**given))
+    return JSONResponse(asdict(cloud.hooks.mishaps))
+
+
+async def send(cloud: Cloud, request: Request) -> Response:
+    """Send notifications that are held, or others once more."""
+    given = {"old": False, **await _object(request)}
+    if "again" in given:
+        again = _field(given, "again", list)
+        return JSONResponse({"sent": cloud.hooks.again(again, old=_field(given, "old", bool))})
+    order = _field(given, "release", str)
+    if order not in ORDERS:
+        raise ValueError(f"release in one of the orders {ORDERS}")
+    return JSONResponse({"sent": cloud.hooks.release(order)})
+
+
 async def wait(cloud: Cloud, request: Request) -> Response:
-    """Wait until so many assets are left, or so many calls have come in or are over."""
+    """Wait until so much is left, has come in or is over."""
     action = request.query_params.get("action", "destroy")
     timeout_s = min(_query(request, "timeout", float, 30.0), WAIT_LONGEST_S)
-    at_most, at_least = _query(request, "assets", int, -1), _query(request, "calls", int, -1)
-    over = _query(request, "answered", int, -1)
-    if max(at_most, at_least, over) < 0:
-        raise ValueError("wait for assets, calls or answered")
+    at_most: dict[str, Callable[[], int]] = {
+        "assets": lambda: len(cloud.store),
+        "hooks": lambda: cloud.hooks.under_way,
+    }
+    at_least: dict[str, Callable[[], int]] = {
+        "calls": lambda: cloud.calls.received[action],
+        "answered": lambda: cloud.calls.answered[action],
+        "delivered": lambda: cloud.hooks.delivered,
+    }
+    wanted = {name: _query(request, name, int, -1) for name in (*at_most, *at_least)}
+    if max(wanted.values()) < 0:
+        raise ValueError(f"wait for one of {', '.join(wanted)}")
 
     def holds() -> bool:
-        return (
-            (at_most < 0 or len(cloud.store) <= at_most)
-            and cloud.calls.received[action] >= at_least
-            and cloud.calls.answered[action] >= over
+        return all(wanted[name] < 0 or now() <= wanted[name] for name, now in at_most.items()) and (
+            all(now() >= wanted[name] for name, now in at_least.items())
         )
 
     held = await cloud.wait(holds, timeout_s)

@@ -10,7 +10,12 @@ from fnmatch import fnmatchcase
 from typing import Any, get_args, get_type_hints
 
 EFFECTS = ("status", "html", "garbage", "empty", "lie", "truncated", "reset", "hang", "none")
-ACTIONS = ("destroy", "upload", "ping", "resource", "restore", "*")
+ACTIONS = (
+    *("destroy", "upload", "rename", "explicit", "tags", "context", "metadata"),
+    *("ping", "config", "usage", "resource_types", "resources", "resource", "update", "restore"),
+    *("drop_backup", "delete_resources", "delete_derived", "folders", "metadata_fields"),
+    *("presets", "triggers", "*"),
+)
 COUNTED = ("matched", "since", "chance", "begun", "met")  # kept by the fault itself, not given
 MESSAGES = {
     400: "Missing required parameter - public_id",

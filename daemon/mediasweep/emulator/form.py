@@ -20,9 +20,13 @@ LARGEST = 100 * 2**20  # bytes; what Cloudinary takes in one request
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What was sent. `file`: bytes with a name, or text that may be a data URI."""
+    """What was sent. `file`: bytes with a name, or text that may be a data URI.
+
+    `lists`: the items of each list, which stand in `params` as one text.
+    """
 
     params: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
     file: File | str | None = None
     readable: bool = True
 
@@ -30,6 +34,7 @@ class Form:
 async def read_form(request: Request) -> Form:
     """Return what the request holds; the items of a list (`name[]`) are joined by commas."""
     params: dict[str, str] = {}
+    lists: dict[str, list[str]] = {}
     file: File | str | None = None
     try:
         async with request.form(max_part_size=LARGEST) as form:
@@ -38,10 +43,11 @@ async def read_form(request: Request) -> Form:
                     file = File(await value.read(), value.filename or "file")
                 elif name == "file":
                     file = value
+                elif name.endswith("[]"):
+                    lists.setdefault(name[:-2], []).append(value)
                 else:
-                    plain = name.removesuffix("[]")
-                    joined = plain != name and plain in params
-                    params[plain] = f"{params[plain]},{value}" if joined else value
+                    params[name] = value
     except HTTPException:
         return Form(readable=False)
-    return Form(params, file)
+    params |= {name: ",".join(items) for name, items in lists.items()}
+    return Form(params, lists, file)

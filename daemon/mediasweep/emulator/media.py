@@ -12,8 +12,10 @@ from dataclasses import dataclass
 CONTENT_TYPES = {
     "avi": "video/x-msvideo",
     "avif": "image/avif",
+    "bmp": "image/bmp",
     "gif": "image/gif",
     "heic": "image/heic",
+    "ico": "image/x-icon",
     "jpg": "image/jpeg",
     "mov": "video/quicktime",
     "mp3": "audio/mpeg",
@@ -37,6 +39,8 @@ MAGIC = {
     b"\x1aE\xdf\xa3": "webm",
     b"OggS": "ogg",
     b"ID3": "mp3",
+    b"BM": "bmp",
+    b"\x00\x00\x01\x00": "ico",
 }
 RIFF = {b"AVI ": "avi", b"WAVE": "wav", b"WEBP": "webp"}
 BRANDS = {b"qt  ": "mov", b"avif": "avif", b"heic": "heic"}
@@ -85,6 +89,9 @@ def _size(form: str | None, data: bytes) -> tuple[int, int]:
     if form == "gif":
         width, height = struct.unpack_from("<HH", data, 6)
         return width, height
+    if form == "bmp":
+        width, height = struct.unpack_from("<ii", data, 18)
+        return width, abs(height)
     return _jpeg_size(data) if form == "jpg" else (0, 0)
 
 

@@ -1,7 +1,4 @@
-"""The emulator as a server: the routes and the sockets.
-
-A request that no route knows is a 404 in JSON. When told to stop it stops at once, whoever hangs.
-"""
+"""The emulator as a server: its sockets. When told to stop it stops at once, whoever hangs."""
 
 from __future__ import annotations
 
@@ -10,23 +7,15 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mediasweep.emulator import admin, api, control
-from mediasweep.emulator.answers import ApiError, error
 from mediasweep.emulator.cloud import Cloud
+from mediasweep.emulator.routes import build
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-Answer = Callable[[Cloud, Request], Awaitable[Response]]
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
 BACKLOG = 4096
 KEEP_ALIVE_S = 3600  # longer than any test or demo leaves a connection idle
@@ -89,38 +78,6 @@ class Server(uvicorn.Server):
                 self._captured_signals.clear()
 
 
-def build(clouds: dict[str, Cloud]) -> Starlette:
-    """Return the application over these clouds; more can be made by the control API.
-
-    It wants `Protocol`, which puts times and sockets into the state of each request.
-    """
-    own = "/_emulator/clouds/{cloud}"
-    resources = "/v1_1/{cloud}/resources"
-    kind = f"{resources}/{{kind}}/{{type}}"
-    return Starlette(
-        routes=[
-            Route("/v1_1/{cloud}/{kind}/destroy", _api(clouds, _destroy), methods=["POST"]),
-            Route("/v1_1/{cloud}/{kind}/upload", _api(clouds, _upload), methods=["POST"]),
-            Route("/v1_1/{cloud}/ping", _api(clouds, admin.ping)),
-            Route(f"{resources}/restore", _api(clouds, admin.restore), methods=["POST"]),
-            Route(f"{kind}/restore", _api(clouds, admin.restore), methods=["POST"]),
-            Route(f"{kind}/{{rest:path}}", _api(clouds, admin.resource)),
-            Route("/v1_1/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "DELETE"]),
-            Route(own, _making(clouds, control.make), methods=["PUT"]),
-            Route(own, _making(clouds, control.forget), methods=["DELETE"]),
-            Route(own, _controls(clouds, control.state)),
-            Route(own, _controls(clouds, control.switch), methods=["PATCH"]),
-            Route(f"{own}/faults", _controls(clouds, control.faults), methods=["PUT", "POST"]),
-            Route(f"{own}/calls", _controls(clouds, control.calls)),
-            Route(f"{own}/assets", _controls(clouds, control.assets)),
-            Route(f"{own}/assets", _controls(clouds, control.fill), methods=["POST"]),
-            Route(f"{own}/wait", _controls(clouds, control.wait)),
-            Route("/{cloud}/{kind}/{type}/{rest:path}", _api(clouds, _deliver)),
-        ],
-        exception_handlers={HTTPException: _http_error},
-    )
-
-
 async def serve(
     host: str, port: int, clouds: dict[str, Cloud], ready: Callable[[str], None]
 ) -> None:
@@ -142,59 +99,3 @@ async def serve(
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         await Server(config, lambda: ready(url)).serve(sockets=[sock])
-
-
-async def _upload(cloud: Cloud, request: Request) -> Response:
-    return await api.upload(cloud, request, request.path_params["kind"])
-
-
-async def _destroy(cloud: Cloud, request: Request) -> Response:
-    return await api.destroy(cloud, request, request.path_params["kind"])
-
-
-async def _deliver(cloud: Cloud, request: Request) -> Response:
-    path = request.path_params
-    return api.deliver(cloud, path["kind"], path["type"], path["rest"])
-
-
-async def _unknown(_: Request) -> Response:
-    return error(ApiError(404, "Not found"))
-
-
-async def _http_error(_: Request, wrong: Exception) -> Response:
-    if not isinstance(wrong, HTTPException):
-        raise wrong
-    return error(ApiError(wrong.status_code, wrong.detail, wrong.headers))
-
-
-def _api(clouds: dict[str, Cloud], answer: Answer) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        name = request.path_params["cloud"]
-        cloud = clouds.get(name)
-        if cloud is None:
-            return error(ApiError(401, f"Invalid cloud_name {name}"))
-        return await answer(cloud, request)
-
-    return endpoint
-
-
-def _controls(clouds: dict[str, Cloud], answer: Answer) -> Endpoint:
-    async def found(clouds: dict[str, Cloud], request: Request) -> Response:
-        cloud = clouds.get(request.path_params["cloud"])
-        if cloud is None:
-            return JSONResponse({"error": "no such cloud"}, 404)
-        return await answer(cloud, request)
-
-    return _making(clouds, found)
-
-
-def _making(
-    clouds: dict[str, Cloud], answer: Callable[[dict[str, Cloud], Request], Awaitable[Response]]
-) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await answer(clouds, request)
-        except ValueError as wrong:
-            return JSONResponse({"error": str(wrong)}, 400)
-
-    return endpoint

@@ -1,4 +1,4 @@
-"""Signatures of the Upload API (Cloudinary documentation, "Authentication signatures").
+"""Signatures of the Upload API and of notifications (Cloudinary documentation, "Signatures").
 
 Pure; a signature that is missing or of an unknown length is not valid, and never an error.
 """
@@ -40,3 +40,9 @@ def is_valid(params: Mapping[str, str], secret: str, *, sha256_only: bool = Fals
 def of_asset(public_id: str, version: int, secret: str) -> str:
     """Return the signature that an upload is answered with."""
     return hashlib.sha1(f"public_id={public_id}&version={version}{secret}".encode()).hexdigest()  # noqa: S324  Cloudinary's own choice
+
+
+def of_notification(body: str, timestamp: str, secret: str, *, sha256: bool) -> str:
+    """Return the signature of a notification, which is a plain hash and no HMAC."""
+    algorithm = hashlib.sha256 if sha256 else hashlib.sha1
+    return algorithm(f"{body}{timestamp}{secret}".encode()).hexdigest()

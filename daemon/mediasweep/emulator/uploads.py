@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mediasweep.emulator import media, naming
+from mediasweep.emulator import edits, media, naming
 from mediasweep.emulator.assets import Asset
 from mediasweep.emulator.cloud import Cloud
 
 RESOURCE_TYPES = frozenset({"image", "video", "raw"})
 DELIVERY_TYPES = frozenset({"upload", "private", "authenticated"})
 YES = frozenset({"1", "true"})
-UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
+MODERATIONS = frozenset({"", "manual"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +91,11 @@ def _asset(cloud: Cloud, params: Mapping[str, str], resource_type: str, file: Fi
     delivery_type = params.get("type", "upload")
     if resource_type not in RESOURCE_TYPES or delivery_type not in DELIVERY_TYPES:
         raise ValueError(f"Invalid resource type or type - {resource_type}/{delivery_type}")
+    _permit(params, form)
     public_id = _public_id(params, resource_type, file)
     old = cloud.store.find((resource_type, delivery_type, public_id))
     keeps = cloud.switches.overwrite_keeps_asset_id
     folder, _, name = public_id.rpartition("/")
-    pairs = (pair.partition("=") for pair in UNESCAPED_BAR.split(params.get("context", "")))
     return Asset(
         asset_id=old.asset_id if old and keeps else secrets.token_hex(16),
         public_id=public_id,
@@ -107,13 +106,33 @@ def _asset(cloud: Cloud, params: Mapping[str, str], resource_type: str, file: Fi
         format=form,
         width=seen.width,
         height=seen.height,
-        original_filename=file.stem,
+        original_filename=params.get("filename_override") or file.stem,
         asset_folder=params.get("asset_folder") or params.get("folder") or folder,
         display_name=params.get("display_name") or name,
-        tags=tuple(tag.strip() for tag in params.get("tags", "").split(",") if tag.strip()),
-        context={k: v for k, equals, v in pairs if equals},
+        tags=edits.names(params.get("tags", "")),
+        context=edits.pairs(params.get("context", "")),
+        metadata=_metadata(cloud, params),
+        moderation="pending" if params.get("moderation") else "",
         backup=_yes(params, "backup", default=cloud.switches.backup),
     )
+
+
+def _permit(params: Mapping[str, str], form: str | None) -> None:
+    """Raise the error of an upload that asks for what is not allowed or not known."""
+    formats = edits.names(params.get("allowed_formats", ""))
+    if formats and form not in formats:
+        raise ValueError(f"An unknown file format not allowed: {form}")
+    if params.get("moderation", "") not in MODERATIONS:
+        raise ValueError(f"Illegal value for moderation - {params['moderation']}")
+    if params.get("raw_convert"):
+        raise ValueError("Raw convert is invalid")
+
+
+def _metadata(cloud: Cloud, params: Mapping[str, str]) -> dict[str, str]:
+    """Return the metadata of an upload, with the defaults of the fields that it does not name."""
+    fields = cloud.fields.items()
+    usual = {name: of["default_value"] for name, of in fields if of["default_value"] is not None}
+    return usual | edits.known(edits.pairs(params.get("metadata", "")), cloud.fields)
 
 
 def _public_id(params: Mapping[str, str], resource_type: str, file: File) -> str:
