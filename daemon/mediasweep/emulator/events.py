@@ -66,11 +66,14 @@ def folder_moved(old: str, new: str) -> Event:
 def _moved(pairs: Sequence[Change]) -> Event | None:
     return _map(
         "move",
-        {
-            new: {"from_asset_folder": old.asset_folder, "to_asset_folder": new.asset_folder}
+        [
+            (
+                new,
+                {"from_asset_folder": old.asset_folder, "to_asset_folder": new.asset_folder},
+            )
             for old, new in pairs
             if old.asset_folder != new.asset_folder
-        }.items(),
+        ],
     )
 
 

@@ -10,24 +10,16 @@ from __future__ import annotations
 import heapq
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice, takewhile
-from typing import Protocol
 
 from mediasweep.emulator.assets import Asset
-from mediasweep.emulator.store import Order, Place, Store
+from mediasweep.emulator.planting import Planting
+from mediasweep.emulator.store import Order, Place, Row, Store
 
 BAD_CURSOR = "Invalid value for parameter next_cursor"
-
-
-class Row(Protocol):
-    """Assets in an order: a list, or a planting."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, number: int, /) -> Asset: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +103,26 @@ def page(
 
 def _walk(store: Store, query: Query, after: Place | None) -> Iterator[Asset]:
     """Yield the assets from a place on."""
-    alive: list[Iterable[Asset]] = [_from(store.ordered(query.order), query, after)]
-    alive += [
-        _from(p, query, after) for p in store.plantings.values() if len(p) and query.fits(p[0])
-    ]
-    order, down = query.order, not query.upwards
-    there = (a for a in heapq.merge(*alive, key=order, reverse=down) if store.find(a.key) == a)
+    rows: list[Row | Planting] = [store.ordered(query.order)]
+    rows += [p for p in store.plantings.values() if query.fits(p[0])]
     if query.placeholders:
-        kept = (a for a in store.backup_of.values() if store.find(a.key) is None)
-        left = sorted((backup.destroyed() for backup in kept), key=order)
-        there = heapq.merge(there, _from(left, query, after), key=order, reverse=down)
-    return filter(query.fits, there)
+        left = {k: a.destroyed() for k, a in store.backup_of.items() if store.find(k) is None}
+        rows.append(Row(sorted(left.values(), key=query.order), left))
+    found = [_from(row, query, after) for row in rows if len(row)]
+    return filter(query.fits, heapq.merge(*found, key=query.order, reverse=not query.upwards))
 
 
-def _from(assets: Row, query: Query, after: Place | None) -> Iterator[Asset]:
-    """Yield assets of a sorted sequence, from a place on as long as the query goes."""
+def _from(row: Row | Planting, query: Query, after: Place | None) -> Iterator[Asset]:
+    """Yield the assets of a row, from a place on as long as the query goes."""
     order = query.order
     if not query.upwards:
-        end = len(assets) if after is None else bisect_left(assets, after, key=order)
-        older = (assets[n] for n in range(end - 1, -1, -1))
+        end = len(row) if after is None else bisect_left(row, after, key=order)
+        older = (row[n] for n in range(end - 1, -1, -1) if row.has(n))
         return takewhile(lambda asset: asset.version >= query.since, older)
     low = (query.since,) if query.prefix is None else (query.prefix,)
     # (x,) is before whatever begins with x
-    begin = bisect_right(assets, low if after is None else after, key=order)
-    later = (assets[n] for n in range(begin, len(assets)))
+    begin = bisect_right(row, low if after is None else after, key=order)
+    later = (row[n] for n in range(begin, len(row)) if row.has(n))
     return takewhile(lambda asset: asset.public_id.startswith(query.prefix or ""), later)
 
 

@@ -59,6 +59,10 @@ class Planting:
             display_name=name,
         )
 
+    def has(self, number: int) -> bool:
+        """Tell whether the asset of that number is there."""
+        return number not in self.gone
+
     @property
     def left(self) -> int:
         """Return how many are there."""

@@ -7,7 +7,7 @@ is stored indeed. Nothing here fails; what is not there is None.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,25 @@ from mediasweep.emulator.planting import MARK, Planting
 
 Place = tuple[Any, ...]
 Order = Callable[[Asset], Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Assets in an order, of which some may be gone by now, or be others."""
+
+    assets: list[Asset]
+    stored: Mapping[Key, Asset]
+
+    def __len__(self) -> int:
+        return len(self.assets)
+
+    def __getitem__(self, number: int) -> Asset:
+        return self.assets[number]
+
+    def has(self, number: int) -> bool:
+        """Tell whether the asset of that number is there."""
+        asset = self.assets[number]
+        return self.stored.get(asset.key) is asset
 
 
 @dataclass(slots=True)
@@ -34,7 +53,7 @@ class Store:
     backup_of: dict[Key, Asset] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     _by_asset_id: dict[str, Asset] = field(default_factory=dict)
-    _ordered: dict[Order, list[Asset]] = field(default_factory=dict)
+    _ordered: dict[Order, Row] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.assets) + sum(planting.left for planting in self.plantings.values())
@@ -99,11 +118,11 @@ class Store:
         if self.backup_of.get(backup.key) is backup:
             del self.backup_of[backup.key]
 
-    def ordered(self, order: Order) -> list[Asset]:
-        """Return the stored assets in an order; some of them may be gone by now."""
-        # removing keeps the list, so that deleting while listing does not sort once a page
+    def ordered(self, order: Order) -> Row:
+        """Return the stored assets in an order."""
+        # removing keeps the row, so that deleting while listing does not sort once a page
         if order not in self._ordered:
-            self._ordered[order] = sorted(self.assets.values(), key=order)
+            self._ordered[order] = Row(sorted(self.assets.values(), key=order), self.assets)
         return self._ordered[order]
 
     def _planted(self, key: Key) -> Asset | None:
