@@ -219,13 +219,19 @@ def test_a_page_of_a_million_costs_the_same_anywhere(query: Query) -> None:
         assert work_ms(store, query, cursor) < PAGE_MS
 
 
-id(one["asset_id"], **given)["tags"] == ["x"]
-    assert (
-        cloudinary.uploader.destroy("p/07", resource_type="raw", **given)["result"] == "not found"
-    )
-    assert cloudinary.uploader.destroy("p/09", resource_type="raw", **given)["result"] == "ok"
+def test_what_is_planted_can_be_deleted_changed_and_delivered(cloud: Cloud) -> None:
+    """A planted asset is like any other: found by both ids, renamed, tagged, and gone for good."""
+    given = {**cloud.options(), "resource_type": "raw"}
+    cloud.plant("p/", 100, "raw", age_s=86400, missing=[7])
+    one = cloudinary.api.resource("p/08", **given)
+    assert time.time() - one["version"] >= 86400
+    cloudinary.uploader.add_tag("x", ["p/08"], **given)
+    cloudinary.uploader.rename("p/08", "q", **given)
+    assert cloudinary.api.resource_by_asset_id(one["asset_id"], **cloud.options())["tags"] == ["x"]
+    assert cloudinary.uploader.destroy("p/07", **given)["result"] == "not found"
+    assert cloudinary.uploader.destroy("p/09", **given)["result"] == "ok"
     with pytest.raises(NotFound):
-        cloudinary.api.resource("p/09", resource_type="raw", **given)
+        cloudinary.api.resource("p/09", **given)
     assert (len(cloud.assets()), cloud.state()["assets"], cloud.state()["deleted"]) == (98, 98, 1)
     with pytest.raises(ValueError, match="below the count"):
         cloud.plant("r/", 5, missing=[5])
