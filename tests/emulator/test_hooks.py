@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -297,6 +298,17 @@ def test_nobody_there_is_a_failed_attempt(cloud: Cloud) -> None:
     (delivery,) = cloud.hooks()
     assert (delivery["state"], len(delivery["attempts"])) == ("failed", 4)
     assert "Connection" in delivery["attempts"][0]["error"]
+
+
+def test_who_does_not_answer_makes_no_call_wait(cloud: Cloud) -> None:
+    """While a notification waits for its answer calls are answered, and the log shows it."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        for n in range(3):
+            upload(cloud, str(n), notification_url=url)
+        assert cloud.state()["hooks_under_way"] == 3
+        assert sorted(delivery["state"] for delivery in cloud.hooks())[1:] == ["waiting"] * 2
+        cloud.forget()
 
 
 def chaos(cloud: Cloud, inbox: Receiver, seed: int) -> list[str]:

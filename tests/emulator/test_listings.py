@@ -117,8 +117,8 @@ def test_a_cursor_is_a_place_or_a_number(aged: Cloud) -> None:
         aged.plant("i/", 12)
         aged.switch(offset_cursors=counted)
         seen: list[str] = []
-        for page in pages(aged, prefix="i/", max_results=4):
-            seen += page
+        for part in pages(aged, prefix="i/", max_results=4):
+            seen += part
             cloudinary.uploader.destroy("i/00", **aged.options())
         assert {f"i/{n:02}" for n in range(12)} - set(seen) == missed
 

@@ -6,6 +6,7 @@ A body that cannot be read raises ApiError 400. A parameter of the wrong kind co
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from mediasweep.emulator.answers import ApiError
+
+ITEM = re.compile(r"(.+)\[\d*\]")  # the name of an item of a list, numbered or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ async def params(request: Request) -> Params:
 def _listed(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
-        if name.endswith("[]"):
-            found.setdefault(name[:-2], []).append(value)
+        if item := ITEM.fullmatch(name):
+            found.setdefault(item[1], []).append(value)
         else:
             found[name] = value
     return found

@@ -89,10 +89,10 @@ class Hooks:
         """Tell everyone concerned what a call did; `own_url`: where the call wants it told."""
         for event in events:
             kind = str(event["notification_type"])
-            body = json.dumps(self._enveloped(call, event))
             places = [(own_url, "", "default")] if own_url else []
             heard = self.triggers.hears(kind, own_url=bool(own_url))
             places += [(t.uri, t.id, t.auth_scheme) for t in heard]
+            body = json.dumps(self._enveloped(call, event)) if places else ""
             for url, trigger_id, scheme in places:
                 self._post(self._delivery(url, trigger_id, scheme, kind, body))
 

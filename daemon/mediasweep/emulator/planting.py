@@ -45,7 +45,7 @@ class Planting:
     def __getitem__(self, number: int) -> Asset:
         if not 0 <= number < self.count:
             raise IndexError(number)
-        public_id = f"{self.prefix}{number:0{self._digits}d}"
+        public_id = self.key(number)[2]
         folder, _, name = public_id.rpartition("/")
         return Asset(
             asset_id=f"{self.mark}{number:0{32 - MARK}x}",
@@ -58,6 +58,10 @@ class Planting:
             asset_folder=folder,
             display_name=name,
         )
+
+    def key(self, number: int) -> Key:
+        """Return the key of the asset of that number."""
+        return self.resource_type, "upload", f"{self.prefix}{number:0{self._digits}d}"
 
     def has(self, number: int) -> bool:
         """Tell whether the asset of that number is there."""

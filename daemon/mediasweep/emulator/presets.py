@@ -18,7 +18,7 @@ from mediasweep.emulator.body import Params
 from mediasweep.emulator.calls import Call
 from mediasweep.emulator.cloud import Cloud
 
-OWN = frozenset({"name", "unsigned", "live", "disallow_public_id"})
+OWN = frozenset({"name", "unsigned", "live", "disallow_public_id", "timestamp"})
 
 
 def permit(cloud: Cloud, name: str) -> None:

@@ -62,8 +62,7 @@ class Store:
         """Yield the keys of all assets."""
         yield from self.assets
         for planting in self.plantings.values():
-            there = (n for n in range(len(planting)) if n not in planting.gone)
-            yield from (planting[n].key for n in there)
+            yield from (planting.key(n) for n in range(len(planting)) if planting.has(n))
 
     def find(self, key: Key, *, case_sensitive: bool = True) -> Asset | None:
         """Return the asset of that key."""
