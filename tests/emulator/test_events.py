@@ -186,6 +186,14 @@ def test_a_notification_is_signed_as_the_sdk_verifies(
     assert not is_signed(inbox.got[0], "other", algorithm)
 
 
+def test_an_older_account_does_not_tell_who(told: Cloud, inbox: Receiver) -> None:
+    """Switched so, a deletion is told with its kind and its resources and nothing else."""
+    told.switch(hook_context=False)
+    upload(told, "a")
+    cloudinary.uploader.destroy("a", **told.options())
+    assert set(bodies(told, inbox)[1]) == {"notification_type", "resources"}
+
+
 def test_another_key_may_sign(told: Cloud, inbox: Receiver) -> None:
     """With a key of its own for notifications, the body names it and its secret signs."""
     told.switch(hook_key="77", hook_secret="hooks")

@@ -153,7 +153,8 @@ async def plant(cloud: Cloud, request: Request) -> Response:
         raise ValueError(f"count is 1 to {PLANT_MOST}, age_s not negative, resource_type known")
     if any(type(n) is not int or not 0 <= n < count for n in missing):
         raise ValueError("missing are numbers below the count")
-    naming.normalised(f"{prefix}{count}")
+    if naming.normalised(f"{prefix}{count}") != f"{prefix}{count}":
+        raise ValueError(f"no public id begins with {prefix!r}")
     cloud.store.plant(Planting(prefix, count, kind, age_s, set(missing)))
     cloud.changed()
     return JSONResponse({"assets": len(cloud.store)})
@@ -181,6 +182,8 @@ async def send(cloud: Cloud, request: Request) -> Response:
     given = {"old": False, **await _object(request)}
     if "again" in given:
         again = _field(given, "again", list)
+        if any(type(seq) is not int for seq in again):
+            raise ValueError("again takes the numbers of notifications")
         return JSONResponse({"sent": cloud.hooks.again(again, old=_field(given, "old", bool))})
     order = _field(given, "release", str)
     if order not in ORDERS:

@@ -54,8 +54,14 @@ def described(params: Mapping[str, str], fields: Collection[str]) -> Edit:
         if status not in MODERATED:
             raise ValueError(f"Illegal value for moderation_status - {status}")
         new["moderation"] = status
-    metadata = known(pairs(params.get("metadata", "")), fields)
-    return lambda asset: replace(asset, **new, metadata={**asset.metadata, **metadata})
+    given = known(pairs(params.get("metadata", "")), fields)
+
+    def edit(asset: Asset) -> Asset:
+        # a field is emptied by an empty value
+        metadata = {k: v for k, v in {**asset.metadata, **given}.items() if v}
+        return replace(asset, **new, metadata=metadata)
+
+    return edit
 
 
 def tagged(command: str, tag: str) -> Edit:
@@ -63,7 +69,6 @@ def tagged(command: str, tag: str) -> Edit:
     given = names(tag)
     made: dict[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
         "add": lambda old: tuple(dict.fromkeys(old + given)),
-        "set_exclusive": lambda old: tuple(dict.fromkeys(old + given)),
         "remove": lambda old: tuple(tag for tag in old if tag not in given),
         "replace": lambda _: given,
         "remove_all": lambda _: (),

@@ -18,8 +18,11 @@ SOURCE = "api"
 
 
 def told(kind: str, description: Mapping[str, Any]) -> Event:
-    """Return the event of an asset that came to be, with what its upload was answered."""
-    return {"notification_type": kind, **_dated(), **description}
+    """Return the event of an asset that came to be, with what its upload was answered but for the
+    signature.
+    """
+    described = {k: v for k, v in description.items() if k != "signature"}
+    return {"notification_type": kind, **_dated(), **described}
 
 
 def deleted(assets: Sequence[Asset], batch: int) -> list[Event]:

@@ -132,8 +132,11 @@ class Hooks:
     def _enveloped(self, call: Call, event: Event) -> Event:
         now = datetime.fromtimestamp(time.time(), UTC)
         dated = {"timestamp": now.isoformat(timespec="seconds"), "request_id": call.request_id}
+        filled = {k: dated.get(k, v) if v == "" else v for k, v in event.items()}
+        if not self.switches.hook_context:
+            return filled
         return {
-            **{k: dated.get(k, v) if v == "" else v for k, v in event.items()},
+            **filled,
             "notification_context": {
                 "triggered_at": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 "triggered_by": {"source": "api", "id": call.key},

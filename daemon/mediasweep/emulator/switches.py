@@ -42,8 +42,9 @@ class Switches:
     **Notifications.** hook_sha256: signed so, rather than SHA-1. hook_resigned: a further attempt
     has a timestamp and signature of its own. hook_speed: so many times sooner than at Cloudinary
     are failed ones tried again. hook_timeout_s: seconds to wait for an answer. hook_in_order: one
-    at a time, in the order in which it happened. delete_batch: how many assets one `delete` names,
-    0 for all of the call. restore_event: what a restore is told as, "" for not at all.
+    at a time, in the order in which it happened. hook_context: a body says who did it and who
+    signed, which older accounts leave out. delete_batch: how many assets one `delete` names, 0 for
+    all of the call. restore_event: what a restore is told as, "" for not at all.
     """
 
     revoked: bool = False
@@ -86,5 +87,6 @@ class Switches:
     hook_speed: int = 1
     hook_timeout_s: int = 20
     hook_in_order: bool = True
+    hook_context: bool = True
     delete_batch: int = 0
     restore_event: str = "upload"
