@@ -79,14 +79,14 @@ def test_tags_are_added_removed_and_replaced(cloud: Cloud) -> None:
     """The commands on tags do what they say, and tell which assets were there."""
     given = cloud.options()
     for name in "ab":
-        upload(cloud, name, tags=["old"])
+        upload(cloud, name, tags=["old", "a"])
     told = cloudinary.uploader.add_tag("one,two", ["a", "b", "none"], **given)
     assert told["public_ids"] == ["a", "b"]
-    assert resource(cloud, "a")["tags"] == ["old", "one", "two"]
+    assert resource(cloud, "a")["tags"] == ["a", "old", "one", "two"]
     cloudinary.uploader.remove_tag("one", ["a"], **given)
     cloudinary.uploader.replace_tag("three", ["b"], **given)
     assert (resource(cloud, "a")["tags"], resource(cloud, "b")["tags"]) == (
-        ["old", "two"],
+        ["a", "old", "two"],
         ["three"],
     )
     cloudinary.uploader.remove_all_tags(["a", "b"], **given)
@@ -129,7 +129,8 @@ def test_metadata_has_fields(with_field: Cloud) -> None:
 def test_a_field_has_a_default(with_field: Cloud) -> None:
     """An upload without a value has the default, and a field can be changed, listed and deleted."""
     given = with_field.options()
-    cloudinary.api.update_metadata_field("sku", {"default_value": "none"}, **given)
+    new = {"default_value": "none", "type": "integer"}
+    assert cloudinary.api.update_metadata_field("sku", new, **given)["type"] == "string"
     upload(with_field, "a")
     assert resource(with_field, "a")["metadata"] == {"sku": "none"}
     assert [

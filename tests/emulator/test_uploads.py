@@ -84,19 +84,19 @@ def test_a_generated_raw_id_has_the_extension(cloud: Cloud) -> None:
 
 
 def test_a_data_uri_is_stored(cloud: Cloud) -> None:
-    """A file may come as a data URI, larger than an ordinary form field."""
+    """A file may come as a data URI, larger than an ordinary form field and broken into lines."""
     data = PNG + b"\0" * 2_000_000
-    uri = "data:image/png;base64," + base64.b64encode(data).decode()
+    uri = "data:image/png;base64," + base64.encodebytes(data).decode()
     assert upload(cloud, uri)["bytes"] == len(data)
 
 
 def test_an_upload_says_where_it_goes(cloud: Cloud) -> None:
     """Folder, file name, display name and context are taken from the request."""
     told = upload(
-        cloud, PNG, folder="f", use_filename=True, unique_filename=False, filename="my photo!.png",
+        cloud, PNG, folder="f", use_filename=True, unique_filename=False, filename="dir/my photo!.png",
         display_name="Mine", context={"alt": "a hat"},
     )  # fmt: skip
-    assert told["public_id"] == "f/my photo"
+    assert (told["public_id"], told["original_filename"]) == ("f/my photo", "my photo!")
     assert (told["asset_folder"], told["display_name"]) == ("f", "Mine")
     assert told["context"] == {"custom": {"alt": "a hat"}}
 

@@ -22,7 +22,7 @@ Key = tuple[str, str, str]
 class Asset:
     """One stored asset. `version`: seconds since 1970; `width`, `height`: pixels, or zero.
 
-    `moderation`: pending, approved, rejected or nothing. `backup`: when it is destroyed, a copy is
+    Tags are told sorted. `moderation`: pending, approved, rejected or nothing. `backup`: when it is destroyed, a copy is
     kept. `placeholder`: it is what is left of one that was destroyed.
     """
 
@@ -65,7 +65,7 @@ class Asset:
             **self._told(base_url, cloud),
             "version_id": self.version_id,
             "signature": of_asset(self.public_id, self.version, secret),
-            "tags": list(self.tags),
+            "tags": sorted(self.tags),
             "etag": hashlib.md5(self.data).hexdigest(),  # noqa: S324  what Cloudinary answers
             "placeholder": self.placeholder,
             "original_filename": self.original_filename,
@@ -77,7 +77,7 @@ class Asset:
         come with it.
         """
         asked: dict[str, Any] = {
-            "tags": list(self.tags),
+            "tags": sorted(self.tags),
             "context": {"custom": dict(self.context)},
             "metadata": dict(self.metadata),
             "moderations": self._moderation(),
@@ -96,7 +96,7 @@ class Asset:
             "etag": hashlib.md5(self.data).hexdigest(),  # noqa: S324  what Cloudinary answers
             "placeholder": self.placeholder,
             "original_filename": self.original_filename,
-            **({"tags": list(self.tags)} if self.tags else {}),
+            **({"tags": sorted(self.tags)} if self.tags else {}),
             **self._described(),
             "derived": [],
         }

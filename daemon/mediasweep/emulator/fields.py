@@ -19,6 +19,7 @@ from mediasweep.emulator.calls import Call
 from mediasweep.emulator.cloud import Cloud
 
 TYPES = frozenset({"string", "integer", "date", "enum", "set"})
+FIXED = frozenset({"external_id", "type"})
 EMPTY = {"mandatory": False, "default_value": None, "validation": None}
 
 
@@ -55,7 +56,7 @@ async def one(cloud: Cloud, request: Request) -> Response:
             del cloud.fields[external_id]
             return {"message": "ok"}
         if request.method == "PUT":
-            found |= {k: v for k, v in given.given.items() if k != "external_id"}
+            found |= {k: v for k, v in given.given.items() if k not in FIXED}
         return found
 
     return await admin.respond(cloud, request, "metadata_fields", act)

@@ -33,8 +33,9 @@ class File:
 
     @property
     def stem(self) -> str:
-        """Return its name without the extension."""
-        return self.filename.rpartition(".")[0] or self.filename
+        """Return its name without folder and extension."""
+        name = self.filename.rpartition("/")[2]
+        return name.rpartition(".")[0] or name
 
     @property
     def extension(self) -> str:
@@ -58,7 +59,7 @@ def from_data_uri(text: str) -> File:
     if not (text.startswith("data:") and comma and head.endswith(";base64")):
         raise ValueError("Unsupported source URL: the emulator takes bytes and base64 data URIs")
     try:
-        return File(base64.b64decode(body, validate=True), "file")
+        return File(base64.b64decode("".join(body.split()), validate=True), "file")
     except binascii.Error as error:
         raise ValueError("Invalid data URI") from error
 
