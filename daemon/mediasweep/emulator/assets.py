@@ -22,8 +22,8 @@ Key = tuple[str, str, str]
 class Asset:
     """One stored asset. `version`: seconds since 1970; `width`, `height`: pixels, or zero.
 
-    Tags are told sorted. `moderation`: pending, approved, rejected or nothing. `backup`: when it is destroyed, a copy is
-    kept. `placeholder`: it is what is left of one that was destroyed.
+    Tags are told sorted. `moderation`: pending, approved, rejected or nothing. `backup`: when it is
+    destroyed, a copy is kept. `placeholder`: it is what is left of one that was destroyed.
     """
 
     asset_id: str
