@@ -65,6 +65,7 @@ def test_what_did_nothing_is_not_told(told: Cloud, inbox: Receiver) -> None:
     cloudinary.uploader.destroy("b", **told.options())
     cloudinary.uploader.add_tag("x", ["a"], **told.options())
     assert bodies(told, inbox) == []
+    assert not told.calls("tags")[0]["acted"]
 
 
 def test_deletions_are_told_in_a_list(told: Cloud, inbox: Receiver) -> None:
@@ -151,7 +152,8 @@ def test_a_restore_may_be_told_of_by_nobody(told: Cloud, inbox: Receiver) -> Non
 
 
 def test_a_trigger_hears_what_it_asked_for(cloud: Cloud, inbox: Receiver) -> None:
-    """An event goes to the triggers of its type and of all types, each at its own address."""
+    """An event goes to the webhooks of its type and of all types, each at its own address."""
+    cloudinary.api.create_trigger("poll://channel", "all", "poll", **cloud.options())
     for event in ("upload", "delete", "all"):
         cloudinary.api.create_trigger(f"{inbox.url}/{event}", event, **cloud.options())
     upload(cloud, "a")
@@ -159,6 +161,7 @@ def test_a_trigger_hears_what_it_asked_for(cloud: Cloud, inbox: Receiver) -> Non
     cloud.wait_hooks()
     heard = [post.path for post in inbox.got]
     assert heard == ["/upload", "/all", "/delete", "/all"]
+    assert len(cloud.hooks()) == 4
 
 
 def test_a_url_in_the_call_replaces_triggers_that_do_not_add(cloud: Cloud, inbox: Receiver) -> None:

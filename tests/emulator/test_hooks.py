@@ -78,14 +78,18 @@ def test_nobody_there_is_a_failed_attempt(cloud: Cloud) -> None:
 
 
 def test_who_does_not_answer_makes_no_call_wait(cloud: Cloud) -> None:
-    """While a notification waits for its answer calls are answered, and the log shows it."""
+    """While a notification waits calls are answered, and a reset of the cloud gives it up."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
         for n in range(3):
             upload(cloud, str(n), notification_url=url)
         assert cloud.state()["hooks_under_way"] == 3
         assert sorted(delivery["state"] for delivery in cloud.hooks())[1:] == ["waiting"] * 2
-        cloud.forget()
+        cloud.reset()
+        connection, _ = deaf.accept()
+        with connection, connection.makefile("rb") as sent:
+            connection.settimeout(10)
+            assert sent.read().startswith(b"POST / HTTP/1.1")
 
 
 def chaos(cloud: Cloud, inbox: Receiver, seed: int) -> list[str]:

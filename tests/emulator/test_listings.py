@@ -60,6 +60,10 @@ def test_a_listing_is_of_one_type_and_newest_first(aged: Cloud) -> None:
     assert list(pages(aged, max_results=12)) == [newest]
     assert list(pages(aged, direction="asc", max_results=500)) == [newest[::-1]]
     assert list(pages(aged, resource_type="video")) == [["v/0"]]
+    for public_id, kind in (("i/10", "image"), ("v/0", "video")):
+        cloudinary.uploader.destroy(public_id, resource_type=kind, **aged.options())
+    assert next(pages(aged, max_results=2)) == ["i/11", "i/09"]
+    assert list(pages(aged, resource_type="video")) == [[]]
     assert cloudinary.api.resource_types(**aged.options())["resource_types"] == [
         "image", "raw", "video",
     ]  # fmt: skip
