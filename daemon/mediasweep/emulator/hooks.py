@@ -89,7 +89,7 @@ class Hooks:
         """Tell everyone concerned what a call did; `own_url`: where the call wants it told."""
         for event in events:
             kind = str(event["notification_type"])
-            places = [(own_url, "", "default")] if own_url else []
+            places = [(own_url, "", "default")] if own_url.startswith("http") else []
             heard = self.triggers.hears(kind, own_url=bool(own_url))
             places += [(t.uri, t.id, t.auth_scheme) for t in heard]
             body = json.dumps(self._enveloped(call, event)) if places else ""
