@@ -14,17 +14,17 @@ FAST = 18_000  # 3, 6 and 9 minutes in 10, 20 and 30 ms
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Receiver]:
+def web() -> Iterator[Receiver]:
     """Run one web server for all tests of notifications."""
     with receiving() as receiver:
         yield receiver
 
 
 @pytest.fixture
-def inbox(server: Receiver) -> Receiver:
+def inbox(web: Receiver) -> Receiver:
     """Give it to a test as if it was new."""
-    server.got, server.answers = [], []
-    return server
+    web.got, web.answers = [], []
+    return web
 
 
 @pytest.fixture
