@@ -33,7 +33,7 @@ demo: .venv/demo.stamp ## Start Postgres, a Cloudinary emulator and the daemon, 
 test: .venv/dev.stamp ## Run the tests against a real Postgres and the emulator
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --ignore tests/system $(ARGS)
 
-test-system: .venv/dev.stamp ## Run the tests that need system packages (root and apt: installs what is missing)
+test-system: .venv/system.stamp ## Run the tests that need system packages (root and apt: installs what is missing)
 	@tests/system/install
 	@$(BIN)/python -m pytest tests/system $(ARGS)
 
@@ -58,12 +58,14 @@ lock: ## Renew the hashed lists in requirements/ (ARGS=--upgrade: with the newes
 	@tool="$$(mktemp -d)"; trap 'rm -rf "$$tool"' EXIT; \
 	$(PYTHON) -m venv "$$tool/venv"; \
 	"$$tool/venv/bin/python" -m pip --disable-pip-version-check --quiet install uv; \
-	compile() { echo "requirements/$$1.txt"; "$$tool/venv/bin/uv" pip compile pyproject.toml \
+	compile() { echo "requirements/$$1.txt"; "$$tool/venv/bin/uv" pip compile "$${@:2}" \
 	  --cache-dir "$$tool/cache" --quiet --universal --generate-hashes --no-header --no-annotate \
-	  --output-file "requirements/$$1.txt" "$${@:2}"; }; \
-	compile dev --extra demo --group build --group dev $(ARGS); \
-	compile demo --extra demo --group build --constraints requirements/dev.txt $(ARGS); \
-	compile run --constraints requirements/dev.txt $(ARGS)
+	  --output-file "requirements/$$1.txt" $(ARGS); }; \
+	compile dev pyproject.toml --extra demo --group build --group dev; \
+	compile demo pyproject.toml --extra demo --group build --constraints requirements/dev.txt; \
+	compile run pyproject.toml --constraints requirements/dev.txt; \
+	compile build --group build --constraints requirements/dev.txt; \
+	compile system --group system --constraints requirements/dev.txt
 
 clean: ## Remove .venv, what was built and every cache
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -82,3 +84,7 @@ clean: ## Remove .venv, what was built and every cache
 	@echo 'installing requirements/dev.txt and mediasweep'
 	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements/dev.txt
 	@$(INSTALL_SELF) && touch $@ .venv/demo.stamp
+
+.venv/system.stamp: .venv/dev.stamp requirements/system.txt
+	@echo 'installing requirements/system.txt'
+	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements/system.txt && touch $@

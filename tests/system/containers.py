@@ -47,7 +47,7 @@ class Containers:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "storage.conf"
         config.write_text(STORAGE.format(folder=folder), encoding="utf-8")
-        self._env = os.environ | {
+        self.env = os.environ | {
             "CONTAINERS_STORAGE_CONF": str(config),
             "BUILDAH_ISOLATION": "chroot",
         }
@@ -63,7 +63,7 @@ class Containers:
     def asked(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
         """Run podman to its end and return how it ended, which may be badly."""
         return subprocess.run(
-            [*PODMAN, *args], env=self._env, capture_output=True, text=True, check=False
+            [*PODMAN, *args], env=self.env, capture_output=True, text=True, check=False
         )
 
     def start(self, image: str, *options: str | Path, command: tuple[str, ...] = ()) -> str:
@@ -97,7 +97,7 @@ class Containers:
         return image
 
     def _done(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
         return done

@@ -20,8 +20,19 @@ LONGEST_MIN = 5_256_000.0  # ten years
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def status(as_json: Json = False) -> None:
+def status(
+    as_json: Json = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Only ask the daemon of this host whether it is alive.")
+    ] = False,
+) -> None:
     """Show rows, what they wait for, gates, daemons."""
+    if probe:
+        from mediasweep.cli.probe import probe as ask_daemon
+        from mediasweep.settings import load
+
+        ask_daemon(*load().bind())
+        return
     from mediasweep.operations import fleet
 
     async def ask() -> dict[str, Any]:

@@ -70,4 +70,8 @@ def do(work: Coroutine[object, object, T]) -> T:
 
 def who() -> str:
     """Return the person at the keyboard, as the journal names them."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # in a container a user may be only a number
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
