@@ -54,6 +54,7 @@ async def test_no_daemon_is_said_with_the_address_that_was_asked() -> None:
     env = environment(NOWHERE, ACCOUNT, MEDIASWEEP_HTTP_BIND=address)
     told = await mediasweep(env, "status", "--probe")
     assert (told.code, told.out) == (1, "")
+    assert (await mediasweep(env, "status", "--probe", "--json")).code == 2
     assert f"at {address}, MEDIASWEEP_HTTP_BIND: " in told.err
 
 

@@ -234,25 +234,39 @@ def test_there_is_one_version(objects: list[Object]) -> None:
     assert compose["services"]["mediasweep"]["image"] == f"mediasweep:{__version__}"
 
 
-def test_compose_is_what_compose_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It fits Compose's own schema, its secrets are files, and the daemon could start with them."""
+def test_compose_is_what_compose_knows(tmp_path: Path) -> None:
+    """It fits Compose's own schema, strictly: a misspelt word would be found."""
     checked = [tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
     subprocess.run([*checked, ROOT / "compose.yaml"], check=True, capture_output=True)
-    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     misspelt = tmp_path / "compose.yaml"
     misspelt.write_text("services: {a: {image: a, read_onyl: true}}", encoding="utf-8")
     assert subprocess.run([*checked, misspelt], check=False, capture_output=True).returncode == 1
-    for name in ("migrate", "mediasweep"):
-        service = compose["services"][name]
-        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
-        assert {s["source"] for s in service["secrets"]} <= compose["secrets"].keys()
-        assert {s["target"] for s in service["secrets"]} <= set(SECRETS)
-        assert service["depends_on"].keys() <= compose["services"].keys()
-    read = settings(compose["services"]["mediasweep"]["environment"], monkeypatch)
-    (published,) = compose["services"]["mediasweep"]["ports"]
-    assert (published, read.bind()[0]) == (f"127.0.0.1:8080:{read.bind()[1]}", ANYWHERE)
-    grace = int(compose["services"]["mediasweep"]["stop_grace_period"].removesuffix("s"))
+
+
+def test_compose_starts_with_what_the_manual_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of the manual are its secrets, and the daemon that it starts can work with them."""
+    (made,) = (b.text for b in blocks(OPERATING) if b.text.startswith("mkdir -m 700 secrets"))
+    subprocess.run(["bash", "-euo", "pipefail", "-c", made], cwd=tmp_path, check=True)
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    files = {name: tmp_path / secret["file"] for name, secret in compose["secrets"].items()}
+    assert {*files.values()} == {*(tmp_path / "secrets").iterdir()}
+    services = compose["services"]
+    daemon, postgres = services["mediasweep"], services["postgres"]
+    for given in daemon["secrets"]:
+        (tmp_path / given["target"]).write_text(files[given["source"]].read_text("utf-8"), "utf-8")
+    read = settings(daemon["environment"] | {"CREDENTIALS_DIRECTORY": str(tmp_path)}, monkeypatch)
+    named, password = postgres["environment"], files["postgres_password"].read_text("utf-8")
+    login = f"{named['POSTGRES_USER']}:{password}"
+    assert read.dsn() == f"postgresql://{login}@postgres/{named['POSTGRES_DB']}"
+    assert read.credentials()["cloud_name"] == "cloud"
+    assert (read.bind()[0], daemon["ports"]) == (ANYWHERE, [f"127.0.0.1:8080:{read.bind()[1]}"])
+    grace = int(daemon["stop_grace_period"].removesuffix("s"))
     assert grace >= read.stop_timeout + GRACE_BEYOND_S
+    for service in (daemon, services["migrate"]):
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["depends_on"].keys() <= services.keys()
 
 
 def test_the_dockerfile_has_no_known_fault() -> None:

@@ -28,6 +28,8 @@ def status(
 ) -> None:
     """Show rows, what they wait for, gates, daemons."""
     if probe:
+        if as_json:
+            misused("--probe says nothing but its exit code: leave out --json")
         from mediasweep.cli.probe import probe as ask_daemon
         from mediasweep.settings import load
 
