@@ -18,7 +18,7 @@ from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.daemon import Daemon
 from mediasweep.http.server import bind
-from mediasweep.http.starting import answering
+from mediasweep.http.starting import answer
 from mediasweep.loops.heartbeat import PATIENCE
 from mediasweep.postgres.migrate import applied_files, check_fits, read_schema
 from mediasweep.postgres.pool import PASSING, connect, open_pool
@@ -48,16 +48,18 @@ async def run(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         sock = bind(*settings.bind())
         stack.callback(sock.close)
+        starting = await answer(sock)
+        stack.callback(starting.close)
         stack.enter_context(_signals(stopping, hard_stop, report.emit))
-        async with answering(sock):
-            await _wait_for_database(settings, report.emit, stopping)
-            pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=PATIENCE_WITH_POOL)
-            stack.callback(pool.terminate)
-            account = Account(
-                credentials, threads=CONCURRENCY_CAP, timeout=settings.seconds("http_timeout")
-            )
-            stack.callback(account.close)
-            await _check_account(account, report.emit, stopping)
+        await _wait_for_database(settings, report.emit, stopping)
+        pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=PATIENCE_WITH_POOL)
+        stack.callback(pool.terminate)
+        account = Account(
+            credentials, threads=CONCURRENCY_CAP, timeout=settings.seconds("http_timeout")
+        )
+        stack.callback(account.close)
+        await _check_account(account, report.emit, stopping)
+        starting.close()  # from here on the daemon itself answers
         daemon = Daemon(settings, pool, account, report, stopping, hard_stop)
         await daemon.run(sock)
         return daemon.sweep.in_flight

@@ -10,22 +10,15 @@ import asyncio
 import json
 import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 WITHIN_S = 5.0
 LIVEZ = {"status": "ok"}
 READYZ = {"status": "unready", "checks": {"running": "waiting for the database or for Cloudinary"}}
 
 
-@asynccontextmanager
-async def answering(sock: socket.socket) -> AsyncIterator[None]:
-    """Answer on this socket, which stays open for whoever serves it next."""
-    server = await asyncio.start_server(_answer, sock=sock.dup())
-    try:
-        yield
-    finally:
-        server.close()
+async def answer(sock: socket.socket) -> asyncio.Server:
+    """Answer on this socket until closed; the socket stays open for whoever serves it next."""
+    return await asyncio.start_server(_answer, sock=sock.dup())
 
 
 async def _answer(reader: StreamReader, writer: StreamWriter) -> None:
