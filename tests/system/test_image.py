@@ -15,6 +15,7 @@ from asyncio import to_thread
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from mediasweep import __version__
@@ -102,16 +103,18 @@ def docker(
 
 
 async def test_the_manuals_daemon_drains_a_queue_in_its_limits(
-    docker: Docker, database: str, db: Db, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+    docker: Docker, blank_database: str, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It migrates, deletes thousands of rows, is healthy, and stops with 0 when it is told to."""
+    env = {"DATABASE_URL": blank_database, "CLOUDINARY_URL": cloud.url}
+    await to_thread(docker, f"{docker.migrate.strip()} --with-library", **env)
     await to_thread(cloud.fill, "a", ROWS)
+    db = await asyncpg.connect(blank_database)
     await db.execute(INSERT_ASSETS, "a", ROWS)
-    env = {"DATABASE_URL": database, "CLOUDINARY_URL": cloud.url}
-    await to_thread(docker, docker.migrate, **env)
     await to_thread(docker, docker.run, **env, MEDIASWEEP_BRAKE_FLOOR=str(10 * ROWS))
     await db.execute("DELETE FROM media_assets")
     assert await finished(db, within_s=60) == {"completed": ROWS}
+    await db.close()
     docker.containers.podman("healthcheck", "run", docker.name)
     peak = docker.peak_mib()
     assert peak < LIMIT_MIB

@@ -6,7 +6,6 @@ No API server has seen them: there is none to be had here. What one would look a
 from __future__ import annotations
 
 import copy
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -201,26 +200,6 @@ def test_supabase_gets_its_authority_where_the_addresses_look_for_it() -> None:
         (mounted,) = (m["mountPath"] for m in container["volumeMounts"] if m["name"] == "ca")
         verified = f"sslmode=verify-full&sslrootcert={mounted}/ca.crt"
         assert all(address.endswith(verified) for address in addresses)
-
-
-def test_the_operators_kinds_say_what_the_files_say(tmp_path: Path) -> None:
-    """Alerts and dashboard are those of deploy/, the alerts know the job by its name."""
-    objects = built_on(
-        tmp_path, "resources: [deploy/kubernetes/overlays/small]\n"
-        "components: [deploy/kubernetes/components/prometheus-operator]\n"
-    )  # fmt: skip
-    alerts = (ROOT / "deploy/prometheus/alerts.yaml").read_text(encoding="utf-8")
-    rule = one(objects, "PrometheusRule")["spec"]
-    assert rule == yaml.safe_load(alerts), "run `make render`"
-    board = one(objects, "ConfigMap", "mediasweep-dashboard")
-    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
-    text = (ROOT / "deploy/grafana/mediasweep.json").read_text(encoding="utf-8")
-    assert json.loads(board["data"]["mediasweep.json"]) == json.loads(text)
-    monitor = one(objects, "PodMonitor")["spec"]
-    labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
-    (matched,) = set(re.findall(r'job=~"(.+?)"', alerts))
-    assert re.fullmatch(matched, labels[monitor["jobLabel"]])
-    assert monitor["podMetricsEndpoints"] == [{"port": "http", "path": "/metrics"}]
 
 
 def test_there_is_one_version(objects: list[Object]) -> None:
