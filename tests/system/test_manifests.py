@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+import stat
 import subprocess
 from pathlib import Path
 
@@ -231,6 +232,7 @@ def test_compose_starts_with_what_the_manual_makes(
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     files = {name: tmp_path / secret["file"] for name, secret in compose["secrets"].items()}
     assert {*files.values()} == {*(tmp_path / "secrets").iterdir()}
+    assert {stat.filemode(file.stat().st_mode) for file in files.values()} == {"-r--r--r--"}
     services = compose["services"]
     daemon, postgres = services["mediasweep"], services["postgres"]
     for given in daemon["secrets"]:
