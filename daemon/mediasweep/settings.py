@@ -253,14 +253,14 @@ def _env_name(field: str) -> str:
 def _from_file(name: str, env: dict[str, str]) -> str | None:
     """Return a secret from a file: `NAME_FILE`, else a systemd credential of that name."""
     named = env.get(f"{name}_FILE")
-    credential = Path(env.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name
-    path = Path(named) if named else credential if credential.is_file() else None
-    if path is None:
-        return None
+    path = Path(named or Path(env.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name))
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name}_FILE cannot be read: {error}") from None
+        if isinstance(error, FileNotFoundError) and not named:
+            return None
+        what = f"{name}_FILE" if named else f"the credential {name}"
+        raise SettingsError(f"{what} cannot be read: {error}") from None
 
 
 def _by_field(given: dict[str, str | None]) -> dict[str, Any]:

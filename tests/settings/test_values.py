@@ -109,6 +109,15 @@ def test_a_file_that_cannot_be_read_is_refused(env: Env, tmp_path: Path, name: s
     assert PLANTED not in binary
 
 
+def test_a_credential_that_cannot_be_read_is_refused(env: Env, tmp_path: Path) -> None:
+    """One that is there and gives nothing is named, and is no reason to take the database for
+    away.
+    """
+    (tmp_path / "DATABASE_URL").mkdir()
+    sentence = refused(env, CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert "the credential DATABASE_URL cannot be read" in sentence
+
+
 def test_unknown_settings_are_refused_by_name(env: Env) -> None:
     """A typing error in a name is told, with every name that is wrong, and not ignored."""
     sentence = refused(env, MEDIASWEEP_LEASE_FILE="x", MEDIASWEEP_BATCH="5")
