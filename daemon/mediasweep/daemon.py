@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.predecessor import identity, is_gone
+from mediasweep.loops.pulse import pulse
 from mediasweep.loops.rehearsal import Rehearsal
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from mediasweep.cloudinary import Account
     from mediasweep.report import Report
     from mediasweep.settings import Settings
+    from mediasweep.systemd import Supervisor
 
 GATE_FIRST = {
     "auth": timedelta(seconds=15),
@@ -63,6 +66,7 @@ class Daemon:
         report: Report,
         stopping: asyncio.Event,
         hard_stop: asyncio.Event,
+        supervisor: Supervisor,
     ) -> None:
         self.id = uuid4()
         self.process = identity()
@@ -71,6 +75,7 @@ class Daemon:
         self.emit = report.emit
         self.stopping = stopping
         self.hard_stop = hard_stop
+        self.supervisor = supervisor
         self.metrics = report.metrics
         self.account = account
         self.fleet = Fleet(pool)
@@ -102,18 +107,10 @@ class Daemon:
             slots=slots,
             emit=self.emit,
             stopping=stopping,
+            turned=self._turned,
         )
-        self.rehearsal = Rehearsal(queue, self.wake, self.config, self.emit, stopping)
-        self.heartbeat = Heartbeat(
-            daemon=self.id,
-            version=__version__,
-            fleet=self.fleet,
-            wake=self.wake,
-            sweep=self.sweep,
-            account=account,
-            config=self._published(),
-            emit=self.emit,
-        )
+        self.rehearsal = Rehearsal(queue, self.wake, self.config, self.emit, stopping, self._turned)
+        self.heartbeat = self._beat()
         self.upkeep = self._chores(queue)
         self.probes = Probes(
             pool,
@@ -123,6 +120,18 @@ class Daemon:
             self.upkeep,
             stopping,
             enabled=self.works,
+        )
+
+    def _beat(self) -> Heartbeat:
+        return Heartbeat(
+            daemon=self.id,
+            version=__version__,
+            fleet=self.fleet,
+            wake=self.wake,
+            sweep=self.sweep,
+            account=self.account,
+            config=self._published(),
+            emit=self.emit,
         )
 
     def _chores(self, queue: Queue) -> Upkeep:
@@ -181,7 +190,7 @@ class Daemon:
     async def _work(self) -> None:
         """Sweep until told to stop, and then for as long as stopping may take."""
         if not self.settings.enabled:
-            await self.stopping.wait()
+            await pulse(asyncio.Event(), self.stopping, math.inf, self._turned)
             return
         path = self.rehearsal.run() if self.settings.dry_run else self.sweep.run()
         work = asyncio.create_task(path, name="sweep")
@@ -194,6 +203,11 @@ class Daemon:
                 await work
         else:
             work.result()
+
+    def _turned(self) -> None:
+        """Tell the supervisor that the work loop has turned, once it is up and while it gets on."""
+        if self.wake.tried and not self.stopping.is_set() and self.probes.moves():
+            self.supervisor.turned(self.probes.doing)
 
     async def _until_time_is_up(self) -> None:
         await self.stopping.wait()

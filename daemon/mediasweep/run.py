@@ -1,13 +1,15 @@
 """The process of a daemon: waits for what it needs, hears signals, runs the daemon.
 
 It waits for a database that is away, however long, and refuses what waiting does not mend. The
-first signal stops claiming and lets what was sent be recorded; the second gives up.
+first signal stops claiming and lets what was sent be recorded; the second gives up. A supervisor
+is told what start and stop wait for, so that it does not lose patience.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -26,12 +28,17 @@ from mediasweep.report import Metrics, Report
 from mediasweep.rules.events import AccountUnchecked, DaemonStopping, DatabaseLost
 from mediasweep.rules.outcome import Outcome
 from mediasweep.settings import CONCURRENCY_CAP, Settings, StartError
+from mediasweep.systemd import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
 PATIENCE_WITH_POOL = timedelta(seconds=10)
+STEP_WITHIN = timedelta(seconds=90)  # one step of the start, which may have to wait for the next
+LEAVE_WITHIN = timedelta(seconds=10)  # once the time for finishing is up
 FIRST_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -43,29 +50,42 @@ async def run(settings: Settings) -> int:
     metrics = Metrics(__version__)
     report = Report(metrics)
     credentials = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
+    supervisor = Supervisor(os.environ)
     stopping = asyncio.Event()
     hard_stop = asyncio.Event()
+
+    def stop(name: str) -> None:
+        if stopping.is_set():
+            hard_stop.set()
+        stopping.set()
+        supervisor.stopping("stopping", settings.seconds("stop_timeout") + LEAVE_WITHIN)
+        report.emit(DaemonStopping(name))
+
     async with AsyncExitStack() as stack:
         sock = bind(*settings.bind())
         stack.callback(sock.close)
         starting = await answer(sock)
         stack.callback(starting.close)
-        stack.enter_context(_signals(stopping, hard_stop, report.emit))
-        await _wait_for_database(settings, report.emit, stopping)
+        stack.enter_context(_signals(stop))
+        await _wait_for_database(settings, report.emit, supervisor, stopping)
         pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=PATIENCE_WITH_POOL)
         stack.callback(pool.terminate)
         account = Account(
             credentials, threads=CONCURRENCY_CAP, timeout=settings.seconds("http_timeout")
         )
         stack.callback(account.close)
+        asked = "asking Cloudinary whether key and secret are good"
+        supervisor.starting(asked, STEP_WITHIN + 2 * settings.seconds("http_timeout"))
         await _check_account(account, report.emit, stopping)
         starting.close()  # from here on the daemon itself answers
-        daemon = Daemon(settings, pool, account, report, stopping, hard_stop)
+        daemon = Daemon(settings, pool, account, report, stopping, hard_stop, supervisor)
         await daemon.run(sock)
         return daemon.sweep.in_flight
 
 
-async def _wait_for_database(settings: Settings, emit: Emit, stopping: asyncio.Event) -> None:
+async def _wait_for_database(
+    settings: Settings, emit: Emit, supervisor: Supervisor, stopping: asyncio.Event
+) -> None:
     """Wait until the database answers, however long; refuse what waiting does not mend."""
     waits = iter(FIRST_WAITS_S)
     while True:
@@ -76,7 +96,9 @@ async def _wait_for_database(settings: Settings, emit: Emit, stopping: asyncio.E
             finally:
                 await connection.close(timeout=PATIENCE.total_seconds())
         except PASSING as error:
-            emit(DatabaseLost("start", str(error) or type(error).__name__))
+            said = str(error) or type(error).__name__
+            emit(DatabaseLost("start", said))
+            supervisor.starting(f"waiting for the database: {said}", STEP_WITHIN)
         else:
             return
         with contextlib.suppress(TimeoutError):
@@ -106,15 +128,8 @@ async def _check_account(account: Account, emit: Emit, stopping: asyncio.Event) 
 
 
 @contextmanager
-def _signals(stopping: asyncio.Event, hard_stop: asyncio.Event, emit: Emit) -> Iterator[None]:
+def _signals(stop: Callable[[str], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-
-    def stop(name: str) -> None:
-        if stopping.is_set():
-            hard_stop.set()
-        stopping.set()
-        emit(DaemonStopping(name))
-
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, stop, number.name)

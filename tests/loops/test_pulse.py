@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from mediasweep.loops import pulse as waits
 from mediasweep.loops.pulse import (
     ENQUEUER_FIRST_S,
     ENQUEUER_LAST_S,
@@ -15,6 +16,7 @@ from mediasweep.loops.pulse import (
     longest_wait,
     pulse,
 )
+from mediasweep.loops.slots import nobody
 from mediasweep.postgres.asleep import BUSY_S
 
 INTERVAL = timedelta(minutes=5)
@@ -97,7 +99,7 @@ async def test_what_has_happened_already_ends_the_wait(
         if happened:
             event.set()
     async with asyncio.timeout(10):
-        assert await pulse(*events, wait_s) == expected
+        assert await pulse(*events, wait_s, nobody) == expected
 
 
 @pytest.mark.parametrize(("which", "expected"), [(0, "notify"), (1, "stop")])
@@ -106,20 +108,33 @@ async def test_what_happens_meanwhile_ends_the_wait(which: int, expected: str) -
     events = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().call_soon(events[which].set)
     async with asyncio.timeout(10):
-        assert await pulse(*events, LONG_S) == expected
+        assert await pulse(*events, LONG_S, nobody) == expected
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.001])
 async def test_the_wait_always_ends(wait_s: float) -> None:
     """Where nothing happens, the tick comes."""
-    assert await pulse(asyncio.Event(), asyncio.Event(), wait_s) == "tick"
+    assert await pulse(asyncio.Event(), asyncio.Event(), wait_s, nobody) == "tick"
+
+
+async def test_who_waits_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long wait is told as turns, at its begin and again and again, and lasts no longer."""
+    monkeypatch.setattr(waits, "TURN_S", 0.01)
+    turns: list[float] = []
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    wait = pulse(asyncio.Event(), asyncio.Event(), 0.045, lambda: turns.append(loop.time()))
+    assert await wait == "tick"
+    assert len(turns) == 5
+    assert turns[0] - begun_s < 0.01
+    assert loop.time() - begun_s >= 0.045
 
 
 async def test_a_wait_hears_and_does_not_forget() -> None:
     """The wait leaves the wake-up set, because only the next look at the queue answers it."""
     heard = asyncio.Event()
     heard.set()
-    await pulse(heard, asyncio.Event(), LONG_S)
+    await pulse(heard, asyncio.Event(), LONG_S, nobody)
     assert heard.is_set()
 
 
@@ -128,7 +143,7 @@ async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
     before = asyncio.all_tasks()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.001):
-            await pulse(asyncio.Event(), asyncio.Event(), LONG_S)
+            await pulse(asyncio.Event(), asyncio.Event(), LONG_S, nobody)
     left = asyncio.all_tasks() - before
     await asyncio.wait(left, timeout=10) if left else None
     assert all(task.cancelled() for task in left)

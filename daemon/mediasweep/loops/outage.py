@@ -24,12 +24,14 @@ RETRY_S = 0.1
 class Outage:
     """What one loop knows of the database's health; `since_s` is None while all is well.
 
-    `lacks` is what the database says is missing of ours, if that is it.
+    `failed_s` is when a call last failed; `lacks` is what the database says is missing of ours, if
+    that is it.
     """
 
     emit: Emit
     clock_s: Callable[[], float] = boot_s
     since_s: float | None = None
+    failed_s: float = float("-inf")
     lacks: str | None = None
     _said: str = ""
 
@@ -40,8 +42,9 @@ class Outage:
 
     def failed(self, doing: str, error: BaseException) -> None:
         """Take note of a call that failed."""
+        self.failed_s = self.clock_s()
         if self.since_s is None:
-            self.since_s = self.clock_s()
+            self.since_s = self.failed_s
         said = str(error) or type(error).__name__
         self.lacks = said if isinstance(error, BROKEN) else None
         if said != self._said:  # once, not with every attempt

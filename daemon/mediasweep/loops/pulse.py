@@ -1,7 +1,8 @@
 """Waiting for a reason to look at the queue: woken, due, tick or stop.
 
 A notification is a hint and the tick is the promise: the wait always ends after at most the sweep
-interval, and after two seconds while notifications cannot be relied on.
+interval, and after two seconds while notifications cannot be relied on. Who waits says every second
+that he does, so that a loop that hangs can be told from one that has nothing to do.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
+TURN_S = 1.0
 UNPROVEN_S = 2.0
 HELD_FIRST_S = 0.005
 HELD_LAST_S = 1.0
@@ -71,11 +74,21 @@ def longest_wait(
     return min(waits)
 
 
-async def pulse(heard: asyncio.Event, stopping: asyncio.Event, wait_s: float) -> str:
-    """Wait until woken, stopped, or `wait_s` have passed; returns `notify`, `stop` or `tick`."""
+async def pulse(
+    heard: asyncio.Event, stopping: asyncio.Event, wait_s: float, turned: Callable[[], None]
+) -> str:
+    """Wait until woken, stopped, or `wait_s` have passed; returns `notify`, `stop` or `tick`.
+
+    Calls `turned` at once, and every second of the wait.
+    """
     waiters = [asyncio.ensure_future(event.wait()) for event in (heard, stopping)]
     try:
-        await asyncio.wait(waiters, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        while wait_s >= 0:
+            turned()
+            step_s, wait_s = min(wait_s, TURN_S), wait_s - TURN_S
+            await asyncio.wait(waiters, timeout=step_s, return_when=asyncio.FIRST_COMPLETED)
+            if heard.is_set() or stopping.is_set():
+                break
     finally:
         for waiter in waiters:
             waiter.cancel()

@@ -26,6 +26,7 @@ from mediasweep.rules.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from mediasweep.loops.config import Config
@@ -45,6 +46,7 @@ class Rehearsal:
     config: Config
     emit: Emit
     stopping: asyncio.Event
+    turned: Callable[[], None]
     _memory: str | None = None
     _told: dict[UUID, None] = field(default_factory=dict)
     _braked: set[str] = field(default_factory=set)
@@ -63,19 +65,21 @@ class Rehearsal:
                 held = await self._pass()
             except WAITED_OUT as error:
                 self._outage.failed("dry run", error)
-                await pulse(asyncio.Event(), self.stopping, random.uniform(RETRY_S, 10 * RETRY_S))
+                wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
+                await pulse(asyncio.Event(), self.stopping, wait_s, self.turned)
                 continue
             self._outage.over()
             interval_s = self.config.interval.total_seconds()
             # it sleeps without the asleep lock, so that nobody has to notify for its sake
             wait_s = UNPROVEN_S if held or not self.wake.up else interval_s
-            if await pulse(self.wake.heard, self.stopping, wait_s) == "tick":
+            if await pulse(self.wake.heard, self.stopping, wait_s, self.turned) == "tick":
                 self._memory = None  # from the start: what was held back stands before the cursor
 
     async def _pass(self) -> bool:
         """Go through what is due since the last pass; tells whether anything was held back."""
         rows = kept = size = 0
         while not self.stopping.is_set():
+            self.turned()
             claim = await self.queue.rehearse(MOST, self._memory)
             self._memory = claim.memory
             self._say(claim)

@@ -16,7 +16,7 @@ from mediasweep.loops.ticket import boot_s
 GOOD_FOR_S = 15.0  # less than the time after which the registry takes a silent daemon for dead
 
 
-def _nobody() -> None:
+def nobody() -> None:
     """Tell nobody."""
 
 
@@ -25,7 +25,7 @@ class Slots:
     """`limit` calls at the most, of which `busy` are out; `changed` hears of each new limit."""
 
     busy: int = 0
-    changed: Callable[[], None] = _nobody
+    changed: Callable[[], None] = nobody
     clock_s: Callable[[], float] = boot_s
     _limit: int = 0
     _until_s: float = 0.0

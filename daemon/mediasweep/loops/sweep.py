@@ -23,7 +23,8 @@ from mediasweep.loops.config import Config
 from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
 from mediasweep.loops.recent import Recent
-from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s
+from mediasweep.loops.slots import Slots, nobody
+from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s, come_back
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.postgres.queue import Claim, Queue, Result
 from mediasweep.rules.batch import Pace
@@ -42,18 +43,14 @@ from mediasweep.rules.job import Move
 from mediasweep.rules.outcome import Answer, Outcome
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from mediasweep.cloudinary import Account
     from mediasweep.loops.gating import Gating
-    from mediasweep.loops.slots import Slots
     from mediasweep.postgres.wake import Wake
     from mediasweep.rules.events import Emit
 
 LOOK_S = 1.0  # what an operator wants to be known is asked for so often, busy or not
 FRESH_S = 2.0  # what a guard saw is acted on within this time, or asked again
 OPEN_MOST = 300
-RECORD_MOST = 500
 STILL_S = 0.001  # long enough for a thread to enter the SDK
 
 
@@ -70,7 +67,9 @@ class Sweep:
     slots: Slots
     emit: Emit
     stopping: asyncio.Event
+    turned: Callable[[], None] = nobody
     clock_s: Callable[[], float] = boot_s
+    held: str | None = None  # which gates hold everything, as the last claim found them
     tally: Tally = field(default_factory=Tally)
     recent: Recent = field(default_factory=Recent)
     _inbox: asyncio.Queue[Ticket] = field(default_factory=asyncio.Queue)
@@ -79,7 +78,7 @@ class Sweep:
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _memory: str | None = None
     _open: int = 0
-    _said: str | None = None
+    _moved_s: float = 0.0
     _pace: Pace = field(init=False)
     _outage: Outage = field(init=False)
 
@@ -111,19 +110,26 @@ class Sweep:
         """How many claimed rows have not been recorded yet."""
         return self._open
 
+    @property
+    def stands_still_s(self) -> float:
+        """For how long nothing of what is in flight has come back, while the database worked."""
+        since_s = max(self._moved_s, self._outage.failed_s)
+        return self.clock_s() - since_s if self._open else 0.0
+
     # -- claim ------------------------------------------------------------------------------------
 
     async def _claim(self) -> None:
         """Claim while there is something and room; sleep only after an armed, empty look."""
         woken_by, streak, patience = "start", 0, Patience(self.clock_s())
         while not self.stopping.is_set():
+            self.turned()
             has_room = await self._wait_for_room()
             self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
             armed = self.wake.armed
             batch = self._pace.batch if has_room else 0  # then only for what there is to know
             if (claim := await self._take(batch, woken_by)) is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
-                woken_by = await pulse(asyncio.Event(), self.stopping, wait_s)
+                woken_by = await pulse(asyncio.Event(), self.stopping, wait_s, self.turned)
             elif claim.brought_something:
                 full = len(claim.jobs) == batch
                 self._pace.next_batch(self.config.batch, self.slots.limit, full=full)
@@ -159,6 +165,8 @@ class Sweep:
         # that takes long would be too old the moment that it comes
         claimed_s = self.clock_s()
         send_before_s = started_s + (self.policy.lease - self.policy.reserve).total_seconds()
+        if not self._open:
+            self._moved_s = claimed_s
         for job in claim.jobs:
             self._open += 1
             ticket = Ticket(job, claimed_s, send_before_s, claim.probing, claim.news.forced)
@@ -174,7 +182,7 @@ class Sweep:
         held_s = patience.held() if claim.held else None
         idle_s = patience.idle_s(self.clock_s())
         wait_s = longest_wait(refused, self.config.interval, claim.next_in, held_s, idle_s)
-        return await pulse(self.wake.heard, self.stopping, wait_s)
+        return await pulse(self.wake.heard, self.stopping, wait_s, self.turned)
 
     async def _wait_for_room(self) -> bool:
         """Tell whether there is room, having waited for it, but not for long."""
@@ -239,23 +247,15 @@ class Sweep:
     async def _record(self) -> None:
         """Record what has come back, all of it in one commit, until the database has taken it."""
         while True:
-            left = self._come_back(await self._outbox.get())
+            left = come_back(self._outbox, await self._outbox.get())
             results = [self._result(ticket, answer) for ticket, answer in left.values()]
             call = partial(self.queue.record, results)
             recorded, lost = await self._outage.until_it_works("record", call)
+            self._moved_s = self.clock_s()
             for id_ in recorded | lost:
                 self._finish(*left.pop(id_), lost=id_ in lost)
             for held in left.values():  # somebody holds the row; the others must not wait for it
                 asyncio.get_running_loop().call_later(RETRY_S, self._outbox.put_nowait, held)
-
-    def _come_back(self, first: tuple[Ticket, Answer]) -> dict[UUID, tuple[Ticket, Answer]]:
-        batch = {first[0].job.id: first}
-        while not self._outbox.empty() and len(batch) < RECORD_MOST:
-            another = self._outbox.get_nowait()
-            if batch.setdefault(another[0].job.id, another) is not another:
-                self._outbox.put_nowait(another)  # a claim that was lost, beside its row's next
-                break
-        return batch
 
     def _result(self, ticket: Ticket, answer: Answer) -> Result:
         job = ticket.job
@@ -283,9 +283,9 @@ class Sweep:
             await self._settled.wait()
 
     def _say(self, claim: Claim, seconds: float, woken_by: str) -> None:
-        if claim.news.closed != self._said and not claim.probing:  # a test releases nobody yet
+        if claim.news.closed != self.held and not claim.probing:  # a test releases nobody yet
             self.emit(Held(claim.news.closed) if claim.news.closed else Released())
-            self._said = claim.news.closed
+            self.held = claim.news.closed
         if self.config.obey(claim.news.config):
             self.emit(Configured(dict(self.config.common)))
         for stopped in claim.news.braked:

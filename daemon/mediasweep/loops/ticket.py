@@ -6,12 +6,16 @@ young because the process was frozen.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from mediasweep.rules.job import Job
-from mediasweep.rules.outcome import Backoff
+from mediasweep.rules.outcome import Answer, Backoff
+
+RECORD_MOST = 500
 
 
 def boot_s() -> float:
@@ -45,6 +49,19 @@ class Ticket:
     send_before_s: float
     probe: bool
     forced: bool = False
+
+
+def come_back(
+    outbox: asyncio.Queue[tuple[Ticket, Answer]], first: tuple[Ticket, Answer]
+) -> dict[UUID, tuple[Ticket, Answer]]:
+    """Return, by row, the first answer and those that have come back beside it."""
+    batch = {first[0].job.id: first}
+    while not outbox.empty() and len(batch) < RECORD_MOST:
+        another = outbox.get_nowait()
+        if batch.setdefault(another[0].job.id, another) is not another:
+            outbox.put_nowait(another)  # a claim that was lost, beside its row's next
+            break
+    return batch
 
 
 @dataclass(slots=True)

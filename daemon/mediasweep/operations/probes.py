@@ -1,9 +1,10 @@
 """Is this daemon alive, and is it able to work? Each "no" comes with its reason.
 
-Liveness asks only this process: that its event loop turns. Readiness asks what work needs: that
-the database answered last, that a beat reached it, that the queue was looked at. An unproven
-listener, and a capture that falls back, are told but make no replica unready: the one polls, the
-other is no better elsewhere. Metrics and `status` tell closed gates.
+Liveness asks only this process: that its event loop turns. The supervisor is told more: each
+turn of the path, and what it is at. Readiness asks what work needs: that the database answered
+last, that a beat reached it, that the queue was looked at. An unproven listener, and a capture that
+falls back, are told but make no replica unready: the one polls, the other is no better elsewhere.
+Metrics and `status` tell closed gates.
 """
 
 from __future__ import annotations
@@ -63,6 +64,31 @@ class Probes:
         checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"
         checks["capture"] = self.upkeep.capture or "ok"
         return ready, checks
+
+    def moves(self) -> bool:
+        """Return whether what was claimed comes back: within its lease, or the path is stuck."""
+        return self.sweep.stands_still_s < self.sweep.policy.lease.total_seconds()
+
+    def doing(self) -> str:
+        """Return in a line what this daemon does, without asking the database."""
+        sweep, tally = self.sweep, self.sweep.tally
+        listener = "proven" if self.wake.up else "not proven, looking every two seconds"
+        return (
+            f"{self._state_of_work()}; {sweep.in_flight} in flight, {tally.completed} completed, "
+            f"{tally.failed} failed since the start; listener {listener}"
+        )
+
+    def _state_of_work(self) -> str:
+        sweep = self.sweep
+        if not self.enabled:
+            return "deleting nothing (not enabled, or a dry run)"
+        if sweep.database_trouble:
+            return f"waiting for the database: {sweep.database_trouble}"
+        if sweep.held:
+            return f"held: {sweep.held}"
+        if not sweep.slots.limit:
+            return "standing by: other daemons have all the calls"
+        return "working" if sweep.in_flight else "idle"
 
     async def state(self) -> dict[str, Any] | None:
         """Return rows by status, due rows and closed gates, at most two seconds old; None if

@@ -38,6 +38,7 @@ class Wake:
         """Prepare; nothing is opened before `run`."""
         self.heard = asyncio.Event()
         self.up = False
+        self.tried = False  # whether it has been found out once if notifications arrive
         self.channel = f"{CHANNEL}_{secrets.token_hex(6)}"
         self._dsn = dsn
         self._pool = pool
@@ -65,6 +66,7 @@ class Wake:
                 self._reason = str(error) or type(error).__name__
             finally:
                 self._drop()
+            self.tried = True
             if self._reason != said:  # once, not with every attempt
                 self._emit(ListenerDown(self._reason))
             said = self._reason
@@ -125,7 +127,7 @@ class Wake:
         self._asleep = Asleep(key, self._patience_s, self.heard.set, self._fail)
         key.add_termination_listener(lambda _: self._lost.set())
         await key.execute(SQL["patient"])
-        self.up = True
+        self.up = self.tried = True
         self.heard.set()
         self._emit(ListenerUp())
 
