@@ -1,9 +1,14 @@
-"""What the system tests share: containers, and a stand-in for Python's official image."""
+"""What the system tests share: the wheel, containers, and a stand-in for the image of Python."""
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from mediasweep import __version__
+from tests.daemons import ROOT
 from tests.system.containers import CACHE, LIKE_OFFICIAL, Containers
 
 
@@ -20,3 +25,10 @@ def python_image(containers: Containers) -> str:
         *("docker.io/library/python:3.13-slim", "ca-certificates", "python3", "python3-pip"),
         then=LIKE_OFFICIAL,
     )
+
+
+@pytest.fixture(scope="session")
+def wheel() -> Path:
+    """Give the wheel, as `make build` leaves it beside the sdist."""
+    subprocess.run(["make", "build"], cwd=ROOT, check=True, capture_output=True)
+    return ROOT / "dist" / f"mediasweep-{__version__}-py3-none-any.whl"
