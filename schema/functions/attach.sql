@@ -79,13 +79,17 @@ DECLARE
   number_  integer;
 BEGIN
   PERFORM mediasweep.check_options(relation, options);
+  PERFORM mediasweep.check_captured(relation, options);
   PERFORM mediasweep.check_rights(relation);
   IF EXISTS (SELECT FROM mediasweep.attached t WHERE t.relation = planned.relation AND t.detached_at IS NULL) THEN
     RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
   END IF;
   SELECT t.id INTO number_ FROM mediasweep.attached t WHERE t.relation = planned.relation ORDER BY t.id DESC LIMIT 1;
   number_ := coalesce(number_, next_id);
-  a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || number_ END,
+  -- each has a function of its own: a library that is gone or renamed, and not detached yet, keeps the plain name
+  a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' AND NOT EXISTS (
+             SELECT FROM mediasweep.attached t WHERE t.capture = 'trigger_cloudinary_cleanup' AND t.detached_at IS NULL)
+           THEN '' ELSE '_' || number_ END,
            '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
            coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
            mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false)::mediasweep.attached;
@@ -110,7 +114,7 @@ BEGIN
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
   PERFORM mediasweep.advise(a);
-  PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m));
+  PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m ORDER BY m.part <> relation, m.part::oid));
   RETURN a.id;
 END $$;
 
@@ -153,6 +157,7 @@ BEGIN
   FOR trigger_ IN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
      WHERE t.tgfoid = ANY (functions)
+     ORDER BY t.tgrelid <> gone.relation, t.tgrelid, t.tgname   -- locked in the order of statements: a table before its parts
   LOOP
     BEGIN
       EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);

@@ -4,6 +4,9 @@
 -- meant: for each candidate, one row that uses it. An error in it is an answer too: the claim leaves the rows where they are. A table that is gone, a column
 -- that was renamed, or row-level security that would hide rows (row_security = off raises) must never read as "not in use".
 
+-- The release before had it with one parameter.
+DROP FUNCTION IF EXISTS mediasweep.uses_of(mediasweep.attached);
+
 -- How a row of the table is called when it keeps an asset: its name and primary key.
 CREATE OR REPLACE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
 LANGUAGE sql STABLE
@@ -104,8 +107,43 @@ AS $$
          FROM (VALUES (true, pre.condition), (false, NULL)) given (narrow, pre)) q (narrow, sql)) query (narrow, wide)
 $$;
 
+-- Of which kinds the columns are that decide about a use, as a query that one can put a condition to: text that becomes an array
+-- is read in another way, and so is a date that becomes a boolean. What is still read in the old way is not found.
+CREATE OR REPLACE FUNCTION mediasweep.kinds_query(a mediasweep.attached) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT format('SELECT k.kind FROM (SELECT format(''%%s %%s'', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid'
+                ' WHERE c.attrelid = %s AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
+    a.relation::oid, ARRAY(SELECT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
+                                  unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_
+                            UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
+$$;
+
+-- What they are now; raises where attach would, for what cannot be read must not read as "not in use".
+CREATE OR REPLACE FUNCTION mediasweep.kinds(a mediasweep.attached) RETURNS text[]
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  known  text[];
+BEGIN
+  PERFORM mediasweep.check_deleted(a.relation, a.options);
+  PERFORM mediasweep.check_public_id(a.relation, ref) FROM mediasweep.refs_of(a.options) ref;
+  EXECUTE format('SELECT ARRAY(%s)', mediasweep.kinds_query(a)) INTO known;
+  RETURN known;
+END $$;
+
+-- The guard of one table as it is now, or an error in its place that says what attach would say of it.
+CREATE OR REPLACE FUNCTION mediasweep.uses_or_error(a mediasweep.attached) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN mediasweep.uses_of(a, CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN mediasweep.kinds(a) END);
+EXCEPTION WHEN raise_exception THEN
+  RETURN format(E'\n  RAISE EXCEPTION USING MESSAGE = %L;', SQLERRM);
+END $$;
+
 -- The guard of one table: by public id, and by asset id where it is known.
-CREATE OR REPLACE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
+CREATE OR REPLACE FUNCTION mediasweep.uses_of(a mediasweep.attached, kinds text[]) RETURNS text
 LANGUAGE sql STABLE
 AS $$
   SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
@@ -120,7 +158,9 @@ AS $$
       RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
     END IF;
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
-  END IF;$q$, a.relation::text, a.relation::oid, a.id)
+  ELSIF EXISTS (%4$s WHERE k.kind <> ALL (%5$L)) THEN
+    RAISE EXCEPTION 'a column of the attached table %% is of another kind now: run mediasweep migrate', %1$L;
+  END IF;$q$, a.relation::text, a.relation::oid, a.id, mediasweep.kinds_query(a), kinds)
     || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
                                THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
           FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
@@ -144,7 +184,7 @@ END$q$,
     CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
          THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,
     asked.ids, asked.body)
-    FROM (SELECT coalesce(array_agg(a.id ORDER BY a.id), '{}'), coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '')
+    FROM (SELECT coalesce(array_agg(a.id ORDER BY a.id), '{}'), coalesce(string_agg(mediasweep.uses_or_error(a), '' ORDER BY a.id), '')
             FROM mediasweep.attached a WHERE a.detached_at IS NULL) asked (ids, body)
 $$;
 

@@ -173,13 +173,45 @@ BEGIN
   END IF;
 END $$;
 
+-- The columns that a trigger sees: not those that are computed when they are read, nor those of the system.
+CREATE OR REPLACE FUNCTION mediasweep.captured_columns(relation regclass) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+   WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+$$;
+
+-- What can be read and not be captured would never be queued, or fail the statements of its users.
+CREATE OR REPLACE FUNCTION mediasweep.check_captured(relation regclass, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  wrong  text;
+BEGIN
+  SELECT string_agg(DISTINCT quote_ident(a.attname), ', ') INTO wrong
+    FROM mediasweep.refs_of(options) ref
+   CROSS JOIN LATERAL jsonb_each(ref || jsonb_build_object('deleted', coalesce(options -> 'deleted', options -> 'deleted_at'))) o
+    JOIN pg_attribute a ON a.attrelid = relation AND a.attname = mediasweep.column_of(o.value) AND a.attgenerated = 'v'
+   WHERE o.key NOT IN ('host', 'cloud');
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % of % is computed when it is read, and a trigger does not see it: make it STORED', wrong, relation;
+  END IF;
+  SELECT string_agg(f.inhrelid::regclass::text, ', ') INTO wrong
+    FROM mediasweep.parts(relation) p JOIN pg_inherits f ON f.inhparent = p.part JOIN pg_class c ON c.oid = f.inhrelid AND c.relkind = 'f';
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % has foreign tables among its parts (%), and PostgreSQL refuses to delete from them where there are triggers like ours',
+      relation, wrong USING HINT = 'Attach the other parts, each by itself, and the foreign ones where they are.';
+  END IF;
+END $$;
+
 -- The filter must be one boolean expression over the columns.
 CREATE OR REPLACE FUNCTION mediasweep.check_filter(relation regclass, options jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
   IF options ? 'filter' THEN
-    EXECUTE format(E'SELECT FROM %s AS r WHERE (%s\n) IS TRUE LIMIT 0', relation, options ->> 'filter');
+    EXECUTE format(E'SELECT FROM (SELECT %s FROM %s) AS r WHERE (%s\n) IS TRUE LIMIT 0',
+                   mediasweep.captured_columns(relation), relation, options ->> 'filter');
   END IF;
 EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
   RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation, SQLERRM

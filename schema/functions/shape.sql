@@ -25,12 +25,16 @@ CREATE OR REPLACE FUNCTION mediasweep.ref_options() RETURNS text[]
 LANGUAGE sql IMMUTABLE
 AS $$ SELECT '{public_id,resource_type,delivery_type,asset_id,version,original_filename,file_size,folder,host,cloud}'::text[] $$;
 
--- The type of a column as it is written; NULL if there is no such column.
+-- The type of a column as it is written, and of a domain what it is made of; NULL if there is no such column.
 CREATE OR REPLACE FUNCTION mediasweep.column_type(relation regclass, called text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
-   WHERE a.attrelid = relation AND a.attname = called AND a.attnum > 0 AND NOT a.attisdropped
+  WITH RECURSIVE base (id, domain_over) AS (
+    SELECT t.oid, t.typbasetype FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+     WHERE a.attrelid = relation AND a.attname = called AND a.attnum > 0 AND NOT a.attisdropped
+     UNION ALL
+    SELECT t.oid, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.domain_over)
+  SELECT format_type(b.id, NULL) FROM base b WHERE b.domain_over = 0
 $$;
 
 -- The column that an option names, if it names one: "c", {"column": "c"} or {"url": "c"}.

@@ -10,7 +10,15 @@ import pytest
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect, Server
 from tests.postgres.dump import pg_dump
-from tests.schema.queue import ARTICLES, claim, enqueue, make_due, queued, until_someone_waits
+from tests.schema.queue import (
+    ARTICLES,
+    claim,
+    enqueue,
+    insert_assets,
+    make_due,
+    queued,
+    until_someone_waits,
+)
 
 TABLE = "CREATE TABLE public.t (id integer PRIMARY KEY, cover text)"
 ATTACH = """SELECT mediasweep.attach('public.t', '{"public_id": "cover"}')"""
@@ -180,3 +188,17 @@ async def test_a_table_that_comes_back_goes_on_with_its_rows(db: Db) -> None:
     assert number not in await db.fetchval("SELECT mediasweep.open_sources()")
     assert await db.fetchval(attach) == number
     assert (await claim(db)).assets == ["a"]
+
+
+async def test_a_library_that_was_made_anew_has_a_function_of_its_own(db: Db) -> None:
+    """The old one can be detached after the new one was attached, and that is captured on."""
+    await db.execute(
+        "CREATE TABLE made (LIKE media_assets INCLUDING ALL); DROP TABLE media_assets;"
+        "ALTER TABLE made RENAME TO media_assets;"
+        """SELECT mediasweep.attach('media_assets', '{"public_id": "cloudinary_public_id"}');"""
+        "SELECT mediasweep.detach_number(1)"
+    )
+    await insert_assets(db, "a")
+    await db.execute("DELETE FROM media_assets")
+    assert await queued(db) == [("a", "row_deleted")]
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.uncovered()") == 0

@@ -52,6 +52,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"public_id": "cover", "deleted": "gone", "deleted_at": "gone_at"}, "give one of them"),
     ({"public_id": "cover", "filter": "cover"}, "must be a boolean expression"),
     ({"public_id": "cover", "filter": "kover = 'a'"}, "must be a boolean expression"),
+    ({"public_id": "cover", "filter": "ctid IS NULL"}, "must be a boolean expression"),
     ({"public_id": "cover", "filter": "true) OR ("}, "must be a boolean expression"),
     ({"public_id": "cover", "resource_type": {"value": "movie"}}, "is no resource_type"),
     ({"public_id": {"value": "logo"}}, "say which column of public.t holds the public id"),
