@@ -5,6 +5,9 @@
 -- It only ever INSERTs: nothing of ours is locked or updated in the user's transaction, so it can neither wait nor
 -- deadlock. What fails falls back to a bare table and a WARNING (a `strict` table fails instead).
 
+-- The release before had it with one parameter.
+DROP FUNCTION IF EXISTS mediasweep.keep_rows_statement(mediasweep.attached);
+
 -- The types as Cloudinary knows them; anything else is unknown.
 CREATE OR REPLACE FUNCTION mediasweep.resource_type(said text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -64,35 +67,39 @@ AS $$
     $q$, mediasweep.key_expression(a))
 $$;
 
--- What a statement let go of: one row an asset, with the reason. Ids are compared byte for byte.
+-- What a statement let go of: one row an asset, with the reason. Ids are compared byte for byte. An UPDATE counts the old rows
+-- of an asset as one before it compares them: a thousand may name it, and a thousand new ones the same under another type.
 CREATE OR REPLACE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT format($q$
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, %s AS reason
-        FROM (%s) was$q$,
-    CASE operation
-      WHEN 'DELETE' THEN $q$'row_deleted'$q$
-      WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
-      -- asked once a statement first: mostly all of its rows are dead now, or none
-      ELSE format($q$CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (%s) IS NOT TRUE)
-                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$,
-                  mediasweep.gone_expression(a.relation, a.options), mediasweep.refs_query(a, 'new_rows', 'dead'))
-    END,
-    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)
-                                            ELSE 'old_rows' END, 'capture'))
-    || CASE operation WHEN 'UPDATE' THEN format($q$
+  SELECT CASE operation
+    WHEN 'DELETE' THEN format($q$
+      SELECT DISTINCT ON (%s) was.*, 'row_deleted' AS reason FROM (%s) was$q$, asset.key, mediasweep.refs_query(a, 'old_rows', 'capture'))
+    WHEN 'TRUNCATE' THEN format($q$
+      SELECT DISTINCT ON (%s) was.*, 'table_truncated' AS reason FROM (%s) was$q$,
+      asset.key, mediasweep.refs_query(a, '"mediasweep truncated"', 'capture'))
+    -- whether it is a soft delete is asked once a statement first: mostly all of its rows are dead now, or none
+    ELSE format($q$
+      SELECT %1$s was.*,
+             CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (%3$s) IS NOT TRUE)
+                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%4$s) dead)
+                  THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
+        FROM (SELECT DISTINCT ON (%2$s) was.* FROM (%5$s) was) was
        WHERE NOT EXISTS (
-         SELECT FROM (%1$s) stays
+         SELECT FROM (%6$s) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))$q$,
-      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
-    -- a rename keeps the asset id: the asset stays, whatever it is called now
-    || CASE WHEN operation = 'UPDATE' AND EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id') THEN format($q$
+      CASE WHEN asset.has_id THEN format('DISTINCT ON (%s)', asset.key) ELSE '' END,
+      asset.key || CASE WHEN asset.has_id THEN ', was.asset_id' ELSE '' END,
+      mediasweep.gone_expression(a.relation, a.options), mediasweep.refs_query(a, 'new_rows', 'dead'),
+      mediasweep.refs_query(a, 'old_rows', 'capture'), mediasweep.refs_query(a, 'new_rows', 'use'))
+      -- a rename keeps the asset id: the asset stays, whatever it is called now
+      || CASE WHEN asset.has_id THEN format($q$
          AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
-      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
+        mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END END
+    FROM (SELECT 'was.public_id COLLATE "C", was.resource_type, was.delivery_type',
+                 EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id')) asset (key, has_id)
 $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
@@ -129,18 +136,27 @@ AS $$
 $$;
 
 -- The last resort keeps the rows themselves, for when the expressions are what fails.
-CREATE OR REPLACE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
+CREATE OR REPLACE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached, rows_from text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT mediasweep.by_operation(kept.from_old, kept.from_old, kept.from_table)
-    FROM (SELECT max(k.sql) FILTER (WHERE k.old), max(k.sql) FILTER (WHERE NOT k.old)
-            FROM (SELECT given.old, format($q$
+  SELECT format($q$
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
                current_setting('application_name', true), "mediasweep failure"
-          FROM %s r;$q$, a.id, given.rows_)
-                    FROM (VALUES (true, 'old_rows'), (false, format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)))
-                         given (old, rows_)) k (old, sql)) kept (from_old, from_table)
+          FROM %s r;$q$, a.id, rows_from)
+$$;
+
+-- A TRUNCATE has no transition tables: a statement that reads what the part that it fired on still holds. It reads only that
+-- part, for another may be locked by somebody who waits for this one; by way of the table where the owner may not.
+CREATE OR REPLACE FUNCTION mediasweep.truncated_statement(a mediasweep.attached, statement text) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT format($q$
+    EXECUTE replace(%L, '"mediasweep truncated"',
+      CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %%s', TG_RELID::regclass)
+           ELSE format('(SELECT * FROM %%s t WHERE t.tableoid = %%s)', %L, TG_RELID) END)%s;$q$,
+    replace(statement, '"mediasweep failure"', '$1'), a.relation::text,
+    CASE WHEN position('"mediasweep failure"' IN statement) > 0 THEN ' USING "mediasweep failure"' ELSE '' END)
 $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
@@ -149,12 +165,18 @@ AS $$
   WITH part AS (
     SELECT mediasweep.unchanged_statement(a)
            || mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
-                                      mediasweep.queue_statement(a, 'TRUNCATE'))
-           || E'\n    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT;' || woken.sql
+                                      mediasweep.truncated_statement(a, mediasweep.queue_statement(a, 'TRUNCATE')))
+           || woken.sql
            || mediasweep.by_operation(mediasweep.unread_statement(a, 'DELETE'), mediasweep.unread_statement(a, 'UPDATE'), 'NULL;') AS queue,
            mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
-                                   mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
-      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END || E'\n    ') woken (sql))
+                                   mediasweep.truncated_statement(a, mediasweep.fallback_statement(a, 'TRUNCATE')))
+           || woken.sql AS fall_back,
+           mediasweep.by_operation(kept.from_old, kept.from_old,
+                                   mediasweep.truncated_statement(a, mediasweep.keep_rows_statement(a, '"mediasweep truncated"'))) AS keep
+      FROM mediasweep.keep_rows_statement(a, 'old_rows') kept (from_old)
+     CROSS JOIN (SELECT E'\n    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT;'
+                        || CASE WHEN a.notify THEN ' IF "mediasweep queued" > 0 THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END
+                        || E'\n    ') woken (sql))
   SELECT E'#variable_conflict use_column\n' || CASE WHEN a.strict THEN format($q$DECLARE
   "mediasweep queued"  bigint;
 BEGIN
@@ -189,7 +211,7 @@ BEGIN
     RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, "mediasweep failure", SQLERRM;
   END;
   RETURN NULL;
-END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
+END$q$, part.queue, part.fall_back, part.keep) END
     FROM part
 $$;
 

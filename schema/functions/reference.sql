@@ -125,7 +125,8 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     "mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (%2$s) b);
   ELSE
-    %3$s"mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (%2$s) b
+    %3$s"mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (
+        SELECT DISTINCT n.public_id COLLATE "C" AS public_id, n.resource_type, n.delivery_type, n.asset_id, n.version FROM (%2$s) n) b
       WHERE NOT EXISTS (
         SELECT FROM (%4$s) was
          WHERE was.public_id = b.public_id COLLATE "C"

@@ -226,3 +226,16 @@ async def test_the_grace_of_a_table_puts_its_rows_off(db: Db) -> None:
         "INSERT INTO t VALUES ('a'); DELETE FROM t"
     )
     assert round(((await row(db))["due_at"] - (await row(db))["queued_at"]).seconds / 60) == 60
+
+
+@pytest.mark.parametrize("mode", ["", ', "references": "refuse"'])
+async def test_a_bulk_update_of_one_asset_compares_it_once(db: Db, mode: str) -> None:
+    """Thousands of rows that name one asset, and take another type, cost no product."""
+    await db.execute(
+        "CREATE TABLE public.t (id integer PRIMARY KEY, cover text, type text);"
+        "INSERT INTO t SELECT n, 'a', 'image' FROM generate_series(1, 8000) n;"
+        f"""SELECT mediasweep.attach('public.t',
+              '{{"public_id": "cover", "resource_type": "type"{mode}}}');"""
+    )
+    await db.execute("UPDATE t SET type = 'video'", timeout=20)
+    assert await queued(db) == [("a", "reference_removed")]
