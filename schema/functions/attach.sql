@@ -39,6 +39,8 @@ BEGIN
    WHERE t.id = a.id;
 END $$;
 
+-- It gives up on a table that somebody has locked before the server looks for deadlocks: the reference trigger of whoever has it
+-- may be waiting for the rows that the claim holds, and the error must not be his.
 CREATE OR REPLACE FUNCTION mediasweep.build_guard() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -46,7 +48,7 @@ AS $$
 BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
-                 ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
+                 ' SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = ''500ms'' AS %L', mediasweep.uses_source());
   REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 END $$;
 

@@ -26,7 +26,7 @@ $$;
 -- A number that a column may or may not hold. What only describes an asset must not be able to fail.
 CREATE OR REPLACE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $$;
+AS $$ SELECT CASE WHEN said COLLATE "C" ~ '^[0-9]{1,18}$' THEN said::bigint END $$;
 
 -- The user behind a Supabase request, if there is one. Must not be able to fail.
 CREATE OR REPLACE FUNCTION mediasweep.acting_user() RETURNS uuid
@@ -96,7 +96,7 @@ AS $$
       mediasweep.refs_query(a, 'old_rows', 'capture'), mediasweep.refs_query(a, 'new_rows', 'use'))
       -- a rename keeps the asset id: the asset stays, whatever it is called now
       || CASE WHEN asset.has_id THEN format($q$
-         AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
+         AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id COLLATE "C")$q$,
         mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END END
     FROM (SELECT 'was.public_id COLLATE "C", was.resource_type, was.delivery_type',
                  EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id')) asset (key, has_id)

@@ -131,6 +131,11 @@ BEGIN
   ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') THEN
     RAISE EXCEPTION 'mediasweep.attach: "%" is %, and public ids are text', called, type;
   END IF;
+  IF mediasweep.is_url(ref) AND EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+                                         WHERE a.attrelid = relation AND a.attname = called AND NOT c.collisdeterministic)
+  THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" has a collation that is not deterministic, under which no URL can be read', called;
+  END IF;
   IF said ? 'path' THEN
     BEGIN
       PERFORM mediasweep.items_path(ref)::jsonpath, mediasweep.any_of(mediasweep.items_path(ref), '{a}');

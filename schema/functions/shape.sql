@@ -165,7 +165,7 @@ AS $$
                 ' mediasweep.whole_number(%s) AS file_size, %s AS folder%s FROM %s WHERE %s <> ''''%s',
     id.sql, mediasweep.term(ref, 'resource_type', 'text'), mediasweep.term(ref, 'delivery_type', 'text'),
     -- as it stands for the guard, so that an index serves; what has blanks in it is no asset id
-    format(CASE WHEN certain THEN 'substring(%s FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
+    format(CASE WHEN certain THEN 'substring(%s COLLATE "C" FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
     mediasweep.term(ref, 'version', 'text'),
     mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
     named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
@@ -180,7 +180,7 @@ $$;
 -- An address where a public id was to stand: not ours to delete by.
 CREATE OR REPLACE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT said LIKE 'http://%' OR said LIKE 'https://%' OR said LIKE '//%' $$;
+AS $$ SELECT said COLLATE "C" ~ '^(https?:)?//' $$;
 
 -- The assets that the rows of `rows_from` name, all refs of a row as one set.
 CREATE OR REPLACE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, purpose text) RETURNS text

@@ -36,6 +36,15 @@ CHANGES = {
     "another column": "ALTER TABLE t DROP gone; ALTER TABLE t ADD gone boolean DEFAULT false",
 }
 VIRTUAL_COLUMNS = 18  # the first release that has them
+FOLDED = """
+CREATE COLLATION public.folded
+  (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE public.t (id integer PRIMARY KEY, cover text COLLATE public.folded,
+  asset text COLLATE public.folded, version text COLLATE public.folded);
+SELECT mediasweep.attach('public.t', '{"public_id": "cover", "asset_id": "asset",
+  "version": "version"}');
+INSERT INTO t VALUES (1, 'Aa', 'x1', '7'), (2, 'aa', 'x2', '7'), (3, 'b', 'x3', '7')
+"""
 OTHER_KIND = (
     "a column of the attached table public.t is of another kind now: run mediasweep migrate"
 )
@@ -112,3 +121,20 @@ async def test_a_column_that_no_trigger_sees_is_refused(
     )
     with pytest.raises(asyncpg.PostgresError, match=said):
         await db.execute("SELECT mediasweep.attach('public.t', $1)", json.dumps(options))
+
+
+async def test_a_collation_that_folds_letters_is_captured_byte_for_byte(db: Db) -> None:
+    """Two ids that such a collation takes for one are two, and the guard keeps rather too much."""
+    try:
+        await db.execute(FOLDED)
+    except asyncpg.FeatureNotSupportedError:
+        pytest.skip("this server was built without ICU, and has no such collation")
+    await db.execute("UPDATE t SET cover = 'aA', asset = 'x4' WHERE id = 1; DELETE FROM t")
+    assert [asset for asset, _ in await queued(db)] == ["Aa", "aA", "aa", "b"]
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.fallback") == 0
+    await db.execute("INSERT INTO t VALUES (1, 'AA')")
+    assert (await claim(db)).skipped == 3
+    refused = """SELECT mediasweep.attach('public.u',
+                  '{"public_id": {"column": "cover", "url": true}, "cloud": "c"}')"""
+    with pytest.raises(asyncpg.RaiseError, match="under which no URL can be read"):
+        await db.execute(f"CREATE TABLE public.u (LIKE t); {refused}")

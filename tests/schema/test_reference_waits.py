@@ -11,7 +11,7 @@ import pytest
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
 from tests.daemons import until
-from tests.schema.queue import claim, end_leases, enqueue, record, result
+from tests.schema.queue import claim, end_leases, enqueue, make_due, record, result
 from tests.schema.references import USE, claimed, photos, refused, without
 
 WAITING = """
@@ -69,3 +69,21 @@ async def test_what_nobody_sends_is_not_waited_for(db: Db) -> None:
     await end_leases(db)
     await db.execute("SET statement_timeout = '1s'")
     await refused(db, "just being deleted")
+
+
+async def test_whoever_has_locked_the_table_is_not_the_one_that_fails(
+    db: Db, connect: Connect
+) -> None:
+    """A claim that waits for the table gives up its rows before both wait for each other."""
+    await photos(db)
+    await enqueue(db, "a")
+    memory = (await claim(db, batch=0)).memory  # from now on no younger transaction is waited for
+    user = await connect()
+    async with user.transaction():
+        await user.execute("LOCK TABLE photos")
+        async with asyncio.timeout(5):
+            had = await claim(db, memory=memory)
+        assert "lock timeout" in (had.guard_error or "")
+        await user.execute(USE, timeout=5)
+    await make_due(db)
+    assert (await claim(db)).skipped == 1
