@@ -118,6 +118,8 @@ BEGIN
         FROM old o WHERE o.cloudinary_public_id <> ''
       ON CONFLICT (id) DO NOTHING
       RETURNING *),
+    failed AS (
+      INSERT INTO mediasweep.failed (id) SELECT t.id FROM taken t WHERE t.status = 'failed'),
     logged AS (
       INSERT INTO mediasweep.journal
         (event, queue_id, claim_no, status, detail, public_id, resource_type, delivery_type, format, bytes, source_id, reason,

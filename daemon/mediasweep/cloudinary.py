@@ -27,11 +27,15 @@ from cloudinary.utils import get_http_connector, now
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from mediasweep.rules.asset import Asset, Road, roads
+from mediasweep.rules.events import CloudinaryCalled
 from mediasweep.rules.outcome import Answer, Outcome, read_error, read_result
+from mediasweep.rules.quota import read_quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
+
+    from mediasweep.rules.events import Emit
 
 OK = 200
 NOT_FOUND = 404  # also how an account answers that does not delete by asset id
@@ -81,15 +85,23 @@ class Credentials:
 
 class Account:
     """Deletes assets of one cloud, and brings them back. `threads` calls run at a time; each may
-    take `timeout`.
+    take `timeout`. `emit` hears of each call.
     """
 
-    def __init__(self, credentials: Credentials, *, threads: int, timeout: timedelta) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        threads: int,
+        timeout: timedelta,
+        emit: Emit = lambda _: None,
+    ) -> None:
         """Size both pools to `threads`; the SDK's own pools are module globals and are replaced."""
         self.credentials = credentials
         self.asset_id_proven = False
         self._threads = threads
         self._timeout_s = timeout.total_seconds()
+        self._emit = emit
         self._seen = threading.local()
         self._ruled_out: dict[Asset, tuple[float, set[Road]]] = {}
         self._renew()
@@ -142,17 +154,8 @@ class Account:
 
     async def greet(self) -> tuple[Answer, Mapping[str, str]]:
         """Ping, and return the headers of the answer as well, under names in lower case."""
-        headers: dict[str, str] = {}
-
-        def call() -> Any:  # noqa: ANN401  whatever the SDK parsed
-            self._seen.headers = {}
-            try:
-                return cloudinary.api.ping(**self.credentials.options(), timeout=self._timeout())
-            finally:
-                headers.update({name.lower(): told for name, told in self._seen.headers.items()})
-
-        answer = await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
-        return answer, headers
+        call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
+        return await self._run("admin", call, _as_good)
 
     async def restore(self, ids: Sequence[str], types: tuple[str, str] | None) -> Answer:
         """Bring assets back from their backup: public ids under (resource type, delivery type), or
@@ -167,7 +170,7 @@ class Account:
         else:
             options |= {"resource_type": types[0], "type": types[1]}
             call = partial(cloudinary.api.restore, list(ids), **options)
-        return await self._run(call, lambda body: Answer(Outcome.DELETED, response=body))
+        return (await self._run("admin", call, _as_good))[0]
 
     def close(self) -> None:
         """Let go of the threads; calls that are still running end by their own timeout."""
@@ -192,7 +195,7 @@ class Account:
                 **self.credentials.options(),
             )
 
-        answer = await self._run(call, read_result)
+        answer, _ = await self._run("upload", call, read_result)
         return replace(
             answer,
             resource_type=road.resource_type,
@@ -200,13 +203,29 @@ class Account:
             by_asset_id=road.asset_id is not None,
         )
 
-    async def _run(self, call: Callable[[], Any], read: Callable[[Any], Answer]) -> Answer:
+    async def _run(
+        self, api: str, call: Callable[[], Any], read: Callable[[Any], Answer]
+    ) -> tuple[Answer, Mapping[str, str]]:
+        """Make a call and tell of it; returns also the headers, under names in lower case."""
+        began_s, headers = time.monotonic(), dict[str, str]()
+        answer, status = await self._ask(call, read, headers)
+        if answer.outcome is not Outcome.UNSENT:
+            seconds = time.monotonic() - began_s
+            self._emit(CloudinaryCalled(api, status, seconds, read_quota(headers)))
+        return answer, headers
+
+    async def _ask(
+        self, call: Callable[[], Any], read: Callable[[Any], Answer], headers: dict[str, str]
+    ) -> tuple[Answer, int | None]:
         started = threading.Event()
 
         def noticed() -> tuple[Any, int]:
             started.set()
-            self._seen.status = OK
-            return call(), self._seen.status
+            self._seen.status, self._seen.headers = OK, {}
+            try:
+                return call(), self._seen.status
+            finally:
+                headers.update({name.lower(): told for name, told in self._seen.headers.items()})
 
         pool = self._pool
         try:
@@ -215,18 +234,24 @@ class Account:
                 body, status = await asyncio.get_running_loop().run_in_executor(pool, noticed)
         except TimeoutError:
             if not started.is_set():
-                return Answer(Outcome.UNSENT, "not sent: no thread was free in time")
+                return Answer(Outcome.UNSENT, "not sent: no thread was free in time"), None
             if pool is self._pool:  # its threads may hang for as long as the server likes
                 self._renew()
-            return Answer(Outcome.UNCLEAR, "no whole answer in time")
+            return Answer(Outcome.UNCLEAR, "no whole answer in time"), None
         except _NotSentError as error:
-            return Answer(Outcome.UNSENT, f"not sent: {error}")
+            return Answer(Outcome.UNSENT, f"not sent: {error}"), None
         except Exception as error:  # noqa: BLE001  the SDK raises bare Exception and TypeError too
-            return read_exception(error)
-        return _read(body, status, read)
+            answer = read_exception(error)
+            return answer, answer.status
+        answer = _read(body, status, read)
+        return answer, answer.status or status
 
     def _timeout(self) -> urllib3.Timeout:
         return urllib3.Timeout(connect=self._timeout_s / 2, read=self._timeout_s)
+
+
+def _as_good(body: Any) -> Answer:  # noqa: ANN401  whatever the SDK parsed
+    return Answer(Outcome.DELETED, response=body)
 
 
 def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:

@@ -228,7 +228,8 @@ class Daemon:
     async def _refresh(self) -> None:
         state = await self.probes.state()
         if state is not None:
-            self.metrics.state(state["counts"], state["due"], state["closed"])
+            self.metrics.fleet.show(state)
+        self.metrics.own.show(self.probes.standing())
 
 
 def terms(settings: Settings, cloud: str) -> Terms:

@@ -1,8 +1,8 @@
-"""What is told: each event becomes a log line, and moves the metrics. Logs and metrics cannot
-disagree.
+"""What is told: each event becomes a log line, and moves the metrics (`metrics`). Logs and metrics
+cannot disagree.
 
-stdout is data, so the log goes to stderr. Names of log events and metrics are stable; values that
-come from outside are escaped by the renderer; label sets are closed.
+stdout is data, so the log goes to stderr. Names of log events are stable; values that come from
+outside are escaped by the renderer.
 """
 
 from __future__ import annotations
@@ -12,130 +12,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Info,
-    disable_created_metrics,
-)
 
 from mediasweep.rules import events
-from mediasweep.rules.job import Status
 from mediasweep.rules.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from mediasweep.metrics import Metrics
 
-GONE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86400)
-GATES = ("pause", "breaker", "auth", "rate_limit", "brake", "environment", "failover")
-WOKEN_BY = ("start", "notify", "tick", "arming", "backlog")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-
-CODES = ("none", "200", "400", "401", "403", "404", "409", "420", "423", "429", "500", "other")
-
-
-def _code(status: int | None) -> str:
-    code = str(status or "none")
-    return code if code in CODES else "other"
-
-
-class Metrics:
-    """Every metric of the daemon, in one registry of its own."""
-
-    def __init__(self, version: str) -> None:
-        """Create all series at zero, so that a rate is right from the first event on."""
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter, which nobody asked for
-        self.registry = registry = CollectorRegistry()
-        Info("mediasweep_build", "Version of the running daemon", registry=registry).info(
-            {"version": version}
-        )
-        self.queue_rows = Gauge(
-            "mediasweep_queue_rows",
-            "Rows of the queue by status; the same for every replica, so use max",
-            ["status"],
-            registry=registry,
-        )
-        self.oldest_due = Gauge(
-            "mediasweep_queue_oldest_due_seconds",
-            "How long the oldest claimable row has been due; the same for every replica",
-            registry=registry,
-        )
-        self.fallback_rows = Gauge(
-            "mediasweep_fallback_rows",
-            "Captures that could not be queued yet; above zero means that capture is broken",
-            registry=registry,
-        )
-        self.gate_closed = Gauge(
-            "mediasweep_gate_closed",
-            "1 while this gate is closed or testing; the same for every replica",
-            ["gate"],
-            registry=registry,
-        )
-        self.listener_up = Gauge(
-            "mediasweep_listener_up",
-            "1 while notifications are proven to arrive",
-            registry=registry,
-        )
-        self.deletions = Counter(
-            "mediasweep_deletions",
-            "Answers to deletions by outcome; deleted and absent complete a row",
-            ["outcome"],
-            registry=registry,
-        )
-        self.requests = Counter(
-            "mediasweep_cloudinary_requests",
-            "Calls to Cloudinary by API and HTTP status; code none: no whole answer came",
-            ["api", "code"],
-            registry=registry,
-        )
-        self.gone = Histogram(
-            "mediasweep_commit_to_gone_seconds",
-            "From the capture in the user's transaction to the recorded deletion",
-            buckets=GONE_BUCKETS,
-            registry=registry,
-        )
-        self.sweeps = Counter(
-            "mediasweep_sweeps",
-            "Claims that brought rows, by what woke them",
-            ["woken_by"],
-            registry=registry,
-        )
-        self.skipped = Counter(
-            "mediasweep_skipped", "Rows kept because their asset is in use", registry=registry
-        )
-        self.lost_claims = Counter(
-            "mediasweep_claims_lost",
-            "Answers that came after another claim took over",
-            registry=registry,
-        )
-        self.guard_failures = Counter(
-            "mediasweep_guard_failures", "Claims whose guard could not answer", registry=registry
-        )
-        self._start_at_zero()
-
-    def _start_at_zero(self) -> None:
-        for outcome in Outcome:
-            self.deletions.labels(outcome)
-        for gate in GATES:
-            self.gate_closed.labels(gate).set(0)
-        for code in CODES:
-            self.requests.labels("upload", code)
-        for status in Status:
-            self.queue_rows.labels(status).set(0)
-        for woken_by in WOKEN_BY:
-            self.sweeps.labels(woken_by)
-
-    def state(self, counts: Mapping[str, int], due: Mapping[str, Any], closed: set[str]) -> None:
-        """Set the gauges that come from the database."""
-        for status in Status:
-            self.queue_rows.labels(status).set(counts.get(status, 0))
-        self.oldest_due.set(due["oldest_seconds"])
-        self.fallback_rows.set(due["fallback"])
-        for gate in GATES:
-            self.gate_closed.labels(gate).set(gate in closed)
 
 
 class Report:
@@ -148,35 +32,9 @@ class Report:
 
     def emit(self, event: events.Event) -> None:
         """Log and count one event."""
-        self._count(event)
+        self.metrics.happened.count(event)
         level, name, values = line(event)
         self._log.log(LEVELS[level], name, **values)
-
-    def _count(self, event: events.Event) -> None:
-        metrics = self.metrics
-        match event:
-            case events.Swept():
-                metrics.sweeps.labels(event.woken_by).inc()
-                metrics.skipped.inc(event.skipped)
-            case events.Answered(answer=answer):
-                metrics.deletions.labels(answer.outcome).inc()
-                if answer.outcome is not Outcome.UNSENT:
-                    metrics.requests.labels("upload", _code(answer.status)).inc(answer.calls)
-            case events.Recorded(answer=answer) if answer.outcome in {
-                Outcome.DELETED,
-                Outcome.ABSENT,
-            }:
-                metrics.gone.observe(event.gone_after.total_seconds())
-            case events.ClaimLost():
-                metrics.lost_claims.inc()
-            case events.GuardFailed():
-                metrics.guard_failures.inc()
-            case events.ListenerUp():
-                metrics.listener_up.set(1)
-            case events.ListenerDown():
-                metrics.listener_up.set(0)
-            case _:
-                pass
 
 
 def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
@@ -188,7 +46,18 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             return "info", _snake(event), _fields(event)
         case events.Swept():
             values = _fields(event) | {"seconds": round(event.seconds, 4)}
+            if event.since_notified is None:
+                del values["since_notified"]
+            else:
+                values["since_notified"] = round(event.since_notified, 4)
             return "info", "swept", values
+        case events.ClaimedNothing():
+            values = _fields(event) | {"seconds": round(event.seconds, 4)}
+            return "debug", "claimed_nothing", values
+        case events.CloudinaryCalled(quota=quota):
+            values = {"api": event.api, "status": event.status, "seconds": round(event.seconds, 4)}
+            values |= {"quota_remaining": quota.remaining} if quota else {}
+            return "debug", "cloudinary_called", values
         case events.Answered(job=job, answer=answer):
             good = answer.outcome in {Outcome.DELETED, Outcome.ABSENT, Outcome.UNSENT}
             values = _asset(job) | {

@@ -22,9 +22,10 @@ from mediasweep.daemon import Daemon
 from mediasweep.http.server import bind
 from mediasweep.http.starting import answer
 from mediasweep.loops.heartbeat import PATIENCE
+from mediasweep.metrics import Metrics
 from mediasweep.postgres.migrate import applied_files, check_fits, read_schema
 from mediasweep.postgres.pool import PASSING, connect, open_pool
-from mediasweep.report import Metrics, Report
+from mediasweep.report import Report
 from mediasweep.rules.events import AccountUnchecked, DaemonStopping, DatabaseLost
 from mediasweep.rules.outcome import Outcome
 from mediasweep.settings import CONCURRENCY_CAP, Settings, StartError
@@ -71,7 +72,10 @@ async def run(settings: Settings) -> int:
         pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=PATIENCE_WITH_POOL)
         stack.callback(pool.terminate)
         account = Account(
-            credentials, threads=CONCURRENCY_CAP, timeout=settings.seconds("http_timeout")
+            credentials,
+            threads=CONCURRENCY_CAP,
+            timeout=settings.seconds("http_timeout"),
+            emit=report.emit,
         )
         stack.callback(account.close)
         asked = "asking Cloudinary whether key and secret are good"

@@ -5,7 +5,8 @@
 -- `terms` is what the daemon was set to: lease, grace, settle, max_attempts, cloud, brake_floor, brake_share, brake_window; and
 -- `once`, for a dry run, whose claims are rolled back: each row is taken once, and what fell due again is not looked for.
 -- `memory` is what its last claim found out (horizon, cursor, what the brake let pass); opaque, and of one server process.
--- `news` is what the daemon should know: closed (why nothing is sent), braked (what this claim stopped), config.
+-- `news` is what the daemon should know: closed (why nothing is sent), braked (what this claim stopped), config, handed_over
+-- (of how many rows nobody said what came of their last claim).
 
 CREATE OR REPLACE FUNCTION mediasweep.claim(
   daemon        uuid,
@@ -33,6 +34,7 @@ DECLARE
   candidates  mediasweep.cloudinary_cleanup_queue[];
   sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
+  handed_over integer;
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM mediasweep.be_durable();
@@ -85,6 +87,10 @@ BEGIN
   marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
   jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
+  handed_over := (SELECT count(*) FROM unnest(sent) s WHERE s.lease_until IS NOT NULL);
+  IF handed_over > 0 THEN
+    news := news || jsonb_build_object('handed_over', handed_over);
+  END IF;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;

@@ -76,6 +76,8 @@ BEGIN
      WHERE q.id = v.id
     RETURNING q.*, v.outcome, v.detail,
               CASE WHEN v.status <> 'processing' THEN v.status WHEN v.silent THEN 'handed_over' ELSE 'claimed' END AS event),
+  failed AS (
+    INSERT INTO mediasweep.failed (id) SELECT m.id FROM marked m WHERE m.status = 'failed' ON CONFLICT DO NOTHING),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,

@@ -55,6 +55,8 @@ AS $$
       FROM locked
      WHERE q.id = locked.id AND locked.refused IS NULL
     RETURNING q.*),
+  not_failed AS (
+    DELETE FROM mediasweep.failed f USING moved m WHERE f.id = m.id),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,

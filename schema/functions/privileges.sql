@@ -19,11 +19,11 @@ AS $$
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,capture_trouble,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
+   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
                   differences,uncovered,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
-    FROM unnest('{claim,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
+    FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt}'::text[])
          f (object)
    UNION ALL

@@ -38,6 +38,8 @@ BEGIN
               q.original_filename, q.deletion_reason, q.triggered_by, q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
               coalesce(r.resource_type, q.resource_type) AS resource_type,
               coalesce(r.delivery_type, q.delivery_type) AS delivery_type),
+  failed AS (
+    INSERT INTO mediasweep.failed (id) SELECT m.id FROM moved m WHERE m.status = 'failed' ON CONFLICT DO NOTHING),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,

@@ -9,8 +9,8 @@ import pytest
 from mediasweep.cli import session
 from mediasweep.cli.output import cell
 from mediasweep.emulator.client import Cloud
+from mediasweep.metrics import GATES
 from mediasweep.postgres.pool import Connection as Db
-from mediasweep.report import GATES
 from mediasweep.rules.gate import OPENED_BY
 from tests.commands import mediasweep
 from tests.daemons import environment

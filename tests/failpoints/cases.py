@@ -52,7 +52,7 @@ CASES = {
         lock_oldest:lock_from
         lock_oldest:lock_from#2
         here:timeline
-        mark:UPDATE cloudinary_cleanup_queue+INSERT journal
+        mark:UPDATE cloudinary_cleanup_queue+INSERT failed+INSERT journal
         next_due:open_sources
         may_go:weigh
         recognise:INSERT installation
@@ -61,7 +61,7 @@ CASES = {
         recognise:differences
         recognise:differences#2
         recognise:here
-        record:LOCK+UPDATE cloudinary_cleanup_queue+INSERT journal
+        record:LOCK+UPDATE cloudinary_cleanup_queue+INSERT failed+INSERT journal
         record:be_durable
         share:UPDATE daemon
         share:fleet_limit
@@ -81,7 +81,6 @@ CASES = {
         second_look.once:environment.look_again
         second_look.recall:environment.server
         upkeep.once:fleet.capture_trouble
-        upkeep.once:fleet.counts
         upkeep.once:fleet.due
         upkeep.once:fleet.forget_gone
         upkeep.once:gates.expire
@@ -191,6 +190,17 @@ APART = {
     "migrate.pending:connect": "only reads, to print what would be applied",
     "migrate.pending:connection.close": "the same",
     "daemon.refresh:probes.state": "answers whoever asks for /metrics, and moves nothing",
+    **dict.fromkeys(
+        (
+            "count_fleet:done_rows",
+            "count_fleet:estimated",
+            "done_rows:estimated",
+            "done_rows:estimated#2",
+            "fleet_state:INSERT fleet_state",
+            "fleet_state:count_fleet",
+        ),
+        "counts for /metrics, and moves no row of the queue",
+    ),
     "wake.why_deaf:is_pooled": "only behind a pooler, to say what is wrong",
 }
 # before these a daemon has not started: what it cannot plan for, or a lost connection, ends it

@@ -91,7 +91,7 @@ async def test_what_was_claimed_goes_out_before_anything_is_told_or_asked(
         "queue": SimpleNamespace(claim=claim, record=queue.record),
         "account": SimpleNamespace(destroy=destroy),
         "gating": SimpleNamespace(claiming=asyncio.Lock(), see=lambda _: None, judge=judge),
-        "wake": SimpleNamespace(heard=asyncio.Event(), armed=True),
+        "wake": SimpleNamespace(heard=asyncio.Event(), attend=lambda: None, armed=True),
     }
     sweep = Sweep(
         **around,
@@ -119,7 +119,7 @@ async def test_who_stands_by_gives_back_what_it_has_not_begun(database: str, db:
     inbox.put_nowait(Ticket(job, boot_s(), boot_s() + 60, probe=False))
     stopping = asyncio.Event()
     stopping.set()
-    wake: Any = SimpleNamespace(heard=asyncio.Event())
+    wake: Any = SimpleNamespace(heard=asyncio.Event(), attend=lambda: None)
     sweep = Sweep(
         queue=queue,
         account=UNUSED,

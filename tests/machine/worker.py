@@ -17,6 +17,7 @@ from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
+from mediasweep.loops.telling import Attempt
 from mediasweep.loops.ticket import SweepPolicy, Ticket
 from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.queue import Claim, Queue, Terms
@@ -122,7 +123,7 @@ class Worker(Sweep):
 
     async def take(self, batch: int) -> Claim:
         """Claim, and hold what it brought."""
-        claim = await self._take(batch, "the game")
+        claim = await self._take(Attempt(batch, "the game", None))
         assert claim is not None, "the database did not answer"
         while not self._inbox.empty():
             self.tickets.append(self._inbox.get_nowait())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mediasweep.rules import events
@@ -10,6 +10,7 @@ from mediasweep.rules.asset import Asset
 from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer, Outcome
+from mediasweep.rules.quota import Quota
 
 ID = UUID(int=1)
 SECOND = timedelta(seconds=1)
@@ -17,11 +18,19 @@ JOB = Job(ID, 7, Asset("folder/p", "image", None), 1, 3, in_doubt=False, waited=
 ROW = {"queue_id": str(ID), "public_id": "folder/p", "resource_type": "image", "claim_no": 7}
 OK = Answer(Outcome.DELETED, status=200)
 BUSY = Answer(Outcome.THROTTLED, "limit", status=420)
-SWEPT = {"claimed": 3, "skipped": 2, "failed": 1, "in_doubt": 1, "woken_by": "notify"}
+SWEPT = {
+    "claimed": 3,
+    "skipped": 2,
+    "failed": 1,
+    "in_doubt": 1,
+    "woken_by": "notify",
+    "handed_over": 0,
+}
 WORKS: dict[str, object] = {"enabled": True, "dry_run": False}
 DELETED = {"outcome": "deleted"}
 BRAKED = {"source": "files", "rows": 5, "limit": 3, "reason": "x"}
 CLOSING = Closing("auth", "Invalid Signature", 15 * SECOND, 15 * SECOND)
+QUOTA = Quota(500, 7, datetime.fromtimestamp(60, UTC))
 SILENT = Answer(Outcome.UNCLEAR, "no whole answer in time")
 
 # the log's contract: event, level, name, values
@@ -36,6 +45,30 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
     (events.DaemonStopping("SIGTERM"), "info", "daemon_stopping", {"reason": "SIGTERM"}),
     (events.DaemonStopped(0), "info", "daemon_stopped", {"in_flight_left": 0}),
     (events.Swept(3, 2, 1, 1, 0.123456, "notify"), "info", "swept", SWEPT | {"seconds": 0.1235}),
+    (
+        events.Swept(3, 2, 1, 1, 0.1, "notify", 2, 0.01234),
+        "info",
+        "swept",
+        SWEPT | {"seconds": 0.1, "handed_over": 2, "since_notified": 0.0123},
+    ),
+    (
+        events.ClaimedNothing("held", 0.123456, "tick"),
+        "debug",
+        "claimed_nothing",
+        {"result": "held", "seconds": 0.1235, "woken_by": "tick"},
+    ),
+    (
+        events.CloudinaryCalled("upload", None, 0.123456, None),
+        "debug",
+        "cloudinary_called",
+        {"api": "upload", "status": None, "seconds": 0.1235},
+    ),
+    (
+        events.CloudinaryCalled("admin", 200, 0.1, QUOTA),
+        "debug",
+        "cloudinary_called",
+        {"api": "admin", "status": 200, "seconds": 0.1, "quota_remaining": 7},
+    ),
     (events.Answered(JOB, OK, 0.5), "debug", "answered", ROW | DELETED | {"seconds": 0.5}),
     (
         events.Answered(JOB, BUSY, 0.5),

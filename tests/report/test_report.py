@@ -1,23 +1,22 @@
-"""The report: each event is told once, by a stable name, in closed sets of series, on one line."""
+"""The report: each event is told once, by a stable name, on one line."""
 
 import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, get_args
-from uuid import UUID
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasweep.report import GATES, LEVELS, WOKEN_BY, Metrics, Report, configure_logging, line
+from mediasweep.metrics import Metrics
+from mediasweep.report import LEVELS, Report, configure_logging, line
 from mediasweep.rules import events
 from mediasweep.rules.asset import Asset
-from mediasweep.rules.job import Status
 from mediasweep.rules.outcome import Answer, Outcome
-from tests.report.samples import BUSY, CLOSING, EVENTS, JOB, LINES, OK, SECOND, SILENT
+from tests.report.samples import BUSY, EVENTS, JOB, LINES, OK, SECOND
 
 Tell = Callable[[str, events.Event], str]
 NASTY = ["a\nb", "a\r\nb", "a\x1b[2Jb", "a\x00b", "a\x07b", "a\x9bb", 'a" level="error', "ä/\u2028"]
@@ -54,27 +53,6 @@ def told(
         return err
 
     return tell
-
-
-def series(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return every series by name and labels; when it was created is no series of ours."""
-    return {
-        (sample.name, tuple(sample.labels.items())): sample.value
-        for family in metrics.registry.collect()
-        for sample in family.samples
-        if not sample.name.endswith("_created")
-    }
-
-
-def moved(metrics: Metrics, event: events.Event) -> dict[str, float]:
-    """Report an event and return by how much it moved each series, buckets left out."""
-    before = series(metrics)
-    Report(metrics).emit(event)
-    return {
-        " ".join([name.removeprefix("mediasweep_"), *(value for _, value in labels)]): by
-        for (name, labels), value in series(metrics).items()
-        if (by := value - before.get((name, labels), 0)) and not name.endswith("_bucket")
-    }
 
 
 def _drop(_logger: object, _name: str, _values: object) -> Any:  # noqa: ANN401  as structlog has it
@@ -142,92 +120,3 @@ def test_the_level_keeps_less_out(
     Report(metrics).emit(events.Recorded(JOB, OK, SECOND))
     assert capsys.readouterr().err == ""
     assert metrics.registry.get_sample_value("mediasweep_commit_to_gone_seconds_count") == 1
-
-
-@pytest.mark.parametrize(
-    ("event", "expected"),
-    [
-        (events.Swept(3, 2, 1, 1, 0.1, "notify"), {"sweeps_total notify": 1, "skipped_total": 2}),
-        (
-            events.Answered(JOB, OK, 0.5),
-            {"deletions_total deleted": 1, "cloudinary_requests_total upload 200": 1},
-        ),
-        (
-            events.Answered(JOB, BUSY, 0.5),
-            {"deletions_total throttled": 1, "cloudinary_requests_total upload 420": 1},
-        ),
-        (
-            events.Answered(JOB, SILENT, 0.5),
-            {"deletions_total unclear": 1, "cloudinary_requests_total upload none": 1},
-        ),
-        (events.Answered(JOB, Answer(Outcome.UNSENT), 0), {"deletions_total unsent": 1}),
-        (
-            events.Recorded(JOB, OK, 2 * SECOND),
-            {"commit_to_gone_seconds_count": 1, "commit_to_gone_seconds_sum": 2},
-        ),
-        (events.Recorded(JOB, SILENT, SECOND), {}),
-        (events.Recorded(JOB, Answer(Outcome.REJECTED), SECOND), {}),
-        (events.ClaimLost(JOB, OK), {"claims_lost_total": 1}),
-        (events.GuardFailed("x"), {"guard_failures_total": 1}),
-        (events.ListenerUp(), {"listener_up": 1}),
-        (events.GateClosed(CLOSING), {}),
-    ],
-)
-def test_an_event_moves_its_series(
-    metrics: Metrics, event: events.Event, expected: dict[str, float]
-) -> None:
-    """An event moves the series that it is about, and no other."""
-    assert moved(metrics, event) == expected
-
-
-def test_the_listener_goes_up_and_down(metrics: Metrics) -> None:
-    """The gauge of the listener follows the last event."""
-    assert moved(metrics, events.ListenerUp()) == {"listener_up": 1}
-    assert moved(metrics, events.ListenerUp()) == {}
-    assert moved(metrics, events.ListenerDown("reset")) == {"listener_up": -1}
-
-
-def test_all_series_start_at_zero(metrics: Metrics) -> None:
-    """A fresh daemon has every series of a closed set at zero, so that rates are right at once."""
-    start = series(metrics)
-    assert {name: value for (name, _), value in start.items() if value} == {
-        "mediasweep_build_info": 1
-    }
-    closed = {"deletions_total": Outcome, "gate_closed": GATES, "queue_rows": Status}
-    closed["sweeps_total"] = WOKEN_BY
-    for name, values in closed.items():
-        found = [label[1] for (n, labels) in start for label in labels if n == f"mediasweep_{name}"]
-        assert found == [*map(str, values)]
-
-
-def test_an_answer_opens_no_series(metrics: Metrics) -> None:
-    """The first answer of every status, however odd, finds its series at zero."""
-    before = series(metrics).keys()
-    for status in (None, 0, 200, 299, 400, 401, 403, 404, 409, 420, 423, 429, 500, 502, 503, 999):
-        moved(metrics, events.Answered(JOB, replace(SILENT, status=status), 0.1))
-    assert before == series(metrics).keys()
-
-
-def test_a_thousand_assets_open_no_series(metrics: Metrics) -> None:
-    """No name of an asset, and no text of an error, becomes a label."""
-    for event in EVENTS:
-        moved(metrics, event)
-    before = series(metrics).keys()
-    report = Report(metrics)
-    for n in range(1000):
-        job = replace(JOB, id=UUID(int=n), asset=Asset(f"p{n}", None, None, f"a{n}"))
-        report.emit(events.Answered(job, replace(BUSY, detail=f"d{n}"), n))
-        report.emit(events.Recorded(job, OK, n * SECOND))
-        report.emit(events.GuardFailed(f"e{n}"))
-    assert before == series(metrics).keys()
-
-
-def test_the_state_of_the_database_is_shown(metrics: Metrics) -> None:
-    """The gauges show what was found last, and zero for what was not found any more."""
-    start = series(metrics)
-    due = {"oldest_seconds": 12.5, "fallback": 3}
-    metrics.state({"pending": 4}, due, {"auth"})
-    shown = {name: value for name, value in series(metrics).items() if value != start[name]}
-    assert sorted(shown.values()) == [1, 3, 4, 12.5]
-    metrics.state({}, {"oldest_seconds": 0, "fallback": 0}, set())
-    assert start == series(metrics)

@@ -9,6 +9,7 @@ import pytest
 
 from mediasweep.rules.diagnosis import account, connection, work
 from mediasweep.rules.finding import Finding, Level
+from mediasweep.rules.quota import LEFT, LIMIT
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
@@ -72,7 +73,7 @@ def test_a_date_that_is_none_says_nothing(told: str | None) -> None:
     assert account.clock(told, NOW) == []
 
 
-@pytest.mark.parametrize("headers", [{}, {account.LIMIT: "x", account.LEFT: "1"}])
+@pytest.mark.parametrize("headers", [{}, {LIMIT: "x", LEFT: "1"}])
 def test_a_quota_that_is_not_told_says_nothing(headers: dict[str, str]) -> None:
     """An answer without the headers is no finding."""
     assert account.quota(headers) == []

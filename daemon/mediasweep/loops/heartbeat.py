@@ -38,7 +38,9 @@ PATIENCE = timedelta(seconds=3)
 
 @dataclass(slots=True)
 class Heartbeat:
-    """The beat of one daemon; `beat_s` is the boot-clock time of the last good one."""
+    """The beat of one daemon; `beat_s` is the boot-clock time of the last good one, and `reached`
+    whether the last one was good.
+    """
 
     daemon: UUID
     version: str
@@ -49,6 +51,7 @@ class Heartbeat:
     config: Mapping[str, Any]
     emit: Emit
     beat_s: float | None = None
+    reached: bool = False
     _proven: bool = field(default=False)
 
     async def run(self) -> None:
@@ -84,9 +87,10 @@ class Heartbeat:
                 await self.fleet.prove_asset_id(self.account.credentials.cloud_name)
                 self._proven = True
         except WAITED_OUT as error:
+            self.reached = False
             self.wake.give_up(f"no beat: {error or type(error).__name__}")
             return True
-        self.beat_s = boot_s()
+        self.reached, self.beat_s = True, boot_s()
         settled = self._take(share, slots)
         if echo is None:
             return settled

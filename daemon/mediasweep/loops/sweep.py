@@ -24,21 +24,12 @@ from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
 from mediasweep.loops.recent import Recent
 from mediasweep.loops.slots import Slots, nobody
+from mediasweep.loops.telling import Attempt, Telling
 from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s, come_back
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.postgres.queue import Claim, Queue, Result
 from mediasweep.rules.batch import Pace
-from mediasweep.rules.events import (
-    Answered,
-    BrakeClosed,
-    ClaimLost,
-    Configured,
-    GuardFailed,
-    Held,
-    Recorded,
-    Released,
-    Swept,
-)
+from mediasweep.rules.events import Answered, ClaimLost, Recorded
 from mediasweep.rules.job import Move
 from mediasweep.rules.outcome import Answer, Outcome
 
@@ -69,7 +60,6 @@ class Sweep:
     stopping: asyncio.Event
     turned: Callable[[], None] = nobody
     clock_s: Callable[[], float] = boot_s
-    held: str | None = None  # which gates hold everything, as the last claim found them
     tally: Tally = field(default_factory=Tally)
     recent: Recent = field(default_factory=Recent)
     _inbox: asyncio.Queue[Ticket] = field(default_factory=asyncio.Queue)
@@ -81,11 +71,13 @@ class Sweep:
     _moved_s: float = 0.0
     _pace: Pace = field(init=False)
     _outage: Outage = field(init=False)
+    telling: Telling = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin small, and hear when this daemon may do more."""
         self._pace = Pace(self.config.batch)
         self._outage = Outage(self.emit, self.clock_s)
+        self.telling = Telling(self.emit, self.config)
         self.slots.changed = self._look
 
     async def run(self) -> None:
@@ -124,10 +116,10 @@ class Sweep:
         while not self.stopping.is_set():
             self.turned()
             has_room = await self._wait_for_room()
-            self.wake.heard.clear()  # before the look, so that what comes meanwhile is remembered
+            notified_s = self.wake.attend()  # before the look: what comes meanwhile is remembered
             armed = self.wake.armed
             batch = self._pace.batch if has_room else 0  # then only for what there is to know
-            if (claim := await self._take(batch, woken_by)) is None:
+            if (claim := await self._take(Attempt(batch, woken_by, notified_s))) is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
                 woken_by = await pulse(asyncio.Event(), self.stopping, wait_s, self.turned)
             elif claim.brought_something:
@@ -149,15 +141,17 @@ class Sweep:
             else:
                 streak, woken_by = 0, await self._rest(refused, claim, patience)
 
-    async def _take(self, batch: int, woken_by: str) -> Claim | None:
+    async def _take(self, attempt: Attempt) -> Claim | None:
         started_s = self.clock_s()
         async with self.gating.claiming:
             try:
-                claim = await self.queue.claim(batch, self._memory)
+                claim = await self.queue.claim(attempt.batch, self._memory)
             except WAITED_OUT as error:
                 self._memory = None  # the next claim looks where it is
                 self._outage.failed("claim", error)
+                self.telling.nothing(attempt, self.clock_s() - started_s, "failed")
                 return None
+            committed_s = asyncio.get_running_loop().time()
             self._outage.over()
             self._memory = self.tally.memory = claim.memory
             self.gating.see(claim)
@@ -173,7 +167,7 @@ class Sweep:
             self._inbox.put_nowait(ticket)
         if claim.jobs:  # goes out first: the threads that send it cannot run while this one does
             await asyncio.sleep(STILL_S)
-        self._say(claim, claimed_s - started_s, woken_by)
+        self.telling.claimed(claim, attempt, claimed_s - started_s, committed_s)
         self.tally.swept_s = claimed_s
         return claim
 
@@ -281,19 +275,3 @@ class Sweep:
         while self._open:
             self._settled.clear()
             await self._settled.wait()
-
-    def _say(self, claim: Claim, seconds: float, woken_by: str) -> None:
-        if claim.news.closed != self.held and not claim.probing:  # a test releases nobody yet
-            self.emit(Held(claim.news.closed) if claim.news.closed else Released())
-            self.held = claim.news.closed
-        if self.config.obey(claim.news.config):
-            self.emit(Configured(dict(self.config.common)))
-        for stopped in claim.news.braked:
-            self.emit(BrakeClosed.told(stopped))
-        if claim.guard_error:
-            self.emit(GuardFailed(claim.guard_error))
-        if claim.brought_something:
-            in_doubt = sum(job.in_doubt for job in claim.jobs)
-            self.emit(
-                Swept(len(claim.jobs), claim.skipped, claim.failed, in_doubt, seconds, woken_by)
-            )

@@ -89,8 +89,7 @@ class Upkeep:
         due = await self.fleet.due()
         if due["rows"]:
             self.look()  # a lease that ended in another daemon's hands announces itself to nobody
-        found = problems(self.policy, due, await self.fleet.counts())
-        if found:
+        if found := problems(self.policy, due):
             self.emit(QueueUnhealthy(found))
 
     async def _prune(self) -> None:
@@ -105,13 +104,11 @@ class Upkeep:
             self.emit(Pruned(queue_rows, journal_rows))
 
 
-def problems(
-    policy: HealthPolicy, due: Mapping[str, Any], counts: Mapping[str, int]
-) -> tuple[str, ...]:
+def problems(policy: HealthPolicy, due: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what a health check warns of, in words."""
     found = []
     if due["rows"] > policy.due_most:
         found.append(f"{due['rows']} rows are due, the oldest for {due['oldest_seconds']:.0f} s")
-    if counts.get("failed", 0) > policy.failed_most:
-        found.append(f"{counts['failed']} rows have failed")
+    if due["failed"] > policy.failed_most:
+        found.append(f"{due['failed']} rows have failed")
     return tuple(found)

@@ -10,12 +10,13 @@ Metrics and `status` tell closed gates.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.pool import WAITED_OUT
 
 if TYPE_CHECKING:
@@ -27,13 +28,27 @@ if TYPE_CHECKING:
 
 BEAT_OLDEST_S = 15.0
 STATE_KEPT_S = 2.0
-STATE_WITHIN_S = 3.0
+STATE_WITHIN_S = 5.0  # less than a scraper waits
 LOOK_LATE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How this daemon stands: calls `in_flight` of the `limit` that it may have out.
+
+    The age of a canary that was never heard is infinite.
+    """
+
+    canary_age_s: float
+    in_flight: int
+    limit: int
+    database_up: bool
+    capture_broken: bool
 
 
 @dataclass(slots=True)
 class Probes:
-    """What one running daemon knows of itself."""
+    """What one running daemon knows of itself, and of the fleet."""
 
     pool: Pool
     wake: Wake
@@ -43,7 +58,10 @@ class Probes:
     stopping: asyncio.Event
     enabled: bool = True
     since_s: float = field(default_factory=boot_s)
-    _state: tuple[float, dict[str, Any] | None] | None = None
+    _state: dict[str, Any] | None = None
+    _counted_s: float = -math.inf
+    _asked_s: float = -math.inf
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         """Return whether this daemon can work, and each check as `ok` or its reason."""
@@ -84,31 +102,34 @@ class Probes:
             return "deleting nothing (not enabled, or a dry run)"
         if sweep.database_trouble:
             return f"waiting for the database: {sweep.database_trouble}"
-        if sweep.held:
-            return f"held: {sweep.held}"
+        if sweep.telling.held:
+            return f"held: {sweep.telling.held}"
         if not sweep.slots.limit:
             return "standing by: other daemons have all the calls"
         return "working" if sweep.in_flight else "idle"
 
-    async def state(self) -> dict[str, Any] | None:
-        """Return rows by status, due rows and closed gates, at most two seconds old; None if
-        unknown.
-        """
-        now_s = boot_s()
-        if self._state is not None and now_s - self._state[0] < STATE_KEPT_S:
-            return self._state[1]
-        try:
-            async with asyncio.timeout(STATE_WITHIN_S):
-                state = await self._ask()
-        except WAITED_OUT:
-            state = None
-        self._state = (now_s, state)
-        return state
+    def standing(self) -> Standing:
+        """Return how this daemon stands now."""
+        heard_s = self.wake.proven_s
+        return Standing(
+            math.inf if heard_s is None else asyncio.get_running_loop().time() - heard_s,
+            self.sweep.slots.busy,
+            self.sweep.slots.limit,
+            self.sweep.database_trouble is None and self.heartbeat.reached,
+            self.upkeep.capture is not None,
+        )
 
-    async def _ask(self) -> dict[str, Any]:
-        fleet = Fleet(self.pool)
-        return {
-            "counts": await fleet.counts(),
-            "due": dict(await fleet.due()),
-            "closed": {gate["name"] for gate in await Gates(self.pool).list()},
-        }
+    async def state(self) -> dict[str, Any] | None:
+        """Return the fleet in figures, as it was `age_s` ago; None as long as none are known.
+
+        Asks at most every two seconds, and where the database does not answer, tells what it told.
+        """
+        async with self._asking:  # many scrapes at a time must not take the pool from the beat
+            if boot_s() - self._asked_s >= STATE_KEPT_S:
+                self._asked_s = boot_s()
+                with contextlib.suppress(*WAITED_OUT):
+                    async with asyncio.timeout(STATE_WITHIN_S):
+                        state = await Fleet(self.pool).state()
+                    if state is not None:
+                        self._state, self._counted_s = state, boot_s() - state["age_s"]
+        return self._state and self._state | {"age_s": boot_s() - self._counted_s}

@@ -87,12 +87,24 @@ class Fleet:
         return {row["status"]: row["rows"] for row in await self._connection.fetch(SQL["counts"])}
 
     async def due(self) -> Mapping[str, Any]:
-        """Return what a claim could take but for gates: rows, oldest_seconds, in_doubt; fallback.
+        """Return what a claim could take but for gates: rows, oldest_seconds, in_doubt; fallback;
+        failed.
 
-        The last is the number of captures that are not in the queue yet.
+        The last two are how many captures are not in the queue yet, and how many rows have failed.
         """
         row = await self._connection.fetchrow(SQL["due"])
         return dict(row) if row else {}
+
+    async def state(self) -> dict[str, Any] | None:
+        """Return the fleet in figures, as last counted, `age_s` ago; None before the first count.
+
+        Counts itself if that is too long ago and nobody else does so just now.
+        """
+        row = await self._connection.fetchrow(SQL["state"])
+        if row is None or row["state"] is None:
+            return None
+        state: dict[str, Any] = json.loads(row["state"])
+        return state | {"age_s": row["age_s"]}
 
     async def waiting(self) -> list[Why]:
         """Return what the unfinished rows wait for, each row counted once, the most first."""

@@ -25,19 +25,12 @@ SELECT q.status, count(*) AS rows FROM mediasweep.cloudinary_cleanup_queue q GRO
 
 -- name: due
 -- The rows that a claim could take if every gate were open, and how long the oldest has been so: how late the fleet is.
--- Not those that still rest, nor those of a table that was detached or never attached: no claim takes them.
-SELECT count(*) AS rows,
-       coalesce(extract(epoch FROM clock_timestamp() - min(greatest(ripe.at, q.lease_until))), 0)::float8 AS oldest_seconds,
-       count(*) FILTER (WHERE q.in_doubt) AS in_doubt,
-       (SELECT count(*) FROM mediasweep.fallback) AS fallback
-  FROM mediasweep.cloudinary_cleanup_queue q
- CROSS JOIN mediasweep.fleet_at_work() fleet
- CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
- WHERE q.processed_at IS NULL
-   AND q.due_at <= clock_timestamp()
-   AND ripe.at <= clock_timestamp()
-   AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
-   AND (q.source_id = 0 OR q.source_id IN (SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL))
+SELECT u.due AS rows, u.oldest_due_s AS oldest_seconds, u.due_in_doubt AS in_doubt,
+       (SELECT count(*) FROM mediasweep.fallback) AS fallback, mediasweep.failed_rows() AS failed
+  FROM mediasweep.unfinished() u
+
+-- name: state
+SELECT s.state, s.age_s FROM mediasweep.fleet_state() s
 
 -- name: waiting
 -- The unfinished rows, each counted once, by what it waits for first; and the captures that are not in the queue yet.

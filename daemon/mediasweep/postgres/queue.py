@@ -87,13 +87,15 @@ class News:
 
     `closed`: why nothing is being sent, if so; `paused`: for no other reason than a pause.
     `forced`: its rows go through a pause, because somebody asked for a sweep. `braked`: the sources
-    that it stopped. `config`: what an operator has set for all daemons.
+    that it stopped. `config`: what an operator has set for all daemons. `handed_over`: so many rows
+    had been claimed before, and nobody said what came of it.
     """
 
     closed: str | None = None
     paused: bool = False
     forced: bool = False
     braked: Sequence[Mapping[str, Any]] = ()
+    handed_over: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -32,13 +32,18 @@ RETRY_FIRST_S, RETRY_LAST_S = 0.1, 5.0
 
 
 class Wake:
-    """The listener of one daemon. `patience` is how long a canary may take."""
+    """The listener of one daemon. `patience` is how long a canary may take.
+
+    `proven_s` is when one was last heard, on the event loop's clock.
+    """
 
     def __init__(self, dsn: str, pool: Pool, emit: Emit, *, patience: timedelta) -> None:
         """Prepare; nothing is opened before `run`."""
         self.heard = asyncio.Event()
         self.up = False
         self.tried = False  # whether it has been found out once if notifications arrive
+        self.proven_s: float | None = None
+        self._notified_s: float | None = None
         self.channel = f"{CHANNEL}_{secrets.token_hex(6)}"
         self._dsn = dsn
         self._pool = pool
@@ -86,6 +91,15 @@ class Wake:
         self._drop()
         self._lost.set()
 
+    def attend(self) -> float | None:
+        """Forget what was heard so far, before a look at the queue.
+
+        Returns when the first notification of it came, on the event loop's clock, if one did.
+        """
+        self.heard.clear()
+        first_s, self._notified_s = self._notified_s, None
+        return first_s
+
     @property
     def armed(self) -> bool:
         """Tell whether this daemon has the key: whoever queues something notifies."""
@@ -128,6 +142,7 @@ class Wake:
         key.add_termination_listener(lambda _: self._lost.set())
         await key.execute(SQL["patient"])
         self.up = self.tried = True
+        self.proven_s = asyncio.get_running_loop().time()
         self.heard.set()
         self._emit(ListenerUp())
 
@@ -144,14 +159,17 @@ class Wake:
         self._lost.set()
 
     def _on_wake(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        self._notified_s = self._notified_s or loop.time()
         if self._asleep is not None and self._asleep.beside == "sibling":
-            asyncio.get_running_loop().call_later(random.uniform(*AFTER_YOU_S), self.heard.set)
+            loop.call_later(random.uniform(*AFTER_YOU_S), self.heard.set)
         else:
             self.heard.set()
 
     def _on_canary(self, _c: object, _pid: int, _channel: str, payload: object) -> None:
         canary = self._canaries.get(str(payload))
         if canary and not canary.done():
+            self.proven_s = asyncio.get_running_loop().time()
             canary.set_result(None)
 
     def _drop(self) -> None:

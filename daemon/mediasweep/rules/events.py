@@ -13,6 +13,7 @@ from typing import Any, Self
 from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer
+from mediasweep.rules.quota import Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,11 @@ class DaemonStopped:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A claim brought something: rows to delete, rows kept because in use, rows given up."""
+    """A claim brought something: rows to delete, rows kept because in use, rows given up.
+
+    `handed_over`: of how many of them nobody said what came of their last claim; `since_notified`:
+    seconds from the notification that led to the claim to its commit, if one did.
+    """
 
     claimed: int
     skipped: int
@@ -61,6 +66,29 @@ class Swept:
     in_doubt: int
     seconds: float
     woken_by: str
+    handed_over: int = 0
+    since_notified: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedNothing:
+    """A claim brought nothing: nothing is due (`empty`), what is due is `held` by a gate or an open
+    transaction, or the call or its guard `failed`.
+    """
+
+    result: str
+    seconds: float
+    woken_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloudinaryCalled:
+    """A call to an API, `upload` or `admin`, is over; `status` None: no whole answer came."""
+
+    api: str
+    status: int | None
+    seconds: float
+    quota: Quota | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +268,8 @@ Event = (
     | DaemonStopping
     | DaemonStopped
     | Swept
+    | ClaimedNothing
+    | CloudinaryCalled
     | Answered
     | Recorded
     | ClaimLost

@@ -8,12 +8,12 @@ from email.utils import parsedate_to_datetime
 
 from mediasweep.rules.finding import Finding, problem, warning
 from mediasweep.rules.outcome import Answer, Outcome
+from mediasweep.rules.quota import LEFT, LIMIT, RESET
 from mediasweep.rules.reason import ago
 
 STALE = timedelta(minutes=50)  # a request is refused whose time is an hour off
 SKEW_MOST = timedelta(seconds=30)
 LEFT_LEAST = 0.1
-LIMIT, LEFT, RESET = (f"x-featureratelimit-{what}" for what in ("limit", "remaining", "reset"))
 
 
 def answer(said: Answer, cloud: str) -> list[Finding]:
