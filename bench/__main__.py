@@ -14,6 +14,7 @@ import sys
 
 from bench.capture import capture
 from bench.drain import drain
+from bench.idle import idle
 from bench.latency import latency
 from bench.memory import memory
 from bench.snapshot import snapshot
@@ -21,7 +22,7 @@ from bench.wake import wake
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture")
+MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle")
 
 
 def main() -> None:
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--snapshot", type=int, default=200_000, help="rows, under a snapshot")
     parser.add_argument("--deletions", type=int, default=20_000, help="that wake")
     parser.add_argument("--captured", type=int, default=100_000, help="rows, in one statement")
+    parser.add_argument("--minutes", type=float, default=10, help="of doing nothing")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -44,6 +46,7 @@ def main() -> None:
             "memory": lambda: memory(cluster, emulator.cloud(), given.backlog),
             "wake": lambda: wake(cluster, emulator.cloud(), given.deletions),
             "capture": lambda: capture(cluster, given.captured),
+            "idle": lambda: idle(emulator.cloud(), given.minutes),
         }
         for name in given.only:
             asyncio.run(measures[name]())

@@ -37,7 +37,7 @@ async def memory(cluster: Cluster, cloud: Cloud, backlog: int) -> None:
         for _ in range(LOOK_FOR_S * 10):
             await asyncio.sleep(0.1)
             await db.execute(QUEUE_ROWS, rows - await db.fetchval(LEFT))
-            sizes[rows] = max(sizes[rows], _resident_mib(daemon.pid))
+            sizes[rows] = max(sizes[rows], resident_mib(daemon.pid))
         done = await db.fetchval(DONE)
         daemon.terminate()
         await daemon.wait()
@@ -46,7 +46,8 @@ async def memory(cluster: Cluster, cloud: Cloud, backlog: int) -> None:
     print(f"  large / small {sizes[backlog] / sizes[SMALL]:.2f}")
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
+    """Return the resident size of a process."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
     return int(kib) / 1024

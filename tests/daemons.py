@@ -15,8 +15,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.request import urlopen
 
 import asyncpg
+from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[1]
 WITHIN_S = 30.0
@@ -87,6 +89,22 @@ class Daemon:
         """Return where its HTTP server answers."""
         started = next(r for r in self.log if r["event"] == "daemon_started")
         return f"http://{started['http']}"
+
+    async def metrics(self) -> dict[str, float]:
+        """Scrape it; returns each sample under its name and the values of its labels."""
+
+        def read() -> str:
+            with urlopen(f"{self.address}/metrics", timeout=WITHIN_S) as answer:  # noqa: S310  our own
+                return str(answer.read().decode())
+
+        families = text_string_to_metric_families(await asyncio.to_thread(read))
+        return {
+            " ".join(
+                [sample.name.removeprefix("mediasweep_"), *sample.labels.values()]
+            ): sample.value
+            for family in families
+            for sample in family.samples
+        }
 
     async def kill(self) -> None:
         """Kill it as nothing else can be caught: SIGKILL."""

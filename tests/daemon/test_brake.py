@@ -6,14 +6,13 @@ import asyncio
 import json
 from asyncio import to_thread
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import Done, mediasweep
-from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running, until
+from tests.daemons import INSERT_ASSETS, environment, finished, running, until
 from tests.schema.brakes import PASS_THROUGH
 
 DEFAULT = {"MEDIASWEEP_BRAKE_FLOOR": "1000", "MEDIASWEEP_LOG_LEVEL": "info"}
@@ -68,15 +67,6 @@ async def _ack(env: dict[str, str], digest: str) -> Done:
     return await mediasweep(env, "brake", "ack", digest, "--yes")
 
 
-async def _metric(daemon: Daemon, name: str) -> float:
-    def read() -> str:
-        with urlopen(f"{daemon.address}/metrics", timeout=5) as answer:  # noqa: S310  our own
-            return str(answer.read().decode())
-
-    lines = (await to_thread(read)).splitlines()
-    return float(next(line for line in lines if line.startswith(name)).rsplit(" ", 1)[1])
-
-
 @pytest.mark.timeout(120)
 async def test_of_fifty_thousand_rows_none_goes_before_exactly_these_are_acknowledged(
     database: str, db: Db, cloud: Cloud
@@ -95,7 +85,7 @@ async def test_of_fifty_thousand_rows_none_goes_before_exactly_these_are_acknowl
         await db.execute("DELETE FROM posts")
         await until(db, ALL_GONE, 2)
         assert sorted(await _destroyed(cloud)) == sorted(f"post{n}" for n in range(100))
-        assert await _metric(daemon, 'mediasweep_gate_closed{gate="brake"}') == 1
+        assert (await daemon.metrics())["gate_closed brake"] == 1
         held = await _shown(env)
         assert (held["source"], held["queue_rows"]) == ("media_assets", 50_000)
         assert (await _ack(env, held["digest"])).code == 0

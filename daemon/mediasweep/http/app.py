@@ -1,8 +1,8 @@
 """The HTTP application: probes and metrics, which need no token and change nothing.
 
 A probe never waits for the database: it tells what the loops last saw. /metrics asks for the
-queue's state, at most every two seconds, and leaves those gauges as they were when the database is
-away.
+fleet's state, at most every two seconds; when the database is away, it leaves those gauges as they
+were, and says how old they are.
 """
 
 from __future__ import annotations
