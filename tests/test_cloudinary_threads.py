@@ -64,6 +64,24 @@ async def test_what_was_ruled_out_is_forgotten_after_a_while(
     account.close()
 
 
+async def test_each_call_is_told(cloud: Cloud) -> None:
+    """What a deletion took, call by call, with the status that the SDK forgets, and the quota."""
+    told: list[Any] = []
+    account = Account(
+        Credentials(**cloud.options()), threads=1, timeout=timedelta(seconds=1), emit=told.append
+    )
+    await account.destroy(Asset("p", None, "upload"), lambda: None)
+    await to_thread(cloud.faults, {"effect": "html"})
+    await account.destroy(KNOWN, lambda: None)
+    await account.destroy(KNOWN, lambda: "no")
+    account.credentials = Credentials("demo", "key", "s", "http://127.0.0.1:1")
+    await account.destroy(KNOWN, lambda: None)
+    assert [call.status for call in told] == [200, 200, 200, 502, None]
+    assert {(call.api, call.quota) for call in told} == {("upload", None)}
+    assert all(0 < call.seconds < 1 for call in told)
+    account.close()
+
+
 def test_credentials_show_no_secret() -> None:
     """However credentials come into a message, they name the cloud and nothing else."""
     assert {repr(CREDENTIALS), str(CREDENTIALS)} == {"Credentials(cloud_name='demo')"}

@@ -118,8 +118,7 @@ class Account:
 
         def request(*args: object, **more: object) -> Any:  # noqa: ANN401  a response of urllib3
             response = send(*args, **more)
-            self._seen.status = response.status  # which the SDK does not tell with a good body
-            self._seen.headers = response.headers
+            getattr(self._seen, "heard", []).append(response)  # the SDK keeps half of it to itself
             return response
 
         connector.request = request
@@ -155,7 +154,7 @@ class Account:
     async def greet(self) -> tuple[Answer, Mapping[str, str]]:
         """Ping, and return the headers of the answer as well, under names in lower case."""
         call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
-        return await self._run("admin", call, _as_good)
+        return await self._run("admin", call)
 
     async def restore(self, ids: Sequence[str], types: tuple[str, str] | None) -> Answer:
         """Bring assets back from their backup: public ids under (resource type, delivery type), or
@@ -170,7 +169,7 @@ class Account:
         else:
             options |= {"resource_type": types[0], "type": types[1]}
             call = partial(cloudinary.api.restore, list(ids), **options)
-        return (await self._run("admin", call, _as_good))[0]
+        return (await self._run("admin", call))[0]
 
     def close(self) -> None:
         """Let go of the threads; calls that are still running end by their own timeout."""
@@ -204,54 +203,50 @@ class Account:
         )
 
     async def _run(
-        self, api: str, call: Callable[[], Any], read: Callable[[Any], Answer]
+        self,
+        api: str,
+        call: Callable[[], Any],
+        read: Callable[[Any], Answer] = lambda body: Answer(Outcome.DELETED, response=body),
     ) -> tuple[Answer, Mapping[str, str]]:
         """Make a call and tell of it; returns also the headers, under names in lower case."""
-        began_s, headers = time.monotonic(), dict[str, str]()
-        answer, status = await self._ask(call, read, headers)
+        began_s, heard = time.monotonic(), list[Any]()
+        answer = await self._ask(call, read, heard)
+        headers = {name.lower(): told for one in heard for name, told in one.headers.items()}
         if answer.outcome is not Outcome.UNSENT:
+            status = heard[0].status if heard else answer.status
             seconds = time.monotonic() - began_s
             self._emit(CloudinaryCalled(api, status, seconds, read_quota(headers)))
         return answer, headers
 
     async def _ask(
-        self, call: Callable[[], Any], read: Callable[[Any], Answer], headers: dict[str, str]
-    ) -> tuple[Answer, int | None]:
+        self, call: Callable[[], Any], read: Callable[[Any], Answer], heard: list[Any]
+    ) -> Answer:
         started = threading.Event()
 
-        def noticed() -> tuple[Any, int]:
+        def noticed() -> Any:  # noqa: ANN401  whatever the SDK parsed
             started.set()
-            self._seen.status, self._seen.headers = OK, {}
-            try:
-                return call(), self._seen.status
-            finally:
-                headers.update({name.lower(): told for name, told in self._seen.headers.items()})
+            self._seen.heard = heard
+            return call()
 
         pool = self._pool
         try:
             # urllib3's timeout runs between bytes: a server that drips would never reach it
             async with asyncio.timeout(2 * self._timeout_s):
-                body, status = await asyncio.get_running_loop().run_in_executor(pool, noticed)
+                body = await asyncio.get_running_loop().run_in_executor(pool, noticed)
         except TimeoutError:
             if not started.is_set():
-                return Answer(Outcome.UNSENT, "not sent: no thread was free in time"), None
+                return Answer(Outcome.UNSENT, "not sent: no thread was free in time")
             if pool is self._pool:  # its threads may hang for as long as the server likes
                 self._renew()
-            return Answer(Outcome.UNCLEAR, "no whole answer in time"), None
+            return Answer(Outcome.UNCLEAR, "no whole answer in time")
         except _NotSentError as error:
-            return Answer(Outcome.UNSENT, f"not sent: {error}"), None
+            return Answer(Outcome.UNSENT, f"not sent: {error}")
         except Exception as error:  # noqa: BLE001  the SDK raises bare Exception and TypeError too
-            answer = read_exception(error)
-            return answer, answer.status
-        answer = _read(body, status, read)
-        return answer, answer.status or status
+            return read_exception(error)
+        return _read(body, heard[0].status if heard else OK, read)
 
     def _timeout(self) -> urllib3.Timeout:
         return urllib3.Timeout(connect=self._timeout_s / 2, read=self._timeout_s)
-
-
-def _as_good(body: Any) -> Answer:  # noqa: ANN401  whatever the SDK parsed
-    return Answer(Outcome.DELETED, response=body)
 
 
 def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:

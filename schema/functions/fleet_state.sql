@@ -59,7 +59,7 @@ BEGIN
   RETURN plan -> 0 -> 'Plan' ->> 'Plan Rows';
 END $$;
 
--- Rows that are done with and ask for nothing: counted while the queue has less than 32 MB, some fifty thousand rows.
+-- Rows that are done with and ask for nothing: counted while the queue has less than 32 MB, some hundred thousand rows.
 CREATE OR REPLACE FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint)
 LANGUAGE plpgsql VOLATILE
 AS $$

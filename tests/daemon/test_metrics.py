@@ -82,6 +82,7 @@ async def test_each_metric_moves_by_the_real_event(database: str, db: Db, cloud:
         await db.execute(LET_GO, "a2")
         shown = await _until(db, daemon, lambda shown: shown["gate_closed rate_limit"])
         assert shown["attempts_refunded_total"] == shown["deletions_total throttled"] == 1
+        assert shown["cloudinary_requests_total upload 420"] == 1
         assert (shown["queue_rows pending"], shown["queue_due_rows"]) == (1, 1)
         assert shown["queue_oldest_due_seconds"] > 0
         await _until(db, daemon, lambda shown: shown["claims_total held"])
@@ -93,8 +94,11 @@ async def test_each_metric_moves_by_the_real_event(database: str, db: Db, cloud:
         await db.execute(LET_GO, "a1")
         await _until(db, daemon, lambda shown: shown["capture_broken"])
         await db.execute("ALTER TABLE mediasweep.cloudinary_cleanup_queue RENAME TO lost")
-        shown = await _until(db, daemon, lambda shown: not shown["database_up"])
-        assert shown["claims_total failed"] > 0
+        aged = "fleet_state_age_seconds"
+        shown = await _until(
+            db, daemon, lambda shown: shown["claims_total failed"] and shown[aged] > 2
+        )
+        assert (shown["database_up"], shown["queue_rows completed"]) == (0, 2)  # as last known
 
 
 async def test_replicas_tell_the_same_of_the_fleet(database: str, db: Db, cloud: Cloud) -> None:

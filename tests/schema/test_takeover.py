@@ -36,6 +36,7 @@ async def test_each_state_comes_as_what_it_means_here(earlier: str) -> None:
             )
             for row in await db.fetch(QUEUE)
         }
+        assert await db.fetchval("SELECT mediasweep.failed_rows()") == 1
     assert found == {
         "new": ("pending", False, False),
         "tried": ("pending", True, False),

@@ -126,10 +126,10 @@ class Probes:
         """
         async with self._asking:  # many scrapes at a time must not take the pool from the beat
             if boot_s() - self._asked_s >= STATE_KEPT_S:
-                self._asked_s = boot_s()
                 with contextlib.suppress(*WAITED_OUT):
                     async with asyncio.timeout(STATE_WITHIN_S):
                         state = await Fleet(self.pool).state()
                     if state is not None:
                         self._state, self._counted_s = state, boot_s() - state["age_s"]
+                self._asked_s = boot_s()
         return self._state and self._state | {"age_s": boot_s() - self._counted_s}
