@@ -70,8 +70,8 @@ async def test_each_metric_moves_by_the_real_event(database: str, db: Db, cloud:
         assert shown["deletions_total deleted"] == shown["claims_total rows"] == 1
         assert shown["cloudinary_requests_total upload 200"] == 1
         assert shown["cloudinary_request_seconds_count upload"] == 1
-        assert shown["commit_to_gone_seconds_count"] == shown["wake_to_claim_seconds_count"] == 1
-        assert 0 < shown["wake_to_claim_seconds_sum"] < shown["commit_to_gone_seconds_sum"]
+        assert shown["commit_to_gone_seconds_count"] == 1
+        assert 0 < shown["commit_to_gone_seconds_sum"] < WITHIN_S
         assert shown["claims_total empty"] > 0
 
         await db.execute(ABANDONED)
@@ -80,11 +80,13 @@ async def test_each_metric_moves_by_the_real_event(database: str, db: Db, cloud:
 
         await to_thread(cloud.faults, {"effect": "status", "status": 420})
         await db.execute(LET_GO, "a2")
-        shown = await _until(db, daemon, lambda shown: shown["gate_closed rate_limit"])
-        assert shown["attempts_refunded_total"] == shown["deletions_total throttled"] == 1
-        assert shown["cloudinary_requests_total upload 420"] == 1
-        assert (shown["queue_rows pending"], shown["queue_due_rows"]) == (1, 1)
+        shown = await _until(
+            db, daemon, lambda shown: shown["gate_closed rate_limit"] and shown["queue_due_rows"]
+        )
         assert shown["queue_oldest_due_seconds"] > 0
+        for moved in ("attempts_refunded_total", "deletions_total throttled"):
+            assert shown[moved] > 0  # and again with each test of the gate
+        assert shown["cloudinary_requests_total upload 420"] > 0
         await _until(db, daemon, lambda shown: shown["claims_total held"])
 
         await db.execute(CUT)
@@ -98,7 +100,9 @@ async def test_each_metric_moves_by_the_real_event(database: str, db: Db, cloud:
         shown = await _until(
             db, daemon, lambda shown: shown["claims_total failed"] and shown[aged] > 2
         )
-        assert (shown["database_up"], shown["queue_rows completed"]) == (0, 2)  # as last known
+        assert shown["database_up"] == 0
+        assert 0 < shown["wake_to_claim_seconds_sum"] < WITHIN_S
+        assert shown["queue_rows completed"] > 0  # as last known
 
 
 async def test_replicas_tell_the_same_of_the_fleet(database: str, db: Db, cloud: Cloud) -> None:
