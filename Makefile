@@ -13,7 +13,7 @@ MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-system check format bench lock build clean
+.PHONY: help demo test test-system check format render bench lock build clean
 
 # Nobody's production is touched from here: what names a database or an account stays outside.
 unexport $(filter-out MEDIASWEEP_TEST_%,$(filter \
@@ -47,6 +47,10 @@ check: .venv/dev.stamp ## Run every check that CI runs besides the tests
 format: .venv/dev.stamp ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
+
+render: .venv/dev.stamp ## Renew the alerts and the dashboard under deploy/ from their sources
+	$(BIN)/python -m mediasweep.alerts > deploy/prometheus/alerts.yaml
+	$(BIN)/python -m deploy.grafana > deploy/grafana/mediasweep.json
 
 bench: .venv/dev.stamp ## Measure, and print the figures
 	@$(BIN)/python -m bench $(ARGS)

@@ -9,7 +9,6 @@ emulator runs until the end, at a free port. `$ID` is the newest queue row.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shlex
 import socket
@@ -17,7 +16,6 @@ import sys
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -32,35 +30,16 @@ from mediasweep.report import line
 from mediasweep.rules import outcome
 from mediasweep.settings import SECRETS, Settings
 from tests.daemons import ROOT, environment, finished, running
+from tests.pages import FENCE, RUN_WITHIN_S, blocks, shell, with_commands
 from tests.report.samples import EVENTS
 
-RUN_WITHIN_S = 30.0
 README = ROOT / "README.md"
 OPERATING, ATTACHING = (ROOT / "docs" / name for name in ("operating.md", "attaching.md"))
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-SHIM = f'#!/bin/sh\nexec "{sys.executable}" -P -m mediasweep "$@"\n'
 EMULATOR = "python -m mediasweep.emulator "
 PORT = "8081"  # of the emulator, in the manual
 NEWEST = "SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q ORDER BY q.queued_at DESC LIMIT 1"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A fenced block: its language, and its lines without the indent of a list."""
-
-    language: str
-    text: str
-
-
-def blocks(page: Path) -> list[Block]:
-    """Return the fenced blocks of a page."""
-    found = FENCE.findall(page.read_text(encoding="utf-8"))
-    return [
-        Block(language, re.sub(f"^{indent}", "", text, flags=re.MULTILINE))
-        for indent, language, text in found
-    ]
 
 
 def tables(page: Path) -> dict[str, list[str]]:
@@ -228,18 +207,13 @@ async def test_a_page_runs_from_top_to_bottom(
     blank_database: str, cloud: Cloud, tmp_path: Path, page: Path
 ) -> None:
     """Every command and every statement of the page works, one after the other."""
-    shim = tmp_path / "bin" / "mediasweep"
-    shim.parent.mkdir()
-    shim.write_text(SHIM, encoding="ascii")
-    shim.chmod(0o755)
-    env = environment(blank_database, cloud.url)
-    env["PATH"] = f"{shim.parent}{os.pathsep}{env['PATH']}"
+    env = with_commands(environment(blank_database, cloud.url), tmp_path)
     await to_thread(cloud.fill, "covers/", 3)
     port = _free_port()
     db = await asyncpg.connect(blank_database)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
-        await _shell("mediasweep migrate", env, tmp_path)
+        await shell("mediasweep migrate", env, tmp_path)
         for block in blocks(page):
             if block.language == "sql":
                 await db.execute(block.text)
@@ -251,7 +225,7 @@ async def test_a_page_runs_from_top_to_bottom(
             elif block.text.startswith(EMULATOR):
                 await stack.enter_async_context(_emulator(block.text, port, env))
             elif block.language == "sh":
-                await _shell(block.text, env | {"ID": str(await db.fetchval(NEWEST))}, tmp_path)
+                await shell(block.text, env | {"ID": str(await db.fetchval(NEWEST))}, tmp_path)
         if page == README:
             assert await finished(db) == {"completed": 1}
             assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
@@ -283,18 +257,3 @@ async def _emulator(text: str, port: str, env: dict[str, str]) -> AsyncIterator[
     finally:
         process.terminate()
         await process.wait()
-
-
-async def _shell(text: str, env: dict[str, str], folder: Path) -> None:
-    """Run a block as a shell would, stopping at the first command that fails."""
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-euo", "pipefail", "-c", text),
-        env=env,
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(RUN_WITHIN_S):
-        said, _ = await process.communicate()
-    assert process.returncode == 0, f"{text}\n{said.decode()}"
