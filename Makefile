@@ -20,6 +20,7 @@ unexport $(filter-out MEDIASWEEP_TEST_%,$(filter \
   DATABASE_URL PG% CLOUDINARY_% NEXT_PUBLIC_% SUPABASE_% MEDIASWEEP_% CREDENTIALS_DIRECTORY,$(.VARIABLES)))
 
 BIN := .venv/bin
+RULE := deploy/kubernetes/components/prometheus-operator/rules.yaml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # --no-build-isolation: the build backend is in the hashed list and is not fetched on the side.
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation --editable .
@@ -51,6 +52,7 @@ format: .venv/dev.stamp ## Format the code and mend what can be mended
 render: .venv/dev.stamp ## Renew the alerts and the dashboard under deploy/ from their sources
 	$(BIN)/python -m mediasweep.alerts > deploy/prometheus/alerts.yaml
 	$(BIN)/python -m deploy.grafana > deploy/grafana/mediasweep.json
+	sed -i '/^spec:/q' $(RULE) && sed 's/^./  &/' deploy/prometheus/alerts.yaml >> $(RULE)
 
 bench: .venv/dev.stamp ## Measure, and print the figures
 	@$(BIN)/python -m bench $(ARGS)
