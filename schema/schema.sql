@@ -298,7 +298,7 @@ BEGIN
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
   PERFORM mediasweep.advise(a);
-  PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m));
+  PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m ORDER BY m.part <> relation, m.part::oid));
   RETURN a.id;
 END $$;
 
@@ -604,7 +604,7 @@ CREATE FUNCTION mediasweep.build_guard() RETURNS void
 BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
-                 ' SET search_path = pg_catalog, pg_temp SET row_security = off AS %L', mediasweep.uses_source());
+                 ' SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = ''500ms'' AS %L', mediasweep.uses_source());
   REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 END $$;
 
@@ -646,12 +646,18 @@ CREATE FUNCTION mediasweep.capture_source(a mediasweep.attached) RETURNS text
   WITH part AS (
     SELECT mediasweep.unchanged_statement(a)
            || mediasweep.by_operation(mediasweep.queue_statement(a, 'DELETE'), mediasweep.queue_statement(a, 'UPDATE'),
-                                      mediasweep.queue_statement(a, 'TRUNCATE'))
-           || E'\n    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT;' || woken.sql
+                                      mediasweep.truncated_statement(a, mediasweep.queue_statement(a, 'TRUNCATE')))
+           || woken.sql
            || mediasweep.by_operation(mediasweep.unread_statement(a, 'DELETE'), mediasweep.unread_statement(a, 'UPDATE'), 'NULL;') AS queue,
            mediasweep.by_operation(mediasweep.fallback_statement(a, 'DELETE'), mediasweep.fallback_statement(a, 'UPDATE'),
-                                   mediasweep.fallback_statement(a, 'TRUNCATE')) || woken.sql AS fall_back
-      FROM (SELECT CASE WHEN a.notify THEN ' IF FOUND THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END || E'\n    ') woken (sql))
+                                   mediasweep.truncated_statement(a, mediasweep.fallback_statement(a, 'TRUNCATE')))
+           || woken.sql AS fall_back,
+           mediasweep.by_operation(kept.from_old, kept.from_old,
+                                   mediasweep.truncated_statement(a, mediasweep.keep_rows_statement(a, '"mediasweep truncated"'))) AS keep
+      FROM mediasweep.keep_rows_statement(a, 'old_rows') kept (from_old)
+     CROSS JOIN (SELECT E'\n    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT;'
+                        || CASE WHEN a.notify THEN ' IF "mediasweep queued" > 0 THEN PERFORM mediasweep.wake(); END IF;' ELSE '' END
+                        || E'\n    ') woken (sql))
   SELECT E'#variable_conflict use_column\n' || CASE WHEN a.strict THEN format($q$DECLARE
   "mediasweep queued"  bigint;
 BEGIN
@@ -686,7 +692,7 @@ BEGIN
     RAISE WARNING 'mediasweep: could not queue the assets of %%, and not keep them either: %%; %%', TG_RELID::regclass, "mediasweep failure", SQLERRM;
   END;
   RETURN NULL;
-END$q$, part.queue, part.fall_back, mediasweep.keep_rows_statement(a)) END
+END$q$, part.queue, part.fall_back, part.keep) END
     FROM part
 $_$;
 
@@ -729,6 +735,37 @@ BEGIN
   END;
 END $$;
 
+CREATE FUNCTION mediasweep.captured_columns(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+   WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+$$;
+
+CREATE FUNCTION mediasweep.check_captured(relation regclass, options jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  wrong  text;
+BEGIN
+  SELECT string_agg(DISTINCT quote_ident(a.attname), ', ') INTO wrong
+    FROM mediasweep.refs_of(options) ref
+   CROSS JOIN LATERAL jsonb_each(ref || jsonb_build_object('deleted', coalesce(options -> 'deleted', options -> 'deleted_at'))) o
+    JOIN pg_attribute a ON a.attrelid = relation AND a.attname = mediasweep.column_of(o.value) AND a.attgenerated = 'v'
+   WHERE o.key NOT IN ('host', 'cloud');
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % of % is computed when it is read, and a trigger does not see it: make it STORED', wrong, relation;
+  END IF;
+  SELECT string_agg(f.inhrelid::regclass::text, ', ') INTO wrong
+    FROM mediasweep.parts(relation) p JOIN pg_inherits f ON f.inhparent = p.part JOIN pg_class c ON c.oid = f.inhrelid AND c.relkind = 'f';
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'mediasweep.attach: % has foreign tables among its parts (%), and PostgreSQL refuses to delete from them where there are triggers like ours',
+      relation, wrong USING HINT = 'Attach the other parts, each by itself, and the foreign ones where they are.';
+  END IF;
+END $$;
+
 CREATE FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -764,7 +801,8 @@ CREATE FUNCTION mediasweep.check_filter(relation regclass, options jsonb) RETURN
     AS $$
 BEGIN
   IF options ? 'filter' THEN
-    EXECUTE format(E'SELECT FROM %s AS r WHERE (%s\n) IS TRUE LIMIT 0', relation, options ->> 'filter');
+    EXECUTE format(E'SELECT FROM (SELECT %s FROM %s) AS r WHERE (%s\n) IS TRUE LIMIT 0',
+                   mediasweep.captured_columns(relation), relation, options ->> 'filter');
   END IF;
 EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
   RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation, SQLERRM
@@ -831,6 +869,11 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: "key" needs a "path" that finds the objects which have it';
   ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') THEN
     RAISE EXCEPTION 'mediasweep.attach: "%" is %, and public ids are text', called, type;
+  END IF;
+  IF mediasweep.is_url(ref) AND EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+                                         WHERE a.attrelid = relation AND a.attname = called AND NOT c.collisdeterministic)
+  THEN
+    RAISE EXCEPTION 'mediasweep.attach: "%" has a collation that is not deterministic, under which no URL can be read', called;
   END IF;
   IF said ? 'path' THEN
     BEGIN
@@ -959,6 +1002,7 @@ DECLARE
   candidates  mediasweep.cloudinary_cleanup_queue[];
   sent        mediasweep.cloudinary_cleanup_queue[];
   uses        jsonb;
+  handed_over integer;
 BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM mediasweep.be_durable();
@@ -1011,6 +1055,10 @@ BEGIN
   marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
   jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
+  handed_over := (SELECT count(*) FROM unnest(sent) s WHERE s.lease_until IS NOT NULL);
+  IF handed_over > 0 THEN
+    news := news || jsonb_build_object('handed_over', handed_over);
+  END IF;
   IF probing AND cardinality(jobs) > 0 THEN
     PERFORM mediasweep.put_probe_off();
   END IF;
@@ -1107,8 +1155,12 @@ CREATE FUNCTION mediasweep.column_type(relation regclass, called text) RETURNS t
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
-   WHERE a.attrelid = relation AND a.attname = called AND a.attnum > 0 AND NOT a.attisdropped
+  WITH RECURSIVE base (id, domain_over) AS (
+    SELECT t.oid, t.typbasetype FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+     WHERE a.attrelid = relation AND a.attname = called AND a.attnum > 0 AND NOT a.attisdropped
+     UNION ALL
+    SELECT t.oid, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.domain_over)
+  SELECT format_type(b.id, NULL) FROM base b WHERE b.domain_over = 0
 $$;
 
 CREATE FUNCTION mediasweep.confirm(relation regclass, who text, most bigint DEFAULT NULL::bigint) RETURNS bigint
@@ -1146,6 +1198,23 @@ CREATE FUNCTION mediasweep.contract() RETURNS TABLE(relation text, by_asset_id b
    WHERE a.detached_at IS NULL
    ORDER BY a.id
 $$;
+
+CREATE FUNCTION mediasweep.count_fleet() RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  rows  record := mediasweep.unfinished();
+  done  record := mediasweep.done_rows();
+BEGIN
+  RETURN to_jsonb(rows) || to_jsonb(done) || jsonb_build_object(
+    'failed', mediasweep.failed_rows(),
+    'fallback', (SELECT count(*) FROM mediasweep.fallback),
+    'journal', mediasweep.estimated('SELECT FROM mediasweep.journal'),
+    'gates', ARRAY(SELECT DISTINCT g.name FROM mediasweep.gate g
+                    WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL),
+    'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f));
+END $$;
 
 CREATE FUNCTION mediasweep.cover() RETURNS integer
     LANGUAGE plpgsql
@@ -1235,6 +1304,7 @@ BEGIN
   FOR trigger_ IN
     SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
      WHERE t.tgfoid = ANY (functions)
+     ORDER BY t.tgrelid <> gone.relation, t.tgrelid, t.tgname   -- locked in the order of statements: a table before its parts
   LOOP
     BEGIN
       EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
@@ -1273,6 +1343,21 @@ CREATE FUNCTION mediasweep.disarm() RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
 
+CREATE FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+  IF pg_relation_size('mediasweep.cloudinary_cleanup_queue') < 32 * 1024 * 1024 THEN
+    SELECT count(*) FILTER (WHERE q.status = 'completed'), count(*) FILTER (WHERE q.status = 'skipped')
+      INTO completed, skipped
+      FROM mediasweep.cloudinary_cleanup_queue q;
+  ELSE
+    completed := mediasweep.estimated($q$SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'$q$);
+    skipped := mediasweep.estimated($q$SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'skipped'$q$);
+  END IF;
+END $_$;
+
 CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1280,6 +1365,26 @@ CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone
   SELECT coalesce(jsonb_agg(p.value ORDER BY p.n), '[]')
     FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
    WHERE (p.value ->> 'queued')::timestamptz IS DISTINCT FROM queued
+$$;
+
+CREATE FUNCTION mediasweep.estimated(query text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  plan  json;
+BEGIN
+  EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+  RETURN plan -> 0 -> 'Plan' ->> 'Plan Rows';
+END $$;
+
+CREATE FUNCTION mediasweep.failed_rows() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+  -- not what was deleted by hand
+  SELECT count(*) FROM mediasweep.failed f JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = f.id WHERE q.status = 'failed'
 $$;
 
 CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) RETURNS text
@@ -1312,6 +1417,27 @@ CREATE FUNCTION mediasweep.fleet_limit(own_limit integer) RETURNS integer
                s.throttled_to + floor(extract(epoch FROM clock_timestamp() - s.throttled_at) / 30)::integer)
     FROM mediasweep.scheduler s
 $$;
+
+CREATE FUNCTION mediasweep.fleet_state(OUT state jsonb, OUT age_s double precision) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  began  timestamptz := clock_timestamp();
+  known  record;
+BEGIN
+  SELECT f.at, f.took, f.state INTO known FROM mediasweep.fleet_state f;
+  IF (known.at BETWEEN began - greatest('5 s', 20 * known.took) AND began) IS NOT TRUE
+     AND pg_try_advisory_xact_lock(7882817126551222120) THEN
+    known.state := mediasweep.count_fleet();
+    known.at := began;
+    INSERT INTO mediasweep.fleet_state AS f (at, took, state)
+    VALUES (began, clock_timestamp() - began, known.state)
+    ON CONFLICT (one) DO UPDATE SET at = excluded.at, took = excluded.took, state = excluded.state;
+  END IF;
+  state := known.state;
+  age_s := extract(epoch FROM clock_timestamp() - known.at);
+END $$;
 
 CREATE FUNCTION mediasweep.forget_acknowledgements(terms jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1715,7 +1841,7 @@ CREATE FUNCTION mediasweep.is_alive(d mediasweep.daemon) RETURNS boolean
 CREATE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ SELECT said LIKE 'http://%' OR said LIKE 'https://%' OR said LIKE '//%' $$;
+    AS $$ SELECT said COLLATE "C" ~ '^(https?:)?//' $$;
 
 CREATE FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1817,19 +1943,15 @@ BEGIN
     WHERE q.id = ANY (ids) AND q.status = 'pending' ORDER BY q.id FOR SHARE OF q;
 END $$;
 
-CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) RETURNS text
+CREATE FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached, rows_from text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT mediasweep.by_operation(kept.from_old, kept.from_old, kept.from_table)
-    FROM (SELECT max(k.sql) FILTER (WHERE k.old), max(k.sql) FILTER (WHERE NOT k.old)
-            FROM (SELECT given.old, format($q$
+  SELECT format($q$
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
         SELECT %s, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
                current_setting('application_name', true), "mediasweep failure"
-          FROM %s r;$q$, a.id, given.rows_)
-                    FROM (VALUES (true, 'old_rows'), (false, format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)))
-                         given (old, rows_)) k (old, sql)) kept (from_old, from_table)
+          FROM %s r;$q$, a.id, rows_from)
 $_$;
 
 CREATE FUNCTION mediasweep.kept_refs(kept jsonb, source integer) RETURNS SETOF mediasweep.ref
@@ -1864,6 +1986,30 @@ CREATE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
     FROM (SELECT DISTINCT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
                  unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_) used (name)
    WHERE used.name IS NOT NULL
+$$;
+
+CREATE FUNCTION mediasweep.kinds(a mediasweep.attached) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  known  text[];
+BEGIN
+  PERFORM mediasweep.check_deleted(a.relation, a.options);
+  PERFORM mediasweep.check_public_id(a.relation, ref) FROM mediasweep.refs_of(a.options) ref;
+  EXECUTE format('SELECT ARRAY(%s)', mediasweep.kinds_query(a)) INTO known;
+  RETURN known;
+END $$;
+
+CREATE FUNCTION mediasweep.kinds_query(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT format('SELECT k.kind FROM (SELECT format(''%%s %%s'', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid'
+                ' WHERE c.attrelid = %s AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
+    a.relation::oid, ARRAY(SELECT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
+                                  unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_
+                            UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
 $$;
 
 CREATE FUNCTION mediasweep.lacks(role name) RETURNS TABLE(verb text, object text)
@@ -2365,6 +2511,8 @@ BEGIN
      WHERE q.id = v.id
     RETURNING q.*, v.outcome, v.detail,
               CASE WHEN v.status <> 'processing' THEN v.status WHEN v.silent THEN 'handed_over' ELSE 'claimed' END AS event),
+  failed AS (
+    INSERT INTO mediasweep.failed (id) SELECT m.id FROM marked m WHERE m.status = 'failed' ON CONFLICT DO NOTHING),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
@@ -2513,6 +2661,8 @@ CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why tex
       FROM locked
      WHERE q.id = locked.id AND locked.refused IS NULL
     RETURNING q.*),
+  not_failed AS (
+    DELETE FROM mediasweep.failed f USING moved m WHERE f.id = m.id),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
@@ -2851,13 +3001,17 @@ DECLARE
   number_  integer;
 BEGIN
   PERFORM mediasweep.check_options(relation, options);
+  PERFORM mediasweep.check_captured(relation, options);
   PERFORM mediasweep.check_rights(relation);
   IF EXISTS (SELECT FROM mediasweep.attached t WHERE t.relation = planned.relation AND t.detached_at IS NULL) THEN
     RAISE EXCEPTION 'mediasweep.attach: % is attached already', relation;
   END IF;
   SELECT t.id INTO number_ FROM mediasweep.attached t WHERE t.relation = planned.relation ORDER BY t.id DESC LIMIT 1;
   number_ := coalesce(number_, next_id);
-  a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' THEN '' ELSE '_' || number_ END,
+  -- each has a function of its own: a library that is gone or renamed, and not detached yet, keeps the plain name
+  a := ROW(number_, relation, 'trigger_cloudinary_cleanup' || CASE WHEN relation::text = 'public.media_assets' AND NOT EXISTS (
+             SELECT FROM mediasweep.attached t WHERE t.capture = 'trigger_cloudinary_cleanup' AND t.detached_at IS NULL)
+           THEN '' ELSE '_' || number_ END,
            '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
            coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
            mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false)::mediasweep.attached;
@@ -2925,11 +3079,11 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,capture_trouble,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
+   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
                   differences,uncovered,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
-    FROM unnest('{claim,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
+    FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt}'::text[])
          f (object)
    UNION ALL
@@ -3252,6 +3406,8 @@ BEGIN
               q.original_filename, q.deletion_reason, q.triggered_by, q.actor, q.app, r.move, r.outcome, r.detail, r.response, r.request_id,
               coalesce(r.resource_type, q.resource_type) AS resource_type,
               coalesce(r.delivery_type, q.delivery_type) AS delivery_type),
+  failed AS (
+    INSERT INTO mediasweep.failed (id) SELECT m.id FROM moved m WHERE m.status = 'failed' ON CONFLICT DO NOTHING),
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
@@ -3287,7 +3443,7 @@ CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from tex
                 ' mediasweep.whole_number(%s) AS file_size, %s AS folder%s FROM %s WHERE %s <> ''''%s',
     id.sql, mediasweep.term(ref, 'resource_type', 'text'), mediasweep.term(ref, 'delivery_type', 'text'),
     -- as it stands for the guard, so that an index serves; what has blanks in it is no asset id
-    format(CASE WHEN certain THEN 'substring(%s FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
+    format(CASE WHEN certain THEN 'substring(%s COLLATE "C" FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
     mediasweep.term(ref, 'version', 'text'),
     mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
     named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
@@ -3317,7 +3473,8 @@ BEGIN
   IF TG_OP = 'INSERT' THEN
     "mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (%2$s) b);
   ELSE
-    %3$s"mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (%2$s) b
+    %3$s"mediasweep begun" := ARRAY(SELECT DISTINCT %1$s FROM (
+        SELECT DISTINCT n.public_id COLLATE "C" AS public_id, n.resource_type, n.delivery_type, n.asset_id, n.version FROM (%2$s) n) b
       WHERE NOT EXISTS (
         SELECT FROM (%4$s) was
          WHERE was.public_id = b.public_id COLLATE "C"
@@ -3441,31 +3598,34 @@ CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT format($q$
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, %s AS reason
-        FROM (%s) was$q$,
-    CASE operation
-      WHEN 'DELETE' THEN $q$'row_deleted'$q$
-      WHEN 'TRUNCATE' THEN $q$'table_truncated'$q$
-      -- asked once a statement first: mostly all of its rows are dead now, or none
-      ELSE format($q$CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (%s) IS NOT TRUE)
-                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%s) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END$q$,
-                  mediasweep.gone_expression(a.relation, a.options), mediasweep.refs_query(a, 'new_rows', 'dead'))
-    END,
-    mediasweep.refs_query(a, CASE operation WHEN 'TRUNCATE' THEN format('(SELECT * FROM %s t WHERE t.tableoid = TG_RELID)', a.relation)
-                                            ELSE 'old_rows' END, 'capture'))
-    || CASE operation WHEN 'UPDATE' THEN format($q$
+  SELECT CASE operation
+    WHEN 'DELETE' THEN format($q$
+      SELECT DISTINCT ON (%s) was.*, 'row_deleted' AS reason FROM (%s) was$q$, asset.key, mediasweep.refs_query(a, 'old_rows', 'capture'))
+    WHEN 'TRUNCATE' THEN format($q$
+      SELECT DISTINCT ON (%s) was.*, 'table_truncated' AS reason FROM (%s) was$q$,
+      asset.key, mediasweep.refs_query(a, '"mediasweep truncated"', 'capture'))
+    -- whether it is a soft delete is asked once a statement first: mostly all of its rows are dead now, or none
+    ELSE format($q$
+      SELECT %1$s was.*,
+             CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (%3$s) IS NOT TRUE)
+                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (%4$s) dead)
+                  THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
+        FROM (SELECT DISTINCT ON (%2$s) was.* FROM (%5$s) was) was
        WHERE NOT EXISTS (
-         SELECT FROM (%1$s) stays
+         SELECT FROM (%6$s) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))$q$,
-      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
-    -- a rename keeps the asset id: the asset stays, whatever it is called now
-    || CASE WHEN operation = 'UPDATE' AND EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id') THEN format($q$
-         AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id)$q$,
-      mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END
+      CASE WHEN asset.has_id THEN format('DISTINCT ON (%s)', asset.key) ELSE '' END,
+      asset.key || CASE WHEN asset.has_id THEN ', was.asset_id' ELSE '' END,
+      mediasweep.gone_expression(a.relation, a.options), mediasweep.refs_query(a, 'new_rows', 'dead'),
+      mediasweep.refs_query(a, 'old_rows', 'capture'), mediasweep.refs_query(a, 'new_rows', 'use'))
+      -- a rename keeps the asset id: the asset stays, whatever it is called now
+      || CASE WHEN asset.has_id THEN format($q$
+         AND NOT EXISTS (SELECT FROM (%s) stays WHERE stays.asset_id = was.asset_id COLLATE "C")$q$,
+        mediasweep.refs_query(a, 'new_rows', 'use')) ELSE '' END END
+    FROM (SELECT 'was.public_id COLLATE "C", was.resource_type, was.delivery_type',
+                 EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id')) asset (key, has_id)
 $_$;
 
 CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
@@ -3801,8 +3961,7 @@ BEGIN
            (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
            clock_timestamp() + '00:00:00'::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
-        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
     ELSIF TG_OP = 'UPDATE' THEN 
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
@@ -3811,28 +3970,31 @@ BEGIN
            (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
            clock_timestamp() + '00:00:00'::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
-                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*,
+             CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
+                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
+                  THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
+        FROM (SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type, was.asset_id) was.* FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) was
        WHERE NOT EXISTS (
          SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
-         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
+         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id COLLATE "C")) released;
     ELSE 
+    EXECUTE replace('
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
        deletion_reason, trigger_source, triggered_by, source_id, due_at)
-    SELECT released.*, 'trigger',
-           (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
-           clock_timestamp() + '00:00:00'::interval
+    SELECT released.*, ''trigger'',
+           (SELECT CASE WHEN current_setting(''request.jwt.claims'', true) <> '''' THEN mediasweep.acting_user() END), 1,
+           clock_timestamp() + ''00:00:00''::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
-        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, ''table_truncated'' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM ''^[^[:space:]]+$'') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM "mediasweep truncated" AS r WHERE r.cloudinary_public_id::text <> '''' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;', '"mediasweep truncated"',
+      CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %s', TG_RELID::regclass)
+           ELSE format('(SELECT * FROM %s t WHERE t.tableoid = %s)', 'public.media_assets', TG_RELID) END);
     END IF;
-    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
+    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT; IF "mediasweep queued" > 0 THEN PERFORM mediasweep.wake(); END IF;
     IF TG_OP = 'DELETE' THEN IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
     SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'row_deleted', session_user,
@@ -3856,31 +4018,34 @@ BEGIN
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
            current_setting('application_name', true), "mediasweep failure"
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason
-        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
     ELSIF TG_OP = 'UPDATE' THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
            current_setting('application_name', true), "mediasweep failure"
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
-                            OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
-                          THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*,
+             CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
+                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
+                  THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
+        FROM (SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type, was.asset_id) was.* FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) was
        WHERE NOT EXISTS (
          SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
-         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id)) released;
+         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id COLLATE "C")) released;
     ELSE 
+    EXECUTE replace('
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
-    SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
-           current_setting('application_name', true), "mediasweep failure"
+    SELECT 1, to_jsonb(released) - ''reason'', released.reason, session_user,
+           current_setting(''application_name'', true), $1
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'table_truncated' AS reason
-        FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
-    END IF; IF FOUND THEN PERFORM mediasweep.wake(); END IF;
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, ''table_truncated'' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM ''^[^[:space:]]+$'') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM "mediasweep truncated" AS r WHERE r.cloudinary_public_id::text <> '''' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;', '"mediasweep truncated"',
+      CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %s', TG_RELID::regclass)
+           ELSE format('(SELECT * FROM %s t WHERE t.tableoid = %s)', 'public.media_assets', TG_RELID) END) USING "mediasweep failure";
+    END IF;
+    GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT; IF "mediasweep queued" > 0 THEN PERFORM mediasweep.wake(); END IF;
     
     RAISE WARNING 'mediasweep: could not queue the assets of %, kept them in mediasweep.fallback: %', TG_RELID::regclass, "mediasweep failure";
     RETURN NULL;
@@ -3899,10 +4064,13 @@ BEGIN
                current_setting('application_name', true), "mediasweep failure"
           FROM old_rows r;
     ELSE 
+    EXECUTE replace('
         INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
-        SELECT 1, jsonb_build_object('row', to_jsonb(r)), 'unread', session_user,
-               current_setting('application_name', true), "mediasweep failure"
-          FROM (SELECT * FROM public.media_assets t WHERE t.tableoid = TG_RELID) r;
+        SELECT 1, jsonb_build_object(''row'', to_jsonb(r)), ''unread'', session_user,
+               current_setting(''application_name'', true), $1
+          FROM "mediasweep truncated" r;', '"mediasweep truncated"',
+      CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %s', TG_RELID::regclass)
+           ELSE format('(SELECT * FROM %s t WHERE t.tableoid = %s)', 'public.media_assets', TG_RELID) END) USING "mediasweep failure";
     END IF;
     RAISE WARNING 'mediasweep: could not read the assets of %, kept the rows in mediasweep.fallback: %', TG_RELID::regclass, "mediasweep failure";
   EXCEPTION WHEN OTHERS THEN
@@ -3910,6 +4078,18 @@ BEGIN
   END;
   RETURN NULL;
 END$_$;
+
+CREATE FUNCTION mediasweep.truncated_statement(a mediasweep.attached, statement text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT format($q$
+    EXECUTE replace(%L, '"mediasweep truncated"',
+      CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %%s', TG_RELID::regclass)
+           ELSE format('(SELECT * FROM %%s t WHERE t.tableoid = %%s)', %L, TG_RELID) END)%s;$q$,
+    replace(statement, '"mediasweep failure"', '$1'), a.relation::text,
+    CASE WHEN position('"mediasweep failure"' IN statement) > 0 THEN ' USING "mediasweep failure"' ELSE '' END)
+$_$;
 
 CREATE FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -3954,6 +4134,38 @@ BEGIN
 EXCEPTION WHEN data_exception OR untranslatable_character THEN
   RETURN NULL;
 END $$;
+
+CREATE FUNCTION mediasweep.unfinished(OUT pending bigint, OUT processing bigint, OUT in_doubt bigint, OUT due bigint, OUT oldest_due_s double precision, OUT due_in_doubt bigint, OUT held_s double precision) RETURNS record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+  WITH fleet AS MATERIALIZED (SELECT f.* FROM mediasweep.fleet_at_work() f),
+  horizon AS MATERIALIZED (   -- the newest barrier sees all that older ones do; none: that is waited for
+    SELECT (SELECT b.free FROM mediasweep.barriers() b ORDER BY b.at DESC LIMIT 1) AS free,
+           fleet.working > 0 AND EXISTS (SELECT FROM mediasweep.open_transactions() t WHERE t.writes) AS holds
+      FROM fleet),
+  row_ AS (
+    SELECT q.status, q.in_doubt, ripe.at, greatest(ripe.at, q.lease_until) AS since,
+           -- an id from ahead is of another server: a restored row
+           horizon.holds AND q.xact < pg_snapshot_xmax(pg_current_snapshot())
+             AND NOT coalesce(pg_visible_in_snapshot(q.xact, horizon.free), false) AS held,
+           ripe.at <= statement_timestamp() AND (q.lease_until IS NULL OR q.lease_until <= statement_timestamp())
+             AND q.source_id = ANY (ARRAY(SELECT 0 UNION ALL SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL)) AS due
+      FROM mediasweep.cloudinary_cleanup_queue q
+     CROSS JOIN fleet
+     CROSS JOIN horizon
+     CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
+     WHERE q.processed_at IS NULL
+    OFFSET 0)   -- so that each is worked out once a row
+  SELECT count(*) FILTER (WHERE r.status = 'pending'), count(*) FILTER (WHERE r.status = 'processing'),
+         count(*) FILTER (WHERE r.in_doubt), count(*) FILTER (WHERE r.due),
+         coalesce(extract(epoch FROM statement_timestamp() - min(r.since) FILTER (WHERE r.due)), 0)::float8,
+         count(*) FILTER (WHERE r.due AND r.in_doubt),
+         coalesce(extract(epoch FROM statement_timestamp() - min(r.at) FILTER (WHERE r.due AND r.held)), 0)::float8
+    FROM row_ r
+$$;
 
 CREATE FUNCTION mediasweep.unindexed(least_rows bigint) RETURNS TABLE(relation text, rows bigint, statement text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -4143,6 +4355,7 @@ CREATE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
+    SET lock_timeout TO '500ms'
     AS $$#variable_conflict use_column
 DECLARE
   "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
@@ -4156,6 +4369,8 @@ BEGIN
       RAISE EXCEPTION 'the attached table % (number 1) is gone: detach it by SELECT mediasweep.detach_number(1)', 'public.media_assets';
     END IF;
     RAISE EXCEPTION 'the attached table % was renamed or replaced: run mediasweep migrate', 'public.media_assets';
+  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 16927 AND NOT c.attisdropped AND c.attname = ANY ('{resource_type,delivery_type,cloudinary_public_id,cloudinary_asset_id,deleted_at}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
+    RAISE EXCEPTION 'a column of the attached table % is of another kind now: run mediasweep migrate', 'public.media_assets';
   END IF;
   RETURN QUERY
     WITH used AS MATERIALIZED (
@@ -4211,7 +4426,7 @@ CREATE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by tex
          FROM (VALUES (true, pre.condition), (false, NULL)) given (narrow, pre)) q (narrow, sql)) query (narrow, wide)
 $_$;
 
-CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
+CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached, kinds text[]) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -4227,13 +4442,25 @@ CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached) RETURNS text
       RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
     END IF;
     RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
-  END IF;$q$, a.relation::text, a.relation::oid, a.id)
+  ELSIF EXISTS (%4$s WHERE k.kind <> ALL (%5$L)) THEN
+    RAISE EXCEPTION 'a column of the attached table %% is of another kind now: run mediasweep migrate', %1$L;
+  END IF;$q$, a.relation::text, a.relation::oid, a.id, mediasweep.kinds_query(a), kinds)
     || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
                                THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
           FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
          WHERE by = 'public_id' OR ref ? 'asset_id')
   END
 $_$;
+
+CREATE FUNCTION mediasweep.uses_or_error(a mediasweep.attached) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN mediasweep.uses_of(a, CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN mediasweep.kinds(a) END);
+EXCEPTION WHEN raise_exception THEN
+  RETURN format(E'\n  RAISE EXCEPTION USING MESSAGE = %L;', SQLERRM);
+END $$;
 
 CREATE FUNCTION mediasweep.uses_source() RETURNS text
     LANGUAGE sql STABLE
@@ -4251,7 +4478,7 @@ END$q$,
     CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
          THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,
     asked.ids, asked.body)
-    FROM (SELECT coalesce(array_agg(a.id ORDER BY a.id), '{}'), coalesce(string_agg(mediasweep.uses_of(a), '' ORDER BY a.id), '')
+    FROM (SELECT coalesce(array_agg(a.id ORDER BY a.id), '{}'), coalesce(string_agg(mediasweep.uses_or_error(a), '' ORDER BY a.id), '')
             FROM mediasweep.attached a WHERE a.detached_at IS NULL) asked (ids, body)
 $_$;
 
@@ -4350,7 +4577,7 @@ END $$;
 
 CREATE FUNCTION mediasweep.whole_number(said text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $_$ SELECT CASE WHEN said ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
+    AS $_$ SELECT CASE WHEN said COLLATE "C" ~ '^[0-9]{1,18}$' THEN said::bigint END $_$;
 
 CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) RETURNS SETOF record
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -4440,6 +4667,10 @@ ALTER TABLE mediasweep.attached ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+CREATE TABLE mediasweep.failed (
+    id uuid NOT NULL
+);
+
 CREATE TABLE mediasweep.fallback (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp(),
@@ -4459,6 +4690,14 @@ ALTER TABLE mediasweep.fallback ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE mediasweep.fleet_state (
+    one boolean DEFAULT true NOT NULL,
+    at timestamp with time zone NOT NULL,
+    took interval NOT NULL,
+    state jsonb NOT NULL,
+    CONSTRAINT fleet_state_one_check CHECK (one)
 );
 
 ALTER TABLE mediasweep.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -4568,6 +4807,12 @@ ALTER TABLE ONLY mediasweep.cloudinary_cleanup_queue
 ALTER TABLE ONLY mediasweep.daemon
     ADD CONSTRAINT daemon_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY mediasweep.failed
+    ADD CONSTRAINT failed_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mediasweep.fleet_state
+    ADD CONSTRAINT fleet_state_pkey PRIMARY KEY (one);
+
 ALTER TABLE ONLY mediasweep.gate
     ADD CONSTRAINT gate_is_closed_once UNIQUE NULLS NOT DISTINCT (name, source_id);
 
@@ -4655,7 +4900,11 @@ ALTER TABLE mediasweep.cloudinary_cleanup_queue ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE mediasweep.daemon ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE mediasweep.failed ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE mediasweep.fallback ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.fleet_state ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE mediasweep.gate ENABLE ROW LEVEL SECURITY;
 
@@ -4681,9 +4930,17 @@ CREATE POLICY nobody ON mediasweep.daemon USING (false);
 
 COMMENT ON POLICY nobody ON mediasweep.daemon IS 'FOR ALL TO PUBLIC USING (false)';
 
+CREATE POLICY nobody ON mediasweep.failed USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.failed IS 'FOR ALL TO PUBLIC USING (false)';
+
 CREATE POLICY nobody ON mediasweep.fallback USING (false);
 
 COMMENT ON POLICY nobody ON mediasweep.fallback IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.fleet_state USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.fleet_state IS 'FOR ALL TO PUBLIC USING (false)';
 
 CREATE POLICY nobody ON mediasweep.gate USING (false);
 
@@ -4779,6 +5036,10 @@ REVOKE ALL ON FUNCTION mediasweep.capture_statement(a mediasweep.attached) FROM 
 
 REVOKE ALL ON FUNCTION mediasweep.capture_trouble() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.captured_columns(relation regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.check_captured(relation regclass, options jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.check_deleted(relation regclass, options jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.check_filter(relation regclass, options jsonb) FROM PUBLIC;
@@ -4813,6 +5074,8 @@ REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigi
 
 REVOKE ALL ON FUNCTION mediasweep.contract() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.count_fleet() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
@@ -4827,13 +5090,21 @@ REVOKE ALL ON FUNCTION mediasweep.differences(daemon uuid, terms jsonb) FROM PUB
 
 REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.estimated(query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.failed_rows() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.fleet_state(OUT state jsonb, OUT age_s double precision) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.forget_acknowledgements(terms jsonb) FROM PUBLIC;
 
@@ -4897,11 +5168,15 @@ REVOKE ALL ON FUNCTION mediasweep.join_owner(owner text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.keep_pending(begun mediasweep.ref[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached, rows_from text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.key_expression(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.kinds(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.kinds_query(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lacks(role name) FROM PUBLIC;
 
@@ -5081,11 +5356,15 @@ REVOKE ALL ON FUNCTION mediasweep.tokens_expression(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.truncated_statement(a mediasweep.attached, statement text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uncovered() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unescaped(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unfinished(OUT pending bigint, OUT processing bigint, OUT in_doubt bigint, OUT due bigint, OUT oldest_due_s double precision, OUT due_in_doubt bigint, OUT held_s double precision) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unindexed(least_rows bigint) FROM PUBLIC;
 
@@ -5109,7 +5388,9 @@ REVOKE ALL ON FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref json
 
 REVOKE ALL ON FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached, kinds text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses_or_error(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_source() FROM PUBLIC;
 

@@ -9,6 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.daemons import ROOT
+
+OPERATING = ROOT / "docs" / "operating.md"
 RUN_WITHIN_S = 30.0
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 COMMANDS = {"mediasweep": "-m mediasweep", "python": ""}

@@ -30,11 +30,11 @@ from mediasweep.report import line
 from mediasweep.rules import outcome
 from mediasweep.settings import SECRETS, Settings
 from tests.daemons import ROOT, environment, finished, running
-from tests.pages import FENCE, RUN_WITHIN_S, blocks, shell, with_commands
+from tests.pages import FENCE, OPERATING, RUN_WITHIN_S, blocks, shell, with_commands
 from tests.report.samples import EVENTS
 
 README = ROOT / "README.md"
-OPERATING, ATTACHING = (ROOT / "docs" / name for name in ("operating.md", "attaching.md"))
+ATTACHING = ROOT / "docs" / "attaching.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 EMULATOR = "python -m mediasweep.emulator "

@@ -23,8 +23,8 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.cli.test_probe import free_port
 from tests.daemons import INSERT_ASSETS, ROOT, finished
+from tests.pages import OPERATING, blocks
 from tests.system.containers import LIMITS, PODMAN, Containers
-from tests.test_docs import OPERATING, blocks
 
 pytestmark = pytest.mark.timeout(300)  # the first one makes the stand-in, and the image
 ROWS = 5_000

@@ -19,6 +19,7 @@ from mediasweep import __version__
 from mediasweep.http import app
 from mediasweep.settings import SECRETS, Settings, SettingsError, load
 from tests.daemons import ROOT
+from tests.pages import OPERATING, blocks
 from tests.system.manifests import (
     KUBERNETES,
     OVERLAYS,
@@ -30,7 +31,6 @@ from tests.system.manifests import (
     tool,
     unrestricted,
 )
-from tests.test_docs import OPERATING, blocks
 
 FOREIGN = "monitoring.coreos.com/"  # kinds of the Prometheus operator, which no schema here knows
 NEWEST = kubernetes_validate.latest_version()
