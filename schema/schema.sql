@@ -2006,7 +2006,7 @@ CREATE FUNCTION mediasweep.kinds_query(a mediasweep.attached) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT format('SELECT k.kind FROM (SELECT format(''%%s %%s'', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid'
-                ' WHERE c.attrelid = %s AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
+                ' WHERE c.attrelid = %s::regclass AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
     a.relation::oid, ARRAY(SELECT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
                                   unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_
                             UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
@@ -4369,7 +4369,7 @@ BEGIN
       RAISE EXCEPTION 'the attached table % (number 1) is gone: detach it by SELECT mediasweep.detach_number(1)', 'public.media_assets';
     END IF;
     RAISE EXCEPTION 'the attached table % was renamed or replaced: run mediasweep migrate', 'public.media_assets';
-  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 16927 AND NOT c.attisdropped AND c.attname = ANY ('{resource_type,delivery_type,cloudinary_public_id,cloudinary_asset_id,deleted_at}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
+  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 0::regclass AND NOT c.attisdropped AND c.attname = ANY ('{resource_type,delivery_type,cloudinary_public_id,cloudinary_asset_id,deleted_at}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
     RAISE EXCEPTION 'a column of the attached table % is of another kind now: run mediasweep migrate', 'public.media_assets';
   END IF;
   RETURN QUERY

@@ -113,7 +113,7 @@ CREATE OR REPLACE FUNCTION mediasweep.kinds_query(a mediasweep.attached) RETURNS
 LANGUAGE sql STABLE
 AS $$
   SELECT format('SELECT k.kind FROM (SELECT format(''%%s %%s'', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid'
-                ' WHERE c.attrelid = %s AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
+                ' WHERE c.attrelid = %s::regclass AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
     a.relation::oid, ARRAY(SELECT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
                                   unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_
                             UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
