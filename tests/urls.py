@@ -134,3 +134,24 @@ URLS = [
     unsure("/image/upload/a.jpg"),
     unsure(""),
 ]
+
+IN_TEXT = f"{SHARED}/image/upload/{V}"
+# A text with URLs in it, and an asset that it names: in use, and never let go of.
+TEXTS = [
+    (f'<p>hello</p><img src="{IN_TEXT}/x/1.jpg"> there', "x/1"),
+    (f"<img src='{SHARED}/image/upload/w_300,h_200/x/1.jpg'>", "x/1"),
+    (f"{IN_TEXT}/hh/3.jpg 2x, https://x", "hh/3"),
+    (f"{IN_TEXT}/a.jpg, {IN_TEXT}/hh/3.jpg", "hh/3"),
+    (f"{IN_TEXT}/a.jpg,//res.cloudinary.com/demo/image/upload/{V}/hh/3.jpg", "hh/3"),
+    (f"![see]({SHARED}/raw/upload/{V}/x/a.pdf), or not", "x/a.pdf"),
+    (f"({SHARED}/raw/upload/{V}/x/a.pdf)", "x/a.pdf"),
+    (f"{SHARED}/raw/upload/{V}/x_(1) or so", "x_(1)"),
+    (f"background:url({IN_TEXT}/x/bg);color:red", "x/bg"),
+    (f"a{{background:url({IN_TEXT}/x/(1).png)}}", "x/(1)"),
+    (f'{{"image":"https:\\/\\/res.cloudinary.com\\/demo\\/image\\/upload\\/{V}\\/x\\/1.jpg"}}', "x/1"),
+    (f"/_next/image?url=https%3A%2F%2Fres.cloudinary.com%2Fdemo%2Fimage%2Fupload%2Fx%2F1&w=640", "x/1"),
+    (f"https://me.example/?u=https%3A%2F%2Fres.cloudinary.com%2Fdemo%2Fimage%2Fupload%2Fx", "x"),
+    (f"https:&#x2F;&#x2F;res.cloudinary.com&#x2F;demo&#x2F;image&#x2F;upload&#x2F;{V}&#x2F;a&amp;b.jpg", "a&b"),
+    (f"{SHARED}/image/fetch/{IN_TEXT}/x/1.jpg", "x/1"),
+    (f"see res.cloudinary.com/demo/image/upload/{V}/x/1.jpg!", "x/1"),
+]

@@ -109,12 +109,12 @@ CREATE OR REPLACE FUNCTION mediasweep.usual_url() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
   SELECT '^https?://res[.]cloudinary[.]com/[^/?#%]+/(?:image|video|raw)/(?:upload|private|authenticated)/v[0-9]{9,18}'
-         '/[^?#%]*[^/?#%][.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
+         '/(?:[^][:space:]?#%"''<>\\`:,;|()[]*[^][:space:]/?#%"''<>\\`:,;|()[])[.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
 $$;
 
--- Every public id that a URL may mean. For image and video what follows the last dot is a format and no part of the id,
+-- Every public id that one URL may mean. For image and video what follows the last dot is a format and no part of the id,
 -- as far as Cloudinary knows the format; a raw file keeps it.
-CREATE OR REPLACE FUNCTION mediasweep.readings(
+CREATE OR REPLACE FUNCTION mediasweep.url_readings(
   url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
   OUT certain boolean)
 RETURNS SETOF record
@@ -133,22 +133,6 @@ DECLARE
   start    integer;
   bare     text;
 BEGIN
-  IF url ~ mediasweep.usual_url() THEN
-    parts := string_to_array(url, '/');
-    cloud := parts[4];
-    resource_type := parts[5];
-    delivery_type := parts[6];
-    version := substr(parts[7], 2);
-    public_id := array_to_string(array_remove(parts[8:], ''), '/');
-    certain := resource_type = 'raw';
-    RETURN NEXT;
-    IF NOT certain THEN
-      certain := true;
-      public_id := left(public_id, -strpos(reverse(public_id), '.'));
-      RETURN NEXT;
-    END IF;
-    RETURN;
-  END IF;
   address := mediasweep.url_parts(url, hosts);
   IF address.parts IS NULL THEN
     RETURN;
@@ -198,6 +182,43 @@ BEGIN
       RETURN NEXT;
     END IF;
   END LOOP;
+END $$;
+
+-- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain.
+CREATE OR REPLACE FUNCTION mediasweep.readings(
+  url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
+  OUT certain boolean)
+RETURNS SETOF record
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+  parts    text[];
+  alone    boolean;
+BEGIN
+  IF url ~ mediasweep.usual_url() THEN
+    parts := string_to_array(url, '/');
+    cloud := parts[4];
+    resource_type := parts[5];
+    delivery_type := parts[6];
+    version := substr(parts[7], 2);
+    public_id := array_to_string(array_remove(parts[8:], ''), '/');
+    certain := resource_type = 'raw';
+    RETURN NEXT;
+    IF NOT certain THEN
+      certain := true;
+      public_id := left(public_id, -strpos(reverse(public_id), '.'));
+      RETURN NEXT;
+    END IF;
+    RETURN;
+  END IF;
+  alone := mediasweep.stands_alone(url);
+  RETURN QUERY
+    SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  IF NOT alone THEN
+    RETURN QUERY
+      SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
+        FROM mediasweep.embedded(url, hosts) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
+  END IF;
 END $$;
 
 -- The asset that a URL certainly means; no row where it means none, or where that cannot be told.

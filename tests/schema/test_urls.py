@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediasweep.postgres.pool import Connection as Db
 from tests.schema.queue import claim, enqueue, queued
-from tests.urls import SHARED, URLS, V
+from tests.urls import SHARED, TEXTS, URLS, V
 
 CERTAIN = "SELECT public_id, resource_type, delivery_type, version FROM mediasweep.from_url($1, $2)"
 POSSIBLE = "SELECT public_id, resource_type, delivery_type FROM mediasweep.readings($1, ARRAY[$2])"
@@ -33,11 +33,11 @@ async def test_every_url_is_read_as_the_table_says(db: Db) -> None:
 
 async def test_a_token_of_an_id_is_in_every_url_of_it(db: Db) -> None:
     """What the guard looks up by an index is found in each URL that may mean the asset."""
-    for url in URLS:
-        for public_id in url.may_be:
-            tokens = await db.fetchval("SELECT mediasweep.tokens(ARRAY[$1])", public_id)
-            found = tokens is None or await db.fetchval(await _overlap(db), url.text, tokens)
-            assert found, (url.text, public_id)
+    named = [(url.text, public_id) for url in URLS for public_id in url.may_be]
+    for text, public_id in [*named, *TEXTS]:
+        tokens = await db.fetchval("SELECT mediasweep.tokens(ARRAY[$1])", public_id)
+        found = tokens is None or await db.fetchval(await _overlap(db), text, tokens)
+        assert found, (text, public_id)
 
 
 async def _overlap(db: Db) -> str:
@@ -90,6 +90,19 @@ async def test_the_guard_keeps_whatever_may_be_meant(db: Db) -> None:
         await enqueue(db, *ids, resource_type=url.resource_type, delivery_type=url.delivery_type)
         used = await db.fetch(USES)
         assert {row["cloudinary_public_id"] for row in used} == url.may_be, url.text
+
+
+async def test_urls_in_a_text_keep_their_assets_and_let_none_go(db: Db) -> None:
+    """What stands somewhere in HTML or a list is in use; when it goes, that is noted and no more."""
+    await db.execute(LINKS % "demo")
+    for text, public_id in TEXTS:
+        await db.execute("DELETE FROM mediasweep.fallback")
+        await db.execute("INSERT INTO links (url) VALUES ($1)", text)
+        await enqueue(db, public_id, resource_type=None)
+        assert [row[0] for row in await db.fetch(USES)] == [public_id], text
+        await db.execute("DELETE FROM mediasweep.cloudinary_cleanup_queue; DELETE FROM links")
+        assert await queued(db) == [], text
+        assert await db.fetchval("SELECT ref ->> 'example' FROM mediasweep.fallback") == text
 
 
 async def test_the_url_of_another_cloud_is_no_reference(db: Db) -> None:
