@@ -26,12 +26,13 @@ AS $$
        AND CASE WHEN wanted LIKE 'USING gin (regexp%' THEN m.amname = 'gin' AND pg_get_indexdef(i.indexrelid) LIKE '%~odd~%'
                      AND position(quote_ident(called) IN pg_get_indexdef(i.indexrelid)) > 0
                 WHEN wanted LIKE 'USING gin%' THEN m.amname = 'gin' AND a.attname = called
-                WHEN wanted LIKE '((%' THEN position(called IN pg_get_indexdef(i.indexrelid, 1, true)) > 0
+                WHEN wanted LIKE '((%' THEN pg_get_indexdef(i.indexrelid, 1, true) IN (format('(%I::text)', called), format('%I::text', called))
                 ELSE m.amname IN ('btree', 'hash') AND a.attname = called END)
 $$;
 
 -- What the table holds: rows looked at, about how many there are, assets that those name, and what nobody can tell of them.
--- A large table is sampled: nobody waits for a count. `unserved`: the guard reads all of it, for no index could serve.
+-- A large table is sampled: nobody waits for a count. `example`: of what nobody can tell; or, where rows name nothing at all, of
+-- what they hold instead. `unserved`: the guard reads all of it, for no index could serve.
 CREATE OR REPLACE FUNCTION mediasweep.holdings(a mediasweep.attached, OUT looked bigint, OUT whole boolean, OUT about bigint,
   OUT named bigint, OUT unread bigint, OUT example text, OUT unserved boolean)
 LANGUAGE plpgsql VOLATILE
@@ -43,6 +44,11 @@ BEGIN
   EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
   EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
   EXECUTE format('SELECT count(*), left(min(unread.said), 200) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
+  IF named = 0 AND unread = 0 THEN
+    EXECUTE format('SELECT left(held.said, 200) FROM (SELECT concat_ws('', '', %s) AS said FROM %s r) held WHERE held.said <> '''' LIMIT 1',
+      (SELECT string_agg(DISTINCT format('r.%I::text', mediasweep.column_of(ref -> 'public_id')), ', ') FROM mediasweep.refs_of(a.options) ref),
+      sample) INTO example;
+  END IF;
   SELECT sum(greatest(c.reltuples, 0)) INTO about FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
   whole := looked < most;
   about := CASE WHEN whole THEN looked ELSE greatest(about, looked) END;
@@ -65,6 +71,10 @@ BEGIN
   IF found_.unread > 0 THEN
     RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
       found_.unread, found_.example;
+  END IF;
+  IF found_.unread = 0 AND found_.named = 0 AND found_.looked > 0 THEN
+    RAISE WARNING 'mediasweep: no row of % names an asset: is this the right column, and the right way to read it? %', a.relation,
+      coalesce(format('It holds, for example, "%s"', found_.example), 'It is empty in all of them');
   END IF;
   FOR index_ IN SELECT i.statement FROM mediasweep.missing_indexes(a) i LOOP
     RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;

@@ -116,6 +116,7 @@ BEGIN
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
   PERFORM mediasweep.advise(a);
+  PERFORM mediasweep.drop_triggers(mediasweep.foreign_triggers(relation, a.id));
   PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m ORDER BY m.part <> relation, m.part::oid));
   RETURN a.id;
 END $$;
@@ -144,7 +145,6 @@ DECLARE
   gone       mediasweep.attached;
   functions  regproc[];
   function_  regproc;
-  trigger_   record;
 BEGIN
   PERFORM mediasweep.only_one_builder();
   UPDATE mediasweep.attached a SET detached_at = clock_timestamp()
@@ -156,24 +156,16 @@ BEGIN
   functions := array_remove(ARRAY[to_regproc('mediasweep.' || quote_ident(gone.capture)),
                                   to_regproc('mediasweep.' || quote_ident(mediasweep.reference_name(gone)))], NULL);
   PERFORM mediasweep.let_owner_go(attached_id);
-  FOR trigger_ IN
-    SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-     WHERE t.tgfoid = ANY (functions)
-     ORDER BY t.tgrelid <> gone.relation, t.tgrelid, t.tgname   -- locked in the order of statements: a table before its parts
-  LOOP
-    BEGIN
-      EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
-    EXCEPTION WHEN insufficient_privilege THEN
-      RAISE insufficient_privilege USING
-        MESSAGE = format('mediasweep.detach: only the owner of %s may drop its triggers', trigger_.relation),
-        HINT = E'As the owner, and then detach again:\n' || (
-          SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), E'\n' ORDER BY t.tgname)
-            FROM pg_trigger t WHERE t.tgfoid = ANY (functions));
-    END;
-  END LOOP;
+  -- locked in the order of statements: a table before its parts
+  PERFORM mediasweep.drop_triggers(ARRAY(
+    SELECT t.oid FROM pg_trigger t WHERE t.tgfoid = ANY (functions) ORDER BY t.tgrelid <> gone.relation, t.tgrelid, t.tgname));
   FOREACH function_ IN ARRAY functions LOOP
     EXECUTE format('DROP FUNCTION %s()', function_);
   END LOOP;
+  -- what it is a part of captures for it again
+  PERFORM mediasweep.run_each(ARRAY(
+    SELECT m.statement FROM mediasweep.attached a CROSS JOIN mediasweep.missing_triggers(a) m
+     WHERE a.detached_at IS NULL AND m.part IN (SELECT p.part FROM mediasweep.parts(gone.relation) p)));
   PERFORM mediasweep.build_guard();
 END $$;
 
@@ -185,10 +177,13 @@ DECLARE
   found_  integer;
 BEGIN
   SELECT a.id INTO found_ FROM mediasweep.attached a WHERE a.relation = detach.relation AND a.detached_at IS NULL;
-  IF found_ IS NULL THEN
+  IF found_ IS NOT NULL THEN
+    PERFORM mediasweep.detach_number(found_);
+  ELSIF EXISTS (SELECT FROM mediasweep.strays() s WHERE s.relation = detach.relation) THEN
+    PERFORM mediasweep.drop_triggers(mediasweep.foreign_triggers(relation, 0));
+  ELSE
     RAISE EXCEPTION 'mediasweep.detach: % is not attached', relation;
   END IF;
-  PERFORM mediasweep.detach_number(found_);
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

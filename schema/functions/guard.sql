@@ -74,37 +74,43 @@ CREATE OR REPLACE FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref 
 LANGUAGE sql STABLE
 AS $$
   SELECT format($q$
-  RETURN QUERY
     WITH used AS MATERIALIZED (
       SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (%1$s) ref WHERE %2$s))
     SELECT c.id, named.name FROM used c
-     CROSS JOIN LATERAL (SELECT ref.name FROM (%3$s) ref WHERE %2$s LIMIT 1) named;$q$,
+     CROSS JOIN LATERAL (SELECT ref.name FROM (%3$s) ref WHERE %2$s LIMIT 1) named$q$,
     mediasweep.ref_query(a.relation, ref, a.relation::text, live, false), mediasweep.use_condition(by),
     mediasweep.ref_query(a.relation, ref, a.relation::text, live, false, '', format(', %s AS name', mediasweep.row_name(a.relation))))
     FROM mediasweep.live_expression(a.relation, a.options, 'use') live
 $$;
 
--- One table, one ref of which a row may hold many: all candidates at once, in one pass over the table or an index.
-CREATE OR REPLACE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) RETURNS text
+-- One table, one ref of which a row may hold many: all candidates at once, in one pass over the table or over an index, of
+-- which `pre` is the condition.
+CREATE OR REPLACE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text, pre text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT CASE WHEN pre.condition LIKE '%"mediasweep tokens"%'
-              THEN format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN%s\n  ELSE%s\n  END IF;', query.narrow, query.wide)
-              ELSE query.narrow END
-    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
-   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
-   CROSS JOIN LATERAL (
-     SELECT max(q.sql) FILTER (WHERE q.narrow), max(q.sql) FILTER (WHERE NOT q.narrow)
-       FROM (SELECT given.narrow, format($q$
-  RETURN QUERY
+  SELECT format($q$
     SELECT DISTINCT ON (c.id) c.id, ref.name
       FROM (%s) ref
       JOIN unnest(candidates) c ON %s
-     ORDER BY c.id;$q$,
-           mediasweep.ref_query(a.relation, ref, a.relation::text, concat_ws(' AND ', given.pre, '(' || live || ')'), false,
-                                format(', %s AS "mediasweep name"', mediasweep.row_name(a.relation)), ', r."mediasweep name" AS name'),
-           mediasweep.use_condition(by))
-         FROM (VALUES (true, pre.condition), (false, NULL)) given (narrow, pre)) q (narrow, sql)) query (narrow, wide)
+     ORDER BY c.id$q$,
+    mediasweep.ref_query(a.relation, ref, a.relation::text, concat_ws(' AND ', pre, '(' || live || ')'), false,
+                         format(', %s AS "mediasweep name"', mediasweep.row_name(a.relation)), ', r."mediasweep name" AS name'),
+    mediasweep.use_condition(by))
+    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
+$$;
+
+-- What is asked of one table: by public id, and by asset id where it is known. `instead`: where the candidates have no tokens.
+CREATE OR REPLACE FUNCTION mediasweep.questions(a mediasweep.attached) RETURNS TABLE (query text, instead text)
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN plain THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by, pre.condition) END,
+         CASE WHEN NOT plain AND pre.condition LIKE '%"mediasweep tokens"%' THEN mediasweep.uses_by_item(a, ref, by, NULL) END
+    FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
+   CROSS JOIN LATERAL (SELECT mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)) held (plain)
+   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+   WHERE by = 'public_id' OR ref ? 'asset_id'
+   ORDER BY ref::text, by DESC
 $$;
 
 -- Of which kinds the columns are that decide about a use, as a query that one can put a condition to: text that becomes an array
@@ -161,10 +167,10 @@ AS $$
   ELSIF EXISTS (%4$s WHERE k.kind <> ALL (%5$L)) THEN
     RAISE EXCEPTION 'a column of the attached table %% is of another kind now: run mediasweep migrate', %1$L;
   END IF;$q$, a.relation::text, a.relation::oid, a.id, mediasweep.kinds_query(a), kinds)
-    || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
-                               THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
-          FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
-         WHERE by = 'public_id' OR ref ? 'asset_id')
+    || (SELECT string_agg(CASE WHEN q.instead IS NULL THEN format(E'\n  RETURN QUERY%s;', q.query)
+                               ELSE format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN\n  RETURN QUERY%s;\n  ELSE\n  RETURN QUERY%s;\n  END IF;',
+                                           q.query, q.instead) END, '')
+          FROM mediasweep.questions(a) q)
   END
 $$;
 
@@ -179,7 +185,10 @@ DECLARE
 BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
-  END IF;%s
+  END IF;
+  -- before and after: a table may become a part, or cease to be one, while the others are asked
+  RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;%s
+  RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;
 END$q$,
     CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
          THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,

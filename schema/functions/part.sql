@@ -7,10 +7,20 @@ AS $$
   WITH RECURSIVE below (id) AS (
     SELECT relation::oid
     UNION
-    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.id)
+    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.id AND NOT i.inhdetachpending)
   SELECT c.oid::regclass, c.relkind = 'p' FROM below b JOIN pg_class c ON c.oid = b.id
    WHERE c.relkind IN ('r', 'p') OR c.oid = relation
    ORDER BY c.oid <> relation, c.oid
+$$;
+
+-- The parts that a table captures for: not those that are attached by themselves, nor what is below them.
+CREATE OR REPLACE FUNCTION mediasweep.own_parts(a mediasweep.attached) RETURNS TABLE (part regclass, branch boolean)
+LANGUAGE sql STABLE
+AS $$
+  WITH all_ AS MATERIALIZED (SELECT p.* FROM mediasweep.parts(a.relation) p)
+  SELECT p.part, p.branch FROM all_ p
+   WHERE p.part NOT IN (SELECT below.part FROM mediasweep.attached b CROSS JOIN mediasweep.parts(b.relation) below
+                         WHERE b.detached_at IS NULL AND b.relation <> a.relation AND b.relation IN (SELECT o.part FROM all_ o))
 $$;
 
 -- The triggers that an attached table should have and has not, as the statements that make them.
@@ -22,7 +32,7 @@ AS $$
            CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
              || '_cleanup_trigger_' || kind.prefix || lower(kind.operation),
            kind.moment, kind.operation, p.part, kind.tables, kind.function)
-    FROM mediasweep.parts(a.relation) p
+    FROM mediasweep.own_parts(a) p
     JOIN pg_class c ON c.oid = p.part
    CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8, '', a.capture),
                       ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16, '', a.capture),

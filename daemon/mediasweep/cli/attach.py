@@ -194,6 +194,12 @@ def _say_found(table: str, found: Mapping[str, Any]) -> None:
             f"in {found['unread']} of them nobody can tell which asset is meant, for example in"
             f' "{cell(found["example"])}": they keep assets, and queue none'
         )
+    elif found["looked"] and not found["named"]:
+        holds = f'they hold, for example, "{cell(found["example"])}"' if found["example"] else "it is empty"
+        _say(
+            "WARNING: no row names an asset: is this the right column, and the right way to read it?"
+            f" {holds}"
+        )
     for statement in found["missing"]:
         _say(f"before each deletion the guard reads all of it, for want of an index: {statement}")
     if found["unserved"]:
