@@ -34,9 +34,6 @@ BEGIN
     EXECUTE mediasweep.reference_statement(a);
     EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.reference_name(a));
   END IF;
-  UPDATE mediasweep.attached t
-     SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
-   WHERE t.id = a.id;
 END $$;
 
 -- It gives up on a table that somebody has locked before the server looks for deadlocks: the reference trigger of whoever has it
@@ -46,6 +43,9 @@ LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  UPDATE mediasweep.attached t
+     SET refs = mediasweep.refs_query(t, t.relation::text, 'capture'), live = mediasweep.live_expression(t.relation, t.options, 'use')
+   WHERE t.detached_at IS NULL AND mediasweep.misplaced(t) IS NULL;
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = ''500ms'' AS %L', mediasweep.uses_source());

@@ -5,7 +5,7 @@
 -- that was renamed, or row-level security that would hide rows (row_security = off raises) must never read as "not in use".
 
 -- The release before had it with one parameter.
-DROP FUNCTION IF EXISTS mediasweep.uses_of(mediasweep.attached);
+DROP FUNCTION IF EXISTS mediasweep.uses_of(mediasweep.attached), mediasweep.uses_by_item(mediasweep.attached, jsonb, text);
 
 -- How a row of the table is called when it keeps an asset: its name and primary key.
 CREATE OR REPLACE FUNCTION mediasweep.row_name(relation regclass) RETURNS text
@@ -138,12 +138,12 @@ BEGIN
   RETURN known;
 END $$;
 
--- The guard of one table as it is now, or an error in its place that says what attach would say of it.
+-- The guard of one table as it is now, or an error in its place: that it is not where it was, or what attach would say of it.
 CREATE OR REPLACE FUNCTION mediasweep.uses_or_error(a mediasweep.attached) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-  RETURN mediasweep.uses_of(a, CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN mediasweep.kinds(a) END);
+  RETURN coalesce(E'\n  RAISE EXCEPTION USING MESSAGE = ' || quote_literal(mediasweep.misplaced(a)) || ';', mediasweep.uses_of(a, mediasweep.kinds(a)));
 EXCEPTION WHEN raise_exception THEN
   RETURN format(E'\n  RAISE EXCEPTION USING MESSAGE = %L;', SQLERRM);
 END $$;
@@ -152,18 +152,11 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.uses_of(a mediasweep.attached, kinds text[]) RETURNS text
 LANGUAGE sql STABLE
 AS $$
-  SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
-    format($q$
-  RAISE EXCEPTION 'the attached table %% is gone: detach it by SELECT mediasweep.detach_number(%s)', %L;$q$, a.id,
-           -- what reads it still says how it was called
-           coalesce(substring(a.refs FROM 'FROM ((?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+)) AS r\M') || ' ', '')
-           || format('(number %s)', a.id))
-  ELSE format($q$
+  SELECT format($q$
+  "mediasweep asked" := %1$L;
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
-    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s::regclass) THEN
-      RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
-    END IF;
-    RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
+    RAISE EXCEPTION '%%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', %1$L, ' was renamed: run mediasweep migrate'))
+                             FROM mediasweep.attached a WHERE a.id = %3$s);
   ELSIF EXISTS (%4$s WHERE k.kind <> ALL (%5$L)) THEN
     RAISE EXCEPTION 'a column of the attached table %% is of another kind now: run mediasweep migrate', %1$L;
   END IF;$q$, a.relation::text, a.relation::oid, a.id, mediasweep.kinds_query(a), kinds)
@@ -171,7 +164,6 @@ AS $$
                                ELSE format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN\n  RETURN QUERY%s;\n  ELSE\n  RETURN QUERY%s;\n  END IF;',
                                            q.query, q.instead) END, '')
           FROM mediasweep.questions(a) q)
-  END
 $$;
 
 -- The body of `uses`: it knows which tables it asks, and refuses to answer when these are no longer the attached ones.
@@ -182,13 +174,20 @@ AS $$
 DECLARE
   "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
   "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);%s
+  "mediasweep asked"      text;
 BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
   END IF;
   -- before and after: a table may become a part, or cease to be one, while the others are asked
   RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;%s
+  "mediasweep asked" := NULL;
   RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;
+EXCEPTION
+  WHEN raise_exception THEN
+    RAISE;
+  WHEN OTHERS THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = concat("mediasweep asked" || ' cannot be asked: ', SQLERRM);
 END$q$,
     CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
          THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,

@@ -1,3 +1,34 @@
+-- What is no longer where it was attached: a table that is gone, or whose name another one has, or that was taken out of the one that
+-- is attached. Nothing of it is decided without a person.
+
+-- How an attached table is called in what reads it, which follows a rename unless another table has come to that name.
+CREATE OR REPLACE FUNCTION mediasweep.known_as(a mediasweep.attached) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT substring(a.refs FROM 'FROM ((?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+)) AS r\M') $$;
+
+-- The table that has its name now, and that nobody has attached: it may name the same assets.
+CREATE OR REPLACE FUNCTION mediasweep.replaced_by(a mediasweep.attached) RETURNS regclass
+LANGUAGE sql STABLE
+AS $$
+  SELECT c.oid::regclass FROM pg_class c
+   WHERE c.oid = to_regclass(mediasweep.known_as(a)) AND c.oid <> a.relation AND c.relkind IN ('r', 'p')
+     AND NOT EXISTS (SELECT FROM mediasweep.attached other WHERE other.relation = c.oid AND other.detached_at IS NULL)
+$$;
+
+-- Why an attached table cannot be asked where it is now, and what to decide; NULL: it can.
+CREATE OR REPLACE FUNCTION mediasweep.misplaced(a mediasweep.attached) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE
+    WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation)
+      THEN format('the attached table %s(number %s) is gone%s: detach it by SELECT mediasweep.detach_number(%2$s)',
+                  mediasweep.known_as(a) || ' ', a.id, ', and another has its name, to be attached if it names assets' || left(new.relation::text, 0))
+    WHEN new.relation IS NOT NULL
+      THEN format('%s is another table now, which is not attached; the attached one is %s. If the new one names assets, attach it too:'
+                  ' mediasweep attach %1$s. If not, detach %2$s, and attach that again', new.relation, a.relation) END
+    FROM mediasweep.replaced_by(a) new (relation)
+$$;
+
 -- Tables that carry the triggers of an attached table and are no part of it any more: a partition that was detached, a table that
 -- does not inherit now. Until somebody attaches or detaches them, they are asked by the guard as if they still were parts: it
 -- looks for them each time, because who takes out a partition does not tell us.
@@ -40,6 +71,9 @@ BEGIN
         USING candidates, ids, asset_ids, tokens;
     END LOOP;
   END LOOP;
+EXCEPTION WHEN OTHERS THEN
+  RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+    MESSAGE = format('%s, which was a part of %s, cannot be asked: %s', stray.relation, mediasweep.source_name(stray.source), SQLERRM);
 END $$;
 
 -- A statement fires the triggers of one attachment: of the nearest, where a part is attached by itself. These are others on the

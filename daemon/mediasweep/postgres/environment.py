@@ -68,15 +68,19 @@ class Environment:
         return [dict(row) for row in found]
 
     async def guard_error(self) -> str | None:
-        """Return why the guard cannot answer, whatever it is asked; None: it can."""
+        """Return why the guard cannot answer, whatever it is asked; None: it can, or a role like
+        this one may not ask.
+        """
         try:
+            if not await self._connection.fetchval(SQL["may_ask"]):
+                return None
             await self._connection.fetchval(SQL["guard"])
         except SLOW as error:
             return str(error) or "it takes too long"
         except PASSING:
             raise
         except asyncpg.PostgresError as error:
-            return str(error)
+            return "; ".join(str(error).splitlines())
         return None
 
     async def gates(self) -> list[Mapping[str, Any]]:

@@ -179,6 +179,8 @@ async def migrate(
             say(f"applied {file.name}")
         rebuild = f"{SQL['be_oneself']};\n{extra('rebuild.sql')}"
         await patiently(connection, "rebuild.sql", rebuild)
+        for row in await connection.fetch(SQL["misplaced"]):
+            say(f"nothing is sent: {row['says']}")
         if roles:
             await patiently(connection, "--roles", roles.sql)
             say(f"roles: {roles.owner}, {roles.daemon}, {roles.reader}")

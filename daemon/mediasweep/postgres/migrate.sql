@@ -20,6 +20,10 @@ SELECT format('DROP INDEX CONCURRENTLY %s', i.indexrelid::regclass) AS drop
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
  WHERE NOT i.indisvalid AND c.relnamespace = 'mediasweep'::regnamespace
 
+-- name: misplaced
+-- What a person has to decide about attached tables.
+SELECT m.says FROM mediasweep.attached a CROSS JOIN mediasweep.misplaced(a) m (says) WHERE a.detached_at IS NULL AND m.says IS NOT NULL
+
 -- name: note
 -- $1 file, $2 sha256
 INSERT INTO mediasweep.migration (name, sha256) VALUES ($1, $2)
