@@ -37,7 +37,7 @@ AS $$
      ('schema', NOT has_schema_privilege(c.relnamespace, 'USAGE'),
       format('GRANT USAGE ON SCHEMA %s TO %I', c.relnamespace::regnamespace, current_user)),
      ('select', NOT has_table_privilege(c.oid, 'SELECT'), format('GRANT SELECT ON %s TO %I', c.oid::regclass, current_user)),
-     ('rows', row_security_active(c.oid), format('ALTER ROLE %I BYPASSRLS', current_user))) h (cause, holds, statement)
+     ('rows', row_security_active(c.oid), mediasweep.show_rows(c.oid, current_user))) h (cause, holds, statement)
    WHERE a.detached_at IS NULL AND h.holds
 $$;
 

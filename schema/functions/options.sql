@@ -48,11 +48,14 @@ DECLARE
   kind   text := (SELECT CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table'
                                         WHEN 'r' THEN NULL WHEN 'p' THEN NULL ELSE 'no table' END
                     FROM pg_class c WHERE c.oid = relation);
+  passes boolean := (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = relation);
   grace  interval;
   name   text;
 BEGIN
   IF kind IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: % is %, of which nothing can be captured: attach the tables that hold its rows', relation, kind;
+  ELSIF passes THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is temporary, and no other session could ask it: attach a table that stays', relation;
   END IF;
   BEGIN
     grace := options ->> 'grace';
@@ -128,7 +131,7 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: "%" is %, and only json and jsonb have a path', called, type;
   ELSIF said ? 'key' AND NOT said ? 'path' THEN
     RAISE EXCEPTION 'mediasweep.attach: "key" needs a "path" that finds the objects which have it';
-  ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') THEN
+  ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') OR type ~ '^(bytea|date|time|interval|bool|numeric|real|double)' THEN
     RAISE EXCEPTION 'mediasweep.attach: "%" is %, and public ids are text', called, type;
   END IF;
   IF mediasweep.is_url(ref) AND EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
@@ -209,19 +212,36 @@ BEGIN
   END IF;
 END $$;
 
--- The filter must be one boolean expression over the columns.
+-- The filter must be one boolean expression over the columns, whose answer only a change of the row can change: nothing else is
+-- captured. Just that is what PostgreSQL asks of the predicate of an index.
 CREATE OR REPLACE FUNCTION mediasweep.check_filter(relation regclass, options jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
   IF options ? 'filter' THEN
-    EXECUTE format(E'SELECT FROM (SELECT %s FROM %s) AS r WHERE (%s\n) IS TRUE LIMIT 0',
+    EXECUTE format(E'SELECT FROM (SELECT %1$s FROM %2$s) AS r WHERE (%3$s\n) IS TRUE AND CASE WHEN %3$s\n THEN true END LIMIT 0',
                    mediasweep.captured_columns(relation), relation, options ->> 'filter');
+    EXECUTE format('CREATE TABLE mediasweep."filter" (LIKE %s)', relation);
+    EXECUTE format(E'CREATE INDEX ON mediasweep."filter" ((1)) WHERE %s', options ->> 'filter');
+    RAISE SQLSTATE 'MS003';   -- neither of them stays
   END IF;
-EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
-  RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation, SQLERRM
-    USING HINT = 'As in "filter": "provider = ''cloudinary''". Name functions and types with their schema, unless they are PostgreSQL''s own.';
+EXCEPTION
+  WHEN SQLSTATE 'MS003' OR read_only_sql_transaction THEN
+    NULL;
+  WHEN syntax_error_or_access_rule_violation OR feature_not_supported OR object_not_in_prerequisite_state THEN
+    RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation,
+      replace(SQLERRM, 'index predicate', 'filter')
+      USING HINT = 'As in "filter": "provider = ''cloudinary''". Name functions and types with their schema, unless they are PostgreSQL''s own.';
 END $$;
+
+-- What lets a role see all rows of a table: it is enough that it owns it, unless that is overruled.
+CREATE OR REPLACE FUNCTION mediasweep.show_rows(relation regclass, role name) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT format(CASE WHEN c.relforcerowsecurity AND pg_has_role(role, c.relowner, 'USAGE') THEN 'ALTER TABLE %s NO FORCE ROW LEVEL SECURITY'
+                     ELSE 'ALTER ROLE %2$I BYPASSRLS' END, relation, role)
+    FROM pg_class c WHERE c.oid = show_rows.relation
+$$;
 
 -- Who attaches must be able to make triggers, and whoever owns our functions must see every row. Says exactly what is missing.
 CREATE OR REPLACE FUNCTION mediasweep.check_rights(relation regclass) RETURNS void
@@ -241,8 +261,7 @@ BEGIN
       missing := missing || format('GRANT SELECT, TRIGGER ON %s TO %I;', part.part, current_user);
     END IF;
     IF row_security_active(part.part) THEN
-      missing := missing || format('ALTER TABLE %s OWNER TO %I;  -- or ALTER ROLE %s BYPASSRLS: row-level security hides rows from the guard',
-                                   part.part, current_user, quote_ident(current_user));
+      missing := missing || format('%s;  -- row-level security hides rows from the guard', mediasweep.show_rows(part.part, current_user));
     END IF;
   END LOOP;
   IF missing <> '{}' THEN
