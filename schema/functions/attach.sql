@@ -94,7 +94,7 @@ BEGIN
            THEN '' ELSE '_' || number_ END,
            '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
            coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
-           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false)::mediasweep.attached;
+           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false, false)::mediasweep.attached;
   a.refs := mediasweep.refs_query(a, relation::text, 'capture');
   RETURN a;
 END $$;
@@ -107,7 +107,7 @@ DECLARE
   a  mediasweep.attached;
 BEGIN
   PERFORM mediasweep.only_one_builder();
-  a := mediasweep.planned(relation, options, nextval(pg_get_serial_sequence('mediasweep.attached', 'id'))::integer);
+  a := mediasweep.planned(relation, options, (SELECT coalesce(max(t.id), 0) + 1 FROM mediasweep.attached t));
   DELETE FROM mediasweep.attached t WHERE t.id = a.id;
   INSERT INTO mediasweep.attached OVERRIDING SYSTEM VALUE SELECT (a).*;
   PERFORM mediasweep.let_owner_read(a.id);

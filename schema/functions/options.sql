@@ -66,13 +66,15 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: "grace" is how long the rows of a table rest, as in "1 hour", and not %', options -> 'grace';
   END IF;
   FOREACH name IN ARRAY '{strict,notify}'::text[] LOOP
-    BEGIN
-      PERFORM (options ->> name)::boolean;
-    EXCEPTION WHEN invalid_text_representation THEN
+    IF jsonb_typeof(options -> name) <> 'boolean' THEN
       RAISE EXCEPTION 'mediasweep.attach: "%" is true or false, and not %', name, options -> name;
-    END;
+    END IF;
   END LOOP;
 END $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.constants(option_ text) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT CASE option_ WHEN 'resource_type' THEN 'image, video, raw' WHEN 'delivery_type' THEN 'upload, private, authenticated' END $$;
 
 -- Every column that a ref names must be there, and every constant type one that Cloudinary knows.
 CREATE OR REPLACE FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) RETURNS void
@@ -96,13 +98,19 @@ BEGIN
       RAISE EXCEPTION 'mediasweep.attach: "%" cannot be %; it is a column, or an object with one of %', option_.key, option_.value,
         array_to_string(allowed, ', ');
     ELSIF option_.called IS NOT NULL AND mediasweep.column_type(relation, option_.called) IS NULL THEN
-      RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
-        relation, option_.called, option_.key, option_.called
+      RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}%',
+        relation, option_.called, option_.key, coalesce(split_part(mediasweep.constants(option_.key), ', ', 1), option_.called),
+        coalesce(', of ' || mediasweep.constants(option_.key), '')
         USING COLUMN = option_.called;  -- by which a program can tell it
     ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
        OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
     THEN
-      RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary', option_.constant, option_.key;
+      RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary, which are %', option_.constant, option_.key,
+        mediasweep.constants(option_.key);
+    ELSIF option_.key = 'version' AND mediasweep.column_type(relation, option_.called) !~ '^(text|character|integer|bigint|numeric)'
+       AND NOT (jsonb_typeof(option_.value) = 'object' AND option_.value ? 'url') THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is %, and a version is a number', option_.called,
+        mediasweep.column_type(relation, option_.called);
     ELSIF jsonb_typeof(option_.value) = 'object' AND option_.value ? 'key'
        AND NOT (jsonb_typeof(ref -> 'public_id') = 'object' AND ref -> 'public_id' ? 'key')
     THEN
@@ -179,6 +187,11 @@ BEGIN
       called, mediasweep.column_type(relation, called), called
       USING HINT = 'For any other rule there is "filter": an expression over columns that holds for the rows which count.';
   END IF;
+  IF jsonb_typeof(rule) = 'object' AND rule ? 'in' THEN
+    EXECUTE format('SELECT %L::text[]::%s[]', ARRAY(SELECT jsonb_array_elements_text(rule -> 'in')), mediasweep.column_type(relation, called));
+  END IF;
+EXCEPTION WHEN data_exception THEN
+  RAISE EXCEPTION 'mediasweep.attach: "%" is %, which has no such value: %', called, mediasweep.column_type(relation, called), SQLERRM;
 END $$;
 
 -- The columns that a trigger sees: not those that are computed when they are read, nor those of the system.

@@ -51,7 +51,9 @@ BEGIN
        AND CASE WHEN q.processed_at IS NULL THEN true
                 WHEN said.why IS NULL THEN false
                 -- a version is the second of its upload; the clocks of Cloudinary and of this server may differ
-                WHEN q.status = 'completed' AND b.version > extract(epoch FROM q.processed_at) + 300 THEN false
+                -- and what is no second of any upload yet, as one in milliseconds, is no version
+                WHEN q.status = 'completed' AND b.version > extract(epoch FROM q.processed_at) + 300
+                     AND b.version < extract(epoch FROM clock_timestamp()) + 3600 THEN false
                 ELSE NOT EXISTS (
                   SELECT FROM mediasweep.journal j
                    WHERE j.event = 'restored' AND j.public_id COLLATE "C" = q.cloudinary_public_id AND j.at > q.processed_at

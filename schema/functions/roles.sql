@@ -91,6 +91,7 @@ BEGIN
   END IF;
   IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') THEN
     EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', table_.relnamespace::regnamespace, owner);
+    UPDATE mediasweep.attached a SET granted_usage = true WHERE a.id = attached_id;
   END IF;
   IF NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
     EXECUTE format('GRANT SELECT ON %s TO %I', table_.called, owner);
@@ -105,26 +106,34 @@ BEGIN
     RAISE insufficient_privilege USING
       MESSAGE = format('%s has row-level security, and %I, the owner of the schema mediasweep, would not see all its rows',
                        table_.called, owner),
-      HINT = format('A superuser may run: ALTER ROLE %I BYPASSRLS; or choose another owner when the roles are made:'
-                    ' mediasweep migrate --roles --owner %I', owner, pg_get_userbyid(table_.relowner));
+      HINT = format('Whoever may runs: %s; or choose another owner when the roles are made: mediasweep migrate --roles --owner %I',
+                    mediasweep.show_rows(table_.called, owner), pg_get_userbyid(table_.relowner));
   END IF;
 END $$;
 
--- Detach leaves the table as it was.
+-- Detach leaves the table as it was, and its schema, unless another table in it is attached.
 CREATE OR REPLACE FUNCTION mediasweep.let_owner_go(attached_id integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  command_  text := (
-    SELECT format('REVOKE SELECT ON %s FROM %I', c.oid::regclass, r.name)
-      FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
-     WHERE a.id = attached_id AND a.granted);
+  gone  record;
 BEGIN
-  IF command_ IS NOT NULL THEN
-    EXECUTE command_;
-    UPDATE mediasweep.attached a SET granted = false WHERE a.id = attached_id;
+  SELECT c.oid::regclass AS called, c.relnamespace, a.granted, a.granted_usage, r.name AS owner INTO gone
+    FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
+   WHERE a.id = attached_id;
+  IF gone.granted THEN
+    EXECUTE format('REVOKE SELECT ON %s FROM %I', gone.called, gone.owner);
   END IF;
+  IF gone.granted_usage THEN
+    UPDATE mediasweep.attached a SET granted_usage = true
+     WHERE a.id = (SELECT o.id FROM mediasweep.attached o JOIN pg_class c ON c.oid = o.relation
+                    WHERE o.detached_at IS NULL AND o.id <> attached_id AND c.relnamespace = gone.relnamespace LIMIT 1);
+    IF NOT FOUND THEN
+      EXECUTE format('REVOKE USAGE ON SCHEMA %s FROM %I', gone.relnamespace::regnamespace, gone.owner);
+    END IF;
+  END IF;
+  UPDATE mediasweep.attached a SET granted = false, granted_usage = false WHERE a.id = attached_id;
 END $$;
 
 -- Make the roles, and hand over what is there. Run again, it only mends; for other names it is too late.

@@ -45,6 +45,15 @@ async def test_a_table_is_attached_and_says_what_it_holds(db: Db, env: dict[str,
     assert await queued(db) == [("a", "soft_deleted")]
 
 
+async def test_a_table_that_names_nothing_is_warned_of(db: Db, env: dict[str, str]) -> None:
+    """Where rows name no asset, the wrong column or path is likely: an example shows it."""
+    await db.execute(f"{POSTS}; INSERT INTO posts VALUES (1, 'covers/a.jpg')")
+    done = await mediasweep(env, "attach", "posts", "--url", "cover_id", "--cloud", "demo")
+    assert done.code == 0
+    assert "WARNING: no row names an asset" in done.err
+    assert 'they hold, for example, "covers/a.jpg"' in done.err
+
+
 async def test_a_dry_run_prints_sql_that_does_the_same(
     db: Db, env: dict[str, str], database: str, server: Server
 ) -> None:

@@ -39,6 +39,26 @@ async def test_a_table_is_detached_by_name_or_number(
     assert await db.fetchval(TRIGGERS) == 0
 
 
+async def test_what_was_taken_out_of_a_table_is_told_and_detached(
+    db: Db, env: dict[str, str]
+) -> None:
+    """List and status name a partition that was detached, until it is let go of by its name."""
+    await db.execute(
+        "CREATE TABLE public.log (c text) PARTITION BY LIST (c);"
+        "CREATE TABLE public.log1 PARTITION OF public.log DEFAULT;"
+        """SELECT mediasweep.attach('log', '{"public_id": "c"}');"""
+        "ALTER TABLE log DETACH PARTITION log1"
+    )
+    told = "public.log1 is no part of public.log any more"
+    assert told in (await mediasweep(env, "attach", "--list")).err
+    assert told in (await mediasweep(env, "status")).out
+    dry = await mediasweep(env, "detach", "log1", "--dry-run")
+    assert "-- trigger log1_cleanup_trigger_delete on public.log1\n" in dry.out
+    done = await mediasweep(env, "detach", "log1")
+    assert (done.code, done.err) == (0, "public.log1 was detached\n")
+    assert told not in (await mediasweep(env, "status")).out
+
+
 async def test_a_table_that_is_gone_is_detached_by_number(db: Db, env: dict[str, str]) -> None:
     """The list shows its number, and its number detaches it."""
     await db.execute(f"{T}; DROP TABLE t")

@@ -65,6 +65,14 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
         {"triggers"},
         "not all that pictures_1 of pictures lets go of",
     ),
+    "partition detached": (
+        sql(
+            PARTED,
+            "SELECT mediasweep.cover(); ALTER TABLE pictures DETACH PARTITION pictures_1",
+        ),
+        {"parts"},
+        "pictures_1 is no part of public.pictures any more",
+    ),
     "sessions are replicas": (
         set_to("session_replication_role", "replica"),
         {"replication"},

@@ -87,6 +87,11 @@ def test_what_flags_can_say_is_not_said_in_json() -> None:
         Said(json_path=("data",)),
         Said(public_id=("a",), options="no"),
         Said(public_id=("a",), options="1"),
+        Said(public_id=("a", "a")),
+        Said(public_id=("a",), filter=""),
+        Said(public_id=("a",), deleted="status="),
+        Said(public_id=("a",), cloud="mine"),
+        Said(url=("a",), cloud="my cloud"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(wrong: Said) -> None:
@@ -105,7 +110,13 @@ TABLES = [
 
 @pytest.mark.parametrize(
     ("text", "oid", "found"),
-    [("posts", 3, 3), ("Posts", 1, 1), ("Posts", None, 2), ("other.posts", None, 3)],
+    [
+        ("posts", 3, 3),
+        ("Posts", 1, 1),
+        ("Posts", None, 2),
+        ("other.posts", None, 3),
+        ('"Posts"', None, 2),
+    ],
 )
 def test_a_table_is_first_what_sql_means(text: str, oid: int | None, found: int) -> None:
     """As SQL reads it, else letter by letter."""

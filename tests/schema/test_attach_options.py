@@ -59,6 +59,13 @@ REFUSED: list[tuple[Any, str]] = [
     ({"public_id": "cover", "filter": "gone_at < now()"}, "in filter must be marked IMMUTABLE"),
     ({"public_id": "cover", "filter": "EXISTS (SELECT)"}, "cannot use subquery in filter"),
     ({"public_id": "gone_at"}, "public ids are text"),
+    ({"public_id": "cover", "version": "data"}, "a version is a number"),
+    (
+        {"public_id": "cover", "resource_type": "picture"},
+        'write {"value": "image"}, of image, video',
+    ),
+    ({"public_id": "cover", "strict": "yes"}, '"strict" is true or false'),
+    ({"public_id": "cover", "deleted": {"column": "id", "in": ["abc"]}}, "has no such value"),
     ({"public_id": "cover", "resource_type": {"value": "movie"}}, "is no resource_type"),
     ({"public_id": {"value": "logo"}}, "say which column of public.t holds the public id"),
     ({"public_id": {"column": "cover", "value": "logo"}}, '"public_id" cannot be'),

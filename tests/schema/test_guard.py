@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection as Db
 from tests.schema.queue import (
     ARTICLES,
@@ -201,47 +200,6 @@ async def test_a_table_that_was_renamed_is_for_migrate_to_look_at(db: Db) -> Non
     await db.execute("SELECT mediasweep.build()")
     await make_due(db)
     assert (await claim(db)).skipped == 1
-
-
-REPLACED = {
-    "ALTER TABLE articles RENAME TO away": (
-        "public.articles is another table now, which is not attached; the attached one is"
-        " public.away. If the new one names assets, attach it too: mediasweep attach"
-        " public.articles. If not, detach public.away, and attach that again"
-    ),
-    "DROP TABLE articles": (
-        "the attached table public.articles (number 2) is gone, and another has its name, to be"
-        " attached if it names assets: detach it by SELECT mediasweep.detach_number(2)"
-    ),
-}
-
-
-@pytest.mark.parametrize("decided", ["attach the new", "attach the old again"])
-@pytest.mark.parametrize("how", REPLACED)
-async def test_a_table_that_was_replaced_is_for_a_person_to_decide(
-    db: Db, database: str, how: str, decided: str
-) -> None:
-    """No migrate passes over it: nothing is sent until somebody has said what the new table is."""
-    await db.execute(ARTICLES)
-    await db.execute(f"{how}; CREATE TABLE public.articles (id serial, cover text)")
-    await use(db, "a")
-    await enqueue(db, "a")
-    assert (await claim(db)).guard_error == REPLACED[how]
-    said: list[str] = []
-    await migrate(database, say=said.append)
-    assert said == [f"nothing is sent: {REPLACED[how]}"]
-    await make_due(db)
-    assert (await claim(db)).guard_error == REPLACED[how]
-    if decided == "attach the new":
-        await db.execute("""SELECT mediasweep.attach('articles', '{"public_id": "cover"}')""")
-    if "DROP" in how or decided != "attach the new":
-        await db.execute("SELECT mediasweep.detach_number(2)")
-    if "RENAME" in how and decided != "attach the new":
-        await db.execute("""SELECT mediasweep.attach('away', '{"public_id": "cover"}')""")
-    await make_due(db)
-    assert (await claim(db)).skipped == (decided == "attach the new")
-    await db.execute("SELECT mediasweep.build()")
-    assert await db.fetchval("SELECT count(*) FROM mediasweep.uses('{}')") == 0
 
 
 async def test_a_renamed_column_never_reads_as_unused(db: Db) -> None:

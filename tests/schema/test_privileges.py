@@ -24,7 +24,7 @@ OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached",
 READS = {
     "postgres/brake.sql": {"closed", "first_held", "held"},
     "postgres/doctor.sql": {
-        *("server", "lacks", "hidden", "uncovered", "attached", "replicas", "unindexed"),
+        *("server", "lacks", "hidden", "uncovered", "attached", "replicas", "unindexed", "strays"),
         *("unlogged", "unvacuumed", "stuck", "fallback", "holding", "kept", "contract"),
     },
     "postgres/environment.sql": {"differences", "gates", "server"},
@@ -34,6 +34,7 @@ READS = {
         "due",
         "waiting",
         "capture_trouble",
+        "strays",
         "protected",
         "installation",
     },
@@ -133,6 +134,7 @@ async def test_the_readers_role_may_run_what_only_looks(db: Db, staff: Staff) ->
         ("postgres/pool.sql", "be_patient"),
         ("postgres/asleep.sql", "patient"),
         ("postgres/echo.sql", "notify"),
+        ("postgres/environment.sql", "may_ask"),
     }
     # a row's size is no more than what it may see
     assert allowed - always - {("postgres/queue.sql", "bytes_of")} == reads

@@ -1,11 +1,12 @@
-"""A table that was a part of an attached one keeps what it names, until somebody decides about it."""
+"""What was taken out of an attached table, or has taken its name: nothing of it is lost unasked."""
 
 from __future__ import annotations
 
 import pytest
 
+from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection as Db
-from tests.schema.queue import claim, enqueue, queued
+from tests.schema.queue import ARTICLES, claim, enqueue, make_due, queued, use
 
 PARTITIONED = """
 CREATE TABLE public.log (id integer, c text) PARTITION BY LIST (id);
@@ -66,9 +67,12 @@ async def test_a_partition_that_was_taken_out_can_be_attached(db: Db) -> None:
     assert [tuple(row) for row in await db.fetch(TRIGGERS, str(number))] == [("log1", 3)]
     assert [tuple(row) for row in await db.fetch(TRIGGERS, "2")] == [("log", 2), ("log2", 3)]
     await db.execute("DELETE FROM log1")
-    assert await db.fetchval(
-        "SELECT source_id FROM mediasweep.cloudinary_cleanup_queue WHERE source_id > 0"
-    ) == number
+    assert (
+        await db.fetchval(
+            "SELECT source_id FROM mediasweep.cloudinary_cleanup_queue WHERE source_id > 0"
+        )
+        == number
+    )
     assert (await claim(db)).assets == ["lg/1"]
 
 
@@ -83,12 +87,13 @@ async def test_a_partition_that_was_taken_out_can_be_let_go(db: Db) -> None:
 
 @pytest.mark.parametrize("first", ["log", "log1"])
 async def test_a_part_may_be_attached_by_itself(db: Db, first: str) -> None:
-    """Whichever is attached first, the part captures for itself, and for the whole once it is gone."""
+    """Whichever comes first, the part is captured for itself, and as a part once it is detached."""
     await db.execute(PARTITIONED % PUBLIC_ID)
     if first == "log1":
         await db.execute("SELECT mediasweep.detach('log')")
-    for table in {"log1": None, "log": None} if first == "log1" else {"log1": None}:
-        await db.execute(f"SELECT mediasweep.attach('{table}', $1)", PUBLIC_ID)
+    await db.execute("SELECT mediasweep.attach('log1', $1)", PUBLIC_ID)
+    if first == "log1":
+        await db.execute("SELECT mediasweep.attach('log', $1)", PUBLIC_ID)
     assert await db.fetch("SELECT FROM mediasweep.uncovered()") == []
     assert await db.fetch(STRAYS) == []
     await db.execute("INSERT INTO log VALUES (1, 'a'); DELETE FROM log1")
@@ -97,3 +102,44 @@ async def test_a_part_may_be_attached_by_itself(db: Db, first: str) -> None:
     assert await db.fetch("SELECT FROM mediasweep.uncovered()") == []
     await db.execute("INSERT INTO log VALUES (1, 'b'); DELETE FROM log1")
     assert [id_ for id_, _ in await queued(db)] == ["a", "b"]
+
+
+REPLACED = {
+    "ALTER TABLE articles RENAME TO away": (
+        "public.articles is another table now, which is not attached; the attached one is"
+        " public.away. If the new one names assets, attach it too: mediasweep attach"
+        " public.articles. If not, detach public.away, and attach that again"
+    ),
+    "DROP TABLE articles": (
+        "the attached table public.articles (number 2) is gone, and another has its name, to be"
+        " attached if it names assets: detach it by SELECT mediasweep.detach_number(2)"
+    ),
+}
+
+
+@pytest.mark.parametrize("decided", ["attach the new", "attach the old again"])
+@pytest.mark.parametrize("how", REPLACED)
+async def test_a_table_that_was_replaced_is_for_a_person_to_decide(
+    db: Db, database: str, how: str, decided: str
+) -> None:
+    """No migrate passes over it: nothing is sent until somebody has said what the new table is."""
+    await db.execute(ARTICLES)
+    await db.execute(f"{how}; CREATE TABLE public.articles (id serial, cover text)")
+    await use(db, "a")
+    await enqueue(db, "a")
+    assert (await claim(db)).guard_error == REPLACED[how]
+    said: list[str] = []
+    await migrate(database, say=said.append)
+    assert said == [f"nothing is sent: {REPLACED[how]}"]
+    await make_due(db)
+    assert (await claim(db)).guard_error == REPLACED[how]
+    if decided == "attach the new":
+        await db.execute("""SELECT mediasweep.attach('articles', '{"public_id": "cover"}')""")
+    if "DROP" in how or decided != "attach the new":
+        await db.execute("SELECT mediasweep.detach_number(2)")
+    if "RENAME" in how and decided != "attach the new":
+        await db.execute("""SELECT mediasweep.attach('away', '{"public_id": "cover"}')""")
+    await make_due(db)
+    assert (await claim(db)).skipped == (decided == "attach the new")
+    await db.execute("SELECT mediasweep.build()")
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.uses('{}')") == 0

@@ -93,7 +93,7 @@ async def test_the_guard_keeps_whatever_may_be_meant(db: Db) -> None:
 
 
 async def test_urls_in_a_text_keep_their_assets_and_let_none_go(db: Db) -> None:
-    """What stands somewhere in HTML or a list is in use; when it goes, that is noted and no more."""
+    """What stands in HTML or in a list is in use; when it goes, that is noted, and no more."""
     await db.execute(LINKS % "demo")
     for text, public_id in TEXTS:
         await db.execute("DELETE FROM mediasweep.fallback")

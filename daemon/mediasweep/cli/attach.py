@@ -195,7 +195,11 @@ def _say_found(table: str, found: Mapping[str, Any]) -> None:
             f' "{cell(found["example"])}": they keep assets, and queue none'
         )
     elif found["looked"] and not found["named"]:
-        holds = f'they hold, for example, "{cell(found["example"])}"' if found["example"] else "it is empty"
+        holds = (
+            f'they hold, for example, "{cell(found["example"])}"'
+            if found["example"]
+            else "it is empty"
+        )
         _say(
             "WARNING: no row names an asset: is this the right column, and the right way to read it?"
             f" {holds}"
@@ -211,11 +215,11 @@ def _say_found(table: str, found: Mapping[str, Any]) -> None:
 def _list(*, as_json: bool) -> None:
     from mediasweep.operations import attach as operation
 
-    async def ask() -> list[dict[str, Any]]:
+    async def ask() -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
         async with database() as connection:
-            return await operation.listing(connection)
+            return await operation.listing(connection), await operation.strays(connection)
 
-    found = do(ask())
+    found, strays = do(ask())
     if as_json:
         print_json(found)
         return
@@ -226,6 +230,16 @@ def _list(*, as_json: bool) -> None:
             _say(f"not captured: {lack}; `mediasweep migrate` makes missing triggers")
         for statement in one["missing_indexes"]:
             _say(f"missing: {statement}")
+    for stray in strays:
+        _say(stray_says(stray))
+
+
+def stray_says(stray: Mapping[str, Any]) -> str:
+    """Say what is to be decided about a table that was a part of an attached one."""
+    return (
+        f"{stray['table']} is no part of {stray['of']} any more; it is captured and kept as before,"
+        f" until you attach it by itself, or `mediasweep detach {stray['table']}`"
+    )
 
 
 def _line(one: Mapping[str, Any]) -> dict[str, Any]:

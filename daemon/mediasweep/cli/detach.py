@@ -42,7 +42,7 @@ def detach(table: Which, yes: Yes = False, dry_run: DryRun = False) -> None:
                 return
             if found["unfinished"] and not yes:
                 agree("Detach it anyway")
-            left = await operation.detach(connection, found["source"], _say)
+            left = await operation.detach(connection, found, _say)
             _say(f"{called} was detached" + (f"; unsent: {count(left, 'row')}" if left else ""))
 
     do(run())

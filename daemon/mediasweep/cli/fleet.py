@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mediasweep.cli.attach import stray_says
 from mediasweep.cli.output import cell, in_a_line, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
 from mediasweep.rules.reason import ago
@@ -48,6 +49,8 @@ def status(
     _print_environment(found["environment"])
     for trouble in found["capture"]:
         typer.echo(f"capture is broken: {cell(trouble)}")
+    for stray in found["strays"]:
+        typer.echo(stray_says(stray))
     due = found["due"]
     counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["rows"].items()))
     typer.echo(f"rows:     {counts or 'none'}")

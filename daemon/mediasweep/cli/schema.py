@@ -56,6 +56,10 @@ def migrate(
     _check(with_library=with_library, take_over=take_over)
     names = _names(roles, owner, daemon, reader)
     dsn = load().direct_dsn()
+    if take_over and not asyncio.run(takeover.possible(dsn)):
+        raise typer.BadParameter(
+            "here is no earlier system to take over: leave out --take-over, and nothing was done"
+        )
     if with_library and (left := asyncio.run(takeover.found(dsn))):
         raise typer.BadParameter(SUGGESTED.format(what=", ".join(left)))
     if dry_run and not take_over:

@@ -98,6 +98,11 @@ async def listing(connection: Pool | Connection) -> list[dict[str, Any]]:
     return await Attached(connection).rows()
 
 
+async def strays(connection: Pool | Connection) -> list[Mapping[str, Any]]:
+    """Return the tables that were parts of attached ones, each with what it was a part `of`."""
+    return await Attached(connection).strays()
+
+
 async def suggestions(connection: Pool | Connection) -> list[dict[str, Any]]:
     """Return the tables that seem to name assets, each with the command that attaches it."""
     found = await Attached(connection).suggestions()

@@ -200,6 +200,7 @@ INSTALLED: dict[str, Check] = {
     "rights": _lacks,
     "attached": seen(capture.attached, "attached"),
     "triggers": seen(capture.uncovered, "uncovered"),
+    "parts": seen(capture.strays, "strays"),
     "replication": seen(capture.replicas, "replicas"),
     "row-level security": seen(capture.hidden, "hidden"),
     "guard": _guard,

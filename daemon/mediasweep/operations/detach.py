@@ -12,6 +12,7 @@ from mediasweep.operations import named
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.attached import Attached
 from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.pool import DatabaseError
 from mediasweep.rules.attachment import AttachError
 
 if TYPE_CHECKING:
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 async def look(connection: Pool | Connection, text: str) -> Mapping[str, Any]:
     """Return what detaching a table, by name or number, would leave behind and drop.
 
+    A table that was a part of an attached one, and carries its triggers, has no number: `source`
+    is None.
+
     Raises FilterError or AttachError where none such is attached.
     """
+    if (stray := await Attached(connection).stray(text)) is not None:
+        return stray
     number = await named.source(Ledger(connection), text)
     found = await Attached(connection).detachable(number or 0)
     if found is None:
@@ -33,10 +39,15 @@ async def look(connection: Pool | Connection, text: str) -> Mapping[str, Any]:
 
 
 async def detach(
-    connection: Pool | Connection, number: int, say: Callable[[str], None] = lambda _: None
+    connection: Pool | Connection,
+    found: Mapping[str, Any],
+    say: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Detach a table, and return how many unfinished rows stay behind."""
-    return await Attached(connection, say).detach(number)
+    """Detach what `look` has found, and return how many unfinished rows stay behind."""
+    if found["source"] is None:
+        await Attached(connection, say).let_go(found["table"])
+        return 0
+    return await Attached(connection, say).detach(found["source"])
 
 
 async def survey(connection: Pool | Connection, *, force: bool) -> Mapping[str, Any]:
@@ -61,3 +72,5 @@ async def uninstall(
         await Attached(connection, say).uninstall(force=force)
     except AttachError as error:  # it has been looked at, and something has come in since
         raise RefusedError(f"{error}; nothing was changed") from error
+    except DatabaseError as error:
+        raise DatabaseError(f"nothing was dropped: {error}") from error

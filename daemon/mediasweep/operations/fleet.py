@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 
 async def status(connection: Pool | Connection, *, cloud: str | None = None) -> dict[str, Any]:
-    """Return what `mediasweep status` shows: where it is, what is wrong with capture, rows, what
-    they wait for, due, gates, daemons, and the protected prefixes.
+    """Return what `mediasweep status` shows: where it is, what is wrong with capture, tables
+    that were parts of attached ones, rows, what they wait for, due, gates, daemons, and the protected prefixes.
     """
     fleet = Fleet(connection)
     return {
         "environment": await compare(connection, cloud=cloud),
         "capture": await fleet.capture_trouble(),
+        "strays": await fleet.strays(),
         "rows": await fleet.counts(),
         "due": dict(await fleet.due()),
         "waiting": [asdict(why) | {"says": brief(why)} for why in await fleet.waiting()],

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 SQL = statements(__file__)
 ATTEMPTS = 5
 PATIENCE_S = 600.0  # attaching looks at ten thousand rows, uninstalling counts the queue
+OWNERS = (
+    ": what is attached is for the owner of the schema mediasweep to see and to change; run it as the"
+    " role that ran `mediasweep migrate`"
+)
 T = TypeVar("T")
 
 
@@ -49,7 +53,10 @@ class Attached:
         """Return the oid of the table that SQL would find under this name."""
         try:
             oid: int | None = await self._connection.fetchval(SQL["as_typed"], text)
-        except (asyncpg.InvalidNameError, asyncpg.PostgresSyntaxError, asyncpg.DataError):
+        except (
+            *(asyncpg.InvalidNameError, asyncpg.PostgresSyntaxError, asyncpg.DataError),
+            asyncpg.InsufficientPrivilegeError,  # which attach says with what mends it
+        ):
             return None
         return oid
 
@@ -92,6 +99,19 @@ class Attached:
         """Return what detaching would leave behind and drop; None: it is not attached."""
         found = await self._fetch("detachable", number)
         return dict(found[0]) if found else None
+
+    async def strays(self) -> list[Mapping[str, Any]]:
+        """Return the tables that were parts of attached ones and still carry their triggers."""
+        return [dict(row) for row in await self._fetch("strays")]
+
+    async def stray(self, text: str) -> Mapping[str, Any] | None:
+        """Return what detaching such a table would drop; None: this is none."""
+        found = await self._fetch("stray", text)
+        return dict(found[0]) if len(found) == 1 else None
+
+    async def let_go(self, table: str) -> None:
+        """Take our triggers off such a table."""
+        await self._fetch("let_go", table)
 
     async def detach(self, number: int) -> int:
         """Detach, and return how many unfinished rows stay behind."""
@@ -139,9 +159,9 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except asyncpg.InsufficientPrivilegeError as error:
-        if not error.hint:
+        if not error.hint and "mediasweep" not in str(error) and " for function " not in str(error):
             raise
-        raise DatabaseError(_sentence(error, "\n")) from error
+        raise DatabaseError(_sentence(error, "\n") if error.hint else f"{error}{OWNERS}") from error
     except asyncpg.UndefinedFunctionError as error:
         if "mediasweep." not in str(error):
             raise AttachError(_sentence(error)) from error

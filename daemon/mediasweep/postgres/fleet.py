@@ -111,6 +111,10 @@ class Fleet:
         found = await self._connection.fetch(SQL["waiting"])
         return [Why(**{**row, "reason": Reason(row["reason"])}) for row in found]
 
+    async def strays(self) -> list[Mapping[str, Any]]:
+        """Return tables that carry our triggers, and are no part `of` an attached one any more."""
+        return [dict(row) for row in await self._connection.fetch(SQL["strays"])]
+
     async def capture_trouble(self) -> list[str]:
         """Return what keeps capture from queueing, or has lately; empty if all is well."""
         return [row["says"] for row in await self._connection.fetch(SQL["capture_trouble"])]

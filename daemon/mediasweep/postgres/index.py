@@ -2,7 +2,8 @@
 
 They are built concurrently, so that writers go on. A build that is broken off leaves an invalid
 index, which the next build knows by its name, drops, and builds again. Builders of one table take
-turns, because the index of one that is at work looks the same. Whatever fails is raised as it is.
+turns, because the index of one that is at work looks the same. Whatever fails is raised as it is;
+DatabaseError, with the statement, where only the owner of the table may do it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from mediasweep.postgres.migrate import refuse_pooler
-from mediasweep.postgres.pool import connect, statements
+from mediasweep.postgres.pool import DatabaseError, connect, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +48,12 @@ async def build(dsn: str, oid: int, say: Callable[[str], None]) -> list[str]:
                 say(f"{one['name']} was broken off: dropped, and built again")
                 await connection.execute(one["drop"], timeout=BUILD_S)
             say(one["build"])
-            await connection.execute(one["build"], timeout=BUILD_S)
+            try:
+                await connection.execute(one["build"], timeout=BUILD_S)
+            except asyncpg.InsufficientPrivilegeError as error:
+                raise DatabaseError(
+                    f"the index was not built: {error}; let the owner run: {one['statement']}"
+                ) from error
             built.append(one["name"])
         return built
     finally:

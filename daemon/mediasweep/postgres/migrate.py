@@ -229,6 +229,12 @@ async def patiently(
             await asyncio.sleep(2**attempt)
         except PASSING:
             raise
+        except asyncpg.InsufficientPrivilegeError as error:
+            grant = await connection.fetchval(SQL["may_create"])
+            remedy = f"; let its owner run: {grant}" if grant else ""
+            raise DatabaseError(
+                f"{name} could not be applied, nothing of it was: {error}{remedy}"
+            ) from error
         except asyncpg.PostgresError as error:
             raise DatabaseError(
                 f"{name} could not be applied, nothing of it was: {error}"

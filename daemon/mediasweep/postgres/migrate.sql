@@ -20,6 +20,11 @@ SELECT format('DROP INDEX CONCURRENTLY %s', i.indexrelid::regclass) AS drop
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
  WHERE NOT i.indisvalid AND c.relnamespace = 'mediasweep'::regnamespace
 
+-- name: may_create
+-- What a role needs that is to make the schema; NULL: it has it.
+SELECT CASE WHEN NOT has_database_privilege(current_database(), 'CREATE') AND to_regnamespace('mediasweep') IS NULL
+            THEN format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) END
+
 -- name: misplaced
 -- What a person has to decide about attached tables.
 SELECT m.says FROM mediasweep.attached a CROSS JOIN mediasweep.misplaced(a) m (says) WHERE a.detached_at IS NULL AND m.says IS NOT NULL

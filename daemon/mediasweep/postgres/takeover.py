@@ -37,6 +37,15 @@ async def found(dsn: str) -> list[str]:
         await connection.close(timeout=5)
 
 
+async def possible(dsn: str) -> bool:
+    """Tell whether there is something to take over, or was: our schema is there already."""
+    connection = await connect(dsn, name="mediasweep migrate", pooled=True)
+    try:
+        return bool(await connection.fetch(SQL["found"]) or await applied_files(connection))
+    finally:
+        await connection.close(timeout=5)
+
+
 async def take_over(dsn: str, *, rehearse: bool, say: Callable[[str], None]) -> list[str]:
     """Take the earlier system over and return what that changed, a line each.
 

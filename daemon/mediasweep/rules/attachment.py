@@ -18,6 +18,7 @@ CONSTANTS = {
 }
 COLUMNS = ("asset_id", "version")
 WORDS = {"filter": "--where", "grace": "--grace", "cloud": "--cloud"}
+CLOUD = re.compile(r"[A-Za-z0-9_-]+")
 PATH = re.compile(r"(\S+)\s+((?:strict\s+|lax\s+)?\$.*)", flags=re.DOTALL)
 FORM = "--json-path is 'COLUMN PATH', as in 'data $.images[*].publicId'"
 
@@ -60,6 +61,7 @@ class Said:
 
     def read(self) -> dict[str, Any]:
         """Return the options as `mediasweep.attach` takes them; raises AttachError."""
+        self._check()
         given = dict(self._flags())
         more = _read_json(self.options)
         if twice := sorted(given.keys() & more.keys()):
@@ -72,6 +74,21 @@ class Said:
                 " 'COLUMN PATH'; `mediasweep attach --suggest` looks for some"
             )
         return given | more
+
+    def _check(self) -> None:
+        """Raise AttachError for what is empty, given twice, or means nothing as it stands."""
+        for name in (*CONSTANTS, *COLUMNS, *WORDS, "deleted"):
+            if getattr(self, name) == "":
+                raise AttachError(f"{WORDS.get(name, '--' + name.replace('_', '-'))} is empty")
+        said = [*self.public_id, *self.url, *self.json_path]
+        if twice := sorted({one for one in said if said.count(one) > 1} - set(self.url)):
+            raise AttachError(f"given twice: {', '.join(twice)}")
+        if self.deleted and self.deleted.endswith(("=", ",")):
+            raise AttachError("--deleted COLUMN=VALUES names the values, as in status=deleted")
+        if self.cloud and not CLOUD.fullmatch(self.cloud):
+            raise AttachError(f"--cloud {self.cloud!r} is no name of a cloud")
+        if self.cloud and not (self.url or self.options):
+            raise AttachError("--cloud says whose URLs count: it goes with --url")
 
     def _flags(self) -> Iterator[tuple[str, Any]]:
         refs: list[Any] = [*self.public_id, *({"column": c, "url": True} for c in self.url)]

@@ -29,13 +29,14 @@ def table_called(text: str, oid: int | None, tables: Sequence[Table]) -> Table:
     Raises AttachError with the nearest names, or where several tables fit.
     """
     fits = [t for t in tables if t.oid == oid]
-    fits = (
-        fits or [t for t in tables if text == t.qualified] or [t for t in tables if text == t.name]
-    )
+    bare = text.replace('"', "")
+    for called in (text, bare):
+        fits = fits or [t for t in tables if called == t.qualified]
+        fits = fits or [t for t in tables if called == t.name]
     if not fits:
         raise AttachError(f"there is no table {text!r}{nearest(text, _names(tables))}")
     if len(fits) > 1:
-        names = " or ".join(t.qualified for t in fits)
+        names = " or ".join(t.shown for t in fits)
         raise AttachError(f"{text!r} is the name of more than one table: say {names}")
     if fits[0].kind in KINDS:
         raise AttachError(f"{fits[0].shown} is {KINDS[fits[0].kind]}: attach the table behind it")
@@ -45,7 +46,7 @@ def table_called(text: str, oid: int | None, tables: Sequence[Table]) -> Table:
 def _names(tables: Sequence[Table]) -> dict[str, str]:
     """Return what tables are called, each with what to write."""
     plain = [t for t in tables if t.kind not in KINDS]
-    return {t.qualified: t.qualified for t in plain} | {t.name: t.qualified for t in plain}
+    return {t.qualified: t.shown for t in plain} | {t.name: t.shown for t in plain}
 
 
 def nearest(text: str, names: dict[str, str]) -> str:

@@ -48,6 +48,19 @@ def uncovered(parts: Sequence[Row]) -> list[Finding]:
     return found
 
 
+def strays(tables: Sequence[Row]) -> list[Finding]:
+    """Judge tables that were parts of attached ones, and still carry their triggers."""
+    return [
+        finding
+        for table in tables
+        for finding in warning(
+            f"{table['table']} is no part of {table['of']} any more, and carries its triggers",
+            "it is captured and keeps what it names, as before, until somebody decides",
+            f"attach it by itself, or run `mediasweep detach {table['table']}`",
+        )
+    ]
+
+
 def replicas(sessions: Sequence[Row]) -> list[Finding]:
     """Judge sessions in which triggers do not fire."""
     return [
