@@ -20,6 +20,7 @@ from mediasweep.cli.reference import (
     NoNotify,
     Options,
     PublicIds,
+    References,
     ResourceType,
     Strict,
     Urls,
@@ -51,6 +52,7 @@ def attach(
     where: Where = None,
     grace: Grace = None,
     cloud: CloudName = None,
+    references: References = None,
     strict: Strict = False,
     no_notify: NoNotify = False,
     brake_floor: BrakeFloor = None,
@@ -79,7 +81,7 @@ def attach(
     """
     said = _said(
         *(public_id, url, json_path, resource_type, delivery_type, asset_id, version, deleted),
-        *(where, grace, cloud, strict, not no_notify, brake_floor, text_of(options)),
+        *(where, grace, cloud, references, strict, not no_notify, brake_floor, text_of(options)),
     )
     _check(table, said, looks=list_ + suggest, as_json=as_json)
     if list_:
@@ -106,6 +108,7 @@ def sql_attach(
     where: Where = None,
     grace: Grace = None,
     cloud: CloudName = None,
+    references: References = None,
     strict: Strict = False,
     no_notify: NoNotify = False,
     brake_floor: BrakeFloor = None,
@@ -114,7 +117,7 @@ def sql_attach(
     """Print the SQL that attaches a table."""
     said = _said(
         *(public_id, url, json_path, resource_type, delivery_type, asset_id, version, deleted),
-        *(where, grace, cloud, strict, not no_notify, brake_floor, text_of(options)),
+        *(where, grace, cloud, references, strict, not no_notify, brake_floor, text_of(options)),
     )
     do(_rehearse(table, said, aloud=False))
 
@@ -201,7 +204,7 @@ def _say_found(table: str, found: Mapping[str, Any]) -> None:
             else "it is empty"
         )
         _say(
-            "WARNING: no row names an asset: is this the right column, and the right way to read it?"
+            "WARNING: no row names an asset: is this the right column, and the way to read it?"
             f" {holds}"
         )
     for statement in found["missing"]:

@@ -59,6 +59,13 @@ Grace = Annotated[str | None, typer.Option(help="How long what it lets go of res
 CloudName = Annotated[
     str | None, typer.Option("--cloud", help="The cloud whose URLs are yours.", metavar="NAME")
 ]
+References = Annotated[
+    str | None,
+    typer.Option(
+        help="What happens to a row that begins to use what is being deleted.",
+        metavar="refuse|wait",
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="A capture that fails makes the statement fail.")
 ]

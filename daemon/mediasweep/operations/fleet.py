@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 async def status(connection: Pool | Connection, *, cloud: str | None = None) -> dict[str, Any]:
     """Return what `mediasweep status` shows: where it is, what is wrong with capture, tables
-    that were parts of attached ones, rows, what they wait for, due, gates, daemons, and the protected prefixes.
+    that were parts of attached ones, rows, what they wait for, due, gates, daemons, and the
+    protected prefixes.
     """
     fleet = Fleet(connection)
     return {

@@ -184,6 +184,7 @@ async def migrate(
         if roles:
             await patiently(connection, "--roles", roles.sql)
             say(f"roles: {roles.owner}, {roles.daemon}, {roles.reader}")
+            say(f"daemons need a login to which {roles.daemon} is granted, also those that run")
         return [file.name for file in todo]
     finally:
         await connection.close(timeout=5)

@@ -17,7 +17,7 @@ CONSTANTS = {
     "delivery_type": ("upload", "private", "authenticated"),
 }
 COLUMNS = ("asset_id", "version")
-WORDS = {"filter": "--where", "grace": "--grace", "cloud": "--cloud"}
+WORDS = {"filter": "--where", "grace": "--grace", "cloud": "--cloud", "references": "--references"}
 CLOUD = re.compile(r"[A-Za-z0-9_-]+")
 PATH = re.compile(r"(\S+)\s+((?:strict\s+|lax\s+)?\$.*)", flags=re.DOTALL)
 FORM = "--json-path is 'COLUMN PATH', as in 'data $.images[*].publicId'"
@@ -49,6 +49,7 @@ class Said:
     filter: str | None = None
     grace: str | None = None
     cloud: str | None = None
+    references: str | None = None
     strict: bool = False
     notify: bool = True
     brake_floor: int | None = None
@@ -179,7 +180,9 @@ def _flag(name: str, value: object) -> list[str] | None:
             told = f"{column}={','.join(map(str, values))}"
             back = Said(public_id=("c",), deleted=told).read()["deleted"]
             return [flag, told] if back == value and _plain(column) else None
-        case "asset_id" | "version" | "filter" | "grace" | "cloud", str(text) if _plain(text):
+        case "asset_id" | "version" | "filter" | "grace" | "cloud" | "references", str(text) if (
+            _plain(text)
+        ):
             return [WORDS.get(name, flag), text]
         case "strict", True:
             return [flag]
