@@ -33,11 +33,11 @@ $$;
 -- does not inherit now. Until somebody attaches or detaches them, they are asked by the guard as if they still were parts: it
 -- looks for them each time, because who takes out a partition does not tell us.
 
-CREATE OR REPLACE FUNCTION mediasweep.strays() RETURNS TABLE (source integer, relation regclass)
+CREATE OR REPLACE FUNCTION mediasweep.strays() RETURNS TABLE (source integer, relation regclass, was_part_of regclass)
 LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT DISTINCT a.id, t.tgrelid::regclass
+  SELECT DISTINCT a.id, t.tgrelid::regclass, a.relation
     FROM mediasweep.attached a
     JOIN pg_proc f ON f.pronamespace = 'mediasweep'::regnamespace AND f.proname IN (a.capture, mediasweep.reference_name(a))
     JOIN pg_trigger t ON t.tgfoid = f.oid
@@ -61,7 +61,7 @@ DECLARE
   stray      record;
   question   record;
 BEGIN
-  FOR stray IN SELECT s.source, s.relation FROM mediasweep.strays() s LOOP
+  FOR stray IN SELECT s.source, s.relation, s.was_part_of FROM mediasweep.strays() s LOOP
     SELECT a.* INTO table_ FROM mediasweep.attached a WHERE a.id = stray.source;
     table_.relation := stray.relation;
     FOR question IN SELECT q.query, q.instead FROM mediasweep.questions(table_) q LOOP
@@ -73,7 +73,7 @@ BEGIN
   END LOOP;
 EXCEPTION WHEN OTHERS THEN
   RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-    MESSAGE = format('%s, which was a part of %s, cannot be asked: %s', stray.relation, mediasweep.source_name(stray.source), SQLERRM);
+    MESSAGE = format('%s, which was a part of %s, cannot be asked: %s', stray.relation, stray.was_part_of, SQLERRM);
 END $$;
 
 -- A statement fires the triggers of one attachment: of the nearest, where a part is attached by itself. These are others on the

@@ -71,7 +71,7 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
             "SELECT mediasweep.cover(); ALTER TABLE pictures DETACH PARTITION pictures_1",
         ),
         {"parts"},
-        "pictures_1 is no part of public.pictures any more",
+        "pictures_1 is no part of pictures any more",
     ),
     "sessions are replicas": (
         set_to("session_replication_role", "replica"),

@@ -31,8 +31,9 @@ SELECT t.tgrelid::regclass::text, count(*) FROM pg_trigger t JOIN pg_proc f ON f
 UNINHERIT = "ALTER TABLE log1 NO INHERIT log"
 DETACH = "ALTER TABLE log DETACH PARTITION log1"
 WITHOUT = """
-CREATE OR REPLACE FUNCTION mediasweep.strays() RETURNS TABLE (source integer, relation regclass)
-LANGUAGE sql AS 'SELECT NULL::integer, NULL::regclass WHERE false'
+CREATE OR REPLACE FUNCTION mediasweep.strays()
+RETURNS TABLE (source integer, relation regclass, was_part_of regclass)
+LANGUAGE sql AS 'SELECT NULL::integer, NULL::regclass, NULL::regclass WHERE false'
 """
 
 

@@ -80,7 +80,7 @@ SELECT a.id AS source, CASE WHEN c.oid IS NOT NULL THEN a.relation::text END AS 
 
 -- name: strays
 -- What carries our triggers and is no part of an attached table any more: itself, and what it was a part of.
-SELECT s.relation::text AS "table", mediasweep.source_name(s.source) AS "of" FROM mediasweep.strays() s ORDER BY 1
+SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
 
 -- name: stray
 -- $1 what it is called; what detaching it would drop, as `detachable` says it
@@ -89,7 +89,7 @@ SELECT NULL::integer AS source, s.relation::text AS "table", 0::bigint AS unfini
               WHERE t.oid = ANY (mediasweep.foreign_triggers(s.relation, 0)) ORDER BY t.tgrelid, t.tgname) AS drops,
        format('SELECT mediasweep.detach(%L::regclass);', s.relation) AS statement
   FROM mediasweep.strays() s JOIN pg_class c ON c.oid = s.relation JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE $1 IN (c.relname, n.nspname || '.' || c.relname, s.relation::text)
+ WHERE $1::text IN (c.relname, n.nspname || '.' || c.relname, s.relation::text)
 
 -- name: let_go
 -- $1 what it is called, as SQL has it

@@ -24,7 +24,7 @@ SELECT u.relation::text, u.part::text, u.missing, u.part <> u.relation AS below,
  ORDER BY u.relation, u.part
 
 -- name: strays
-SELECT s.relation::text AS "table", mediasweep.source_name(s.source) AS "of" FROM mediasweep.strays() s ORDER BY 1
+SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
 
 -- name: attached
 SELECT count(*) AS tables FROM mediasweep.attached a WHERE a.detached_at IS NULL

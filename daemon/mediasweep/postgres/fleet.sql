@@ -48,7 +48,7 @@ SELECT CASE WHEN f.refused IS NULL THEN 'fallback' ELSE 'refused' END, NULL, cou
 SELECT t.says FROM mediasweep.capture_trouble() t
 
 -- name: strays
-SELECT s.relation::text AS "table", mediasweep.source_name(s.source) AS "of" FROM mediasweep.strays() s ORDER BY 1
+SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
 
 -- name: protected
 SELECT p.prefix, p.protected_by, p.protected_at FROM mediasweep.protected p ORDER BY p.prefix
