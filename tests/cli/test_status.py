@@ -120,7 +120,7 @@ async def test_a_guard_that_waits_for_a_lock_hides_nothing_else(
         await other.execute("LOCK TABLE articles")
         told = await mediasweep(env, "status")
         dry = await mediasweep(env, "queue", "retry", str(id_), "--dry-run")
-    reason = "canceling statement due to lock timeout"
+    reason = "public.articles cannot be asked: canceling statement due to lock timeout"
     assert told.out.startswith(f"the guard cannot answer, so nothing is sent: {reason}")
     assert "1 skipped" in told.out
     assert (dry.code, reason in dry.err) == (0, True)
