@@ -155,7 +155,7 @@ AS $$
   SELECT format($q$
   "mediasweep asked" := %1$L;
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
-    RAISE EXCEPTION '%%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', %1$L, ' was renamed: run mediasweep migrate'))
+    RAISE EXCEPTION '%%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', %1$L, ' was renamed or restored: run mediasweep migrate'))
                              FROM mediasweep.attached a WHERE a.id = %3$s);
   ELSIF EXISTS (%4$s WHERE k.kind <> ALL (%5$L)) THEN
     RAISE EXCEPTION 'a column of the attached table %% is of another kind now: run mediasweep migrate', %1$L;

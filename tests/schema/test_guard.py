@@ -195,7 +195,7 @@ async def test_a_table_that_was_renamed_is_for_migrate_to_look_at(db: Db) -> Non
     await use(db, "a")
     await db.execute("ALTER TABLE articles RENAME TO away")
     await enqueue(db, "a")
-    said = "the attached table public.articles was renamed: run mediasweep migrate"
+    said = "the attached table public.articles was renamed or restored: run mediasweep migrate"
     assert (await claim(db)).guard_error == said
     await db.execute("SELECT mediasweep.build()")
     await make_due(db)
