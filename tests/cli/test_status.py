@@ -17,6 +17,7 @@ from tests.copies import dump_into
 from tests.daemons import environment, running
 from tests.operations.standing import beat
 from tests.schema.queue import ARTICLES, enqueue
+from tests.schema.roles import staffed
 
 HURRY = """
 ;ALTER FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) SET lock_timeout = '50ms'
@@ -124,6 +125,17 @@ async def test_a_guard_that_waits_for_a_lock_hides_nothing_else(
     assert told.out.startswith(f"the guard cannot answer, so nothing is sent: {reason}")
     assert "1 skipped" in told.out
     assert (dry.code, reason in dry.err) == (0, True)
+
+
+async def test_who_may_not_ask_the_guard_is_told_of_no_fault(database: str, cloud: Cloud) -> None:
+    """The status of a reader is well when all is; what is the owner's is said to be so."""
+    async with staffed(database) as staff:
+        env = environment(staff.reader.dsn, cloud.url)
+        told = await mediasweep(env, "status")
+        assert (told.code, told.out.startswith("rows: ")) == (0, True)
+        for login in (staff.reader, staff.daemon):
+            listed = await mediasweep(environment(login.dsn, cloud.url), "attach", "--list")
+            assert (listed.code, "is for the owner of the schema" in listed.err) == (3, True)
 
 
 async def test_the_hint_of_an_error_of_the_guard_is_in_its_line(

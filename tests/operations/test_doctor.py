@@ -49,7 +49,7 @@ async def test_nothing_is_wrong_with_what_is_well(world: World) -> None:
     assert (report.healthy, report.database) == (True, True)
     manual = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     assert [name for name in report.checks if f"| `{name}` |" not in manual] == []
-    assert len(report.checks) == len(set(report.checks)) == 28
+    assert len(report.checks) == len(set(report.checks)) == 29
     assert [check for check, _ in report.findings] == ["level"]
 
 
