@@ -34,19 +34,29 @@ $$;
 -- looks for them each time, because who takes out a partition does not tell us.
 
 CREATE OR REPLACE FUNCTION mediasweep.strays() RETURNS TABLE (source integer, relation regclass, was_part_of regclass)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT DISTINCT a.id, t.tgrelid::regclass, a.relation
-    FROM mediasweep.attached a
-    JOIN pg_proc f ON f.pronamespace = 'mediasweep'::regnamespace AND f.proname IN (a.capture, mediasweep.reference_name(a))
-    JOIN pg_trigger t ON t.tgfoid = f.oid
-   WHERE a.detached_at IS NULL AND t.tgrelid <> a.relation
-     -- mostly the table above carries them too: no need to go further up
-     AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_trigger above ON above.tgrelid = i.inhparent AND above.tgfoid = t.tgfoid
-                      WHERE i.inhrelid = t.tgrelid AND NOT i.inhdetachpending)
-     AND t.tgrelid NOT IN (SELECT p.part FROM mediasweep.parts(a.relation) p)
-$$;
+BEGIN   -- whose plan is kept, for each claim asks
+  RETURN QUERY
+  WITH carried AS MATERIALIZED (
+    SELECT DISTINCT a.id, a.relation AS whole, t.tgrelid AS relation
+      FROM mediasweep.attached a
+      JOIN pg_proc f ON f.proname = a.capture AND f.pronamespace = 'mediasweep'::regnamespace
+      -- triggers have no index by their function
+      JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid AND d.classid = 'pg_trigger'::regclass
+      JOIN pg_trigger t ON t.oid = d.objid
+     WHERE a.detached_at IS NULL),
+  -- of nearly all parts the table above carries them too, so that there is no need to go further up
+  topmost AS MATERIALIZED (
+    SELECT c.* FROM carried c
+     WHERE c.relation <> c.whole
+       AND NOT EXISTS (SELECT FROM pg_inherits i
+                        WHERE i.inhrelid = c.relation AND NOT i.inhdetachpending
+                          AND (i.inhparent = c.whole OR (i.inhparent, c.id) IN (SELECT up.relation, up.id FROM carried up))))
+  SELECT t.id, t.relation::regclass, t.whole FROM topmost t
+   WHERE t.relation NOT IN (SELECT p.part FROM mediasweep.parts(t.whole) p);
+END $$;
 
 CREATE OR REPLACE FUNCTION mediasweep.uses_by_strays(candidates mediasweep.cloudinary_cleanup_queue[])
 RETURNS TABLE (id uuid, used_by text)
@@ -56,7 +66,7 @@ AS $$
 DECLARE
   ids        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
   asset_ids  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);
-  tokens     text[] := mediasweep.tokens(ids);
+  tokens     text[];
   table_     mediasweep.attached;
   stray      record;
   question   record;
@@ -64,6 +74,7 @@ BEGIN
   FOR stray IN SELECT s.source, s.relation, s.was_part_of FROM mediasweep.strays() s LOOP
     SELECT a.* INTO table_ FROM mediasweep.attached a WHERE a.id = stray.source;
     table_.relation := stray.relation;
+    tokens := mediasweep.tokens(ids);
     FOR question IN SELECT q.query, q.instead FROM mediasweep.questions(table_) q LOOP
       RETURN QUERY EXECUTE
         replace(replace(replace(replace(CASE WHEN tokens IS NULL THEN coalesce(question.instead, question.query) ELSE question.query END,
