@@ -1,16 +1,18 @@
 -- What attach says about a table: how many rows, which of them it cannot read, and the index that the guard would use.
 
--- The indexes that the guard could use and that are not there, as the statements that make them.
+-- The indexes that the guard could use and that are not there, as the statements that make them. One on a partitioned table is one
+-- on its partitions, too; tables that inherit have their own.
 CREATE OR REPLACE FUNCTION mediasweep.missing_indexes(a mediasweep.attached) RETURNS TABLE (statement text)
 LANGUAGE sql STABLE
 AS $$
-  SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, a.relation, pre.index)
+  SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, p.part, pre.index)
     FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN mediasweep.parts(a.relation) p
    CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
    CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
-    JOIN pg_class c ON c.oid = a.relation
-   WHERE pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
-     AND NOT mediasweep.has_index(a.relation, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
+    JOIN pg_class c ON c.oid = p.part
+   WHERE (p.part = a.relation OR NOT c.relispartition) AND pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
+     AND NOT mediasweep.has_index(p.part, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
 $$;
 
 -- Whether there is an index that begins with the column, or has the expression.

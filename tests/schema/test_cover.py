@@ -67,6 +67,11 @@ async def test_tables_that_inherit_are_parts_too(db: Db) -> None:
         "CREATE TABLE public.t (c text); CREATE TABLE public.child () INHERITS (public.t)"
     )
     await db.execute("""SELECT mediasweep.attach('t', '{"public_id": "c"}')""")
+    wanted = "SELECT m.statement FROM mediasweep.attached a, mediasweep.missing_indexes(a) m"
+    assert {row[0] for row in await db.fetch(f"{wanted} WHERE a.relation = 't'::regclass")} == {
+        "CREATE INDEX CONCURRENTLY ON public.t (c);",
+        "CREATE INDEX CONCURRENTLY ON public.child (c);",
+    }
     await db.execute("INSERT INTO t VALUES ('a'); INSERT INTO child VALUES ('b'), ('c')")
     await db.execute("DELETE FROM child WHERE c = 'b'; DELETE FROM t")
     assert [id_ for id_, _ in await queued(db)] == ["a", "b", "c"]

@@ -14,15 +14,14 @@ SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '
 SELECT m.statement, own.name,
        CASE WHEN m.statement LIKE 'CREATE INDEX CONCURRENTLY ON %'
             THEN format('CREATE INDEX CONCURRENTLY %I', own.name) || substr(m.statement, length('CREATE INDEX CONCURRENTLY ')) END AS build,
-       CASE WHEN half.oid IS NOT NULL THEN format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', n.nspname, own.name) END AS drop
+       CASE WHEN half.oid IS NOT NULL THEN format('DROP INDEX CONCURRENTLY IF EXISTS %s', half.oid::regclass) END AS drop
   FROM mediasweep.attached a
   JOIN pg_class c ON c.oid = a.relation
-  JOIN pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL mediasweep.missing_indexes(a) m
  CROSS JOIN LATERAL (
    SELECT CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
           || '_mediasweep_' || left(md5(substring(m.statement FROM position(' ON ' IN m.statement) + length(a.relation::text))), 8)) own (name)
   LEFT JOIN (SELECT h.oid, h.relname, i.indrelid FROM pg_index i JOIN pg_class h ON h.oid = i.indexrelid WHERE NOT i.indisvalid) half
-    ON half.indrelid = c.oid AND half.relname = own.name
+    ON half.indrelid IN (SELECT p.part FROM mediasweep.parts(a.relation) p) AND half.relname = own.name
  WHERE a.relation = $1::oid AND a.detached_at IS NULL
  ORDER BY own.name
