@@ -85,6 +85,11 @@ DECLARE
   stop     record;
   settled  timestamptz;
 BEGIN
+  IF to_regclass('mediasweep.cloudinary_cleanup_queue') IS NULL THEN
+    RAISE undefined_table USING
+      MESSAGE = format('mediasweep: nobody can tell whether %s may use the asset "%s": the queue is gone', relation, begun[1].public_id),
+      HINT = 'Put it back; or detach the table, which asks for this by its option "references".';
+  END IF;
   IF NOT EXISTS (SELECT FROM mediasweep.in_the_way(begun)) THEN
     RETURN;
   END IF;

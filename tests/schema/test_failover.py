@@ -168,7 +168,8 @@ async def test_a_guard_that_cannot_answer_opens_nothing(db: Db) -> None:
     await _promoted(db)
     await db.execute("ALTER TABLE public.articles RENAME COLUMN cover TO picture")
     look = await _look(db)
-    assert (look.state, look.error) == ("failed", "column r.cover does not exist")
+    said = "public.articles cannot be asked: column r.cover does not exist"
+    assert (look.state, look.error) == ("failed", said)
     assert await db.fetchval(GATE)
 
 

@@ -185,6 +185,16 @@ async def test_a_snapshot_of_before_the_claim_is_refused(db: Db, connect: Connec
     await user.execute("ROLLBACK")
 
 
+async def test_without_the_queue_the_table_says_why_it_refuses(db: Db) -> None:
+    """Nobody can tell then: the error names the table, the asset and the option that asks."""
+    await photos(db)
+    await db.execute("ALTER TABLE mediasweep.cloudinary_cleanup_queue RENAME TO away")
+    said = 'nobody can tell whether public.photos may use the asset "a": the queue is gone'
+    with pytest.raises(asyncpg.UndefinedTableError, match=said) as error:
+        await db.execute(USE)
+    assert '"references"' in (error.value.hint or "")
+
+
 async def test_a_table_that_does_not_ask_has_no_such_trigger(db: Db) -> None:
     """Without the option nothing looks; detached, the table is as it was."""
     triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'photos'::regclass"
