@@ -175,6 +175,7 @@ MIGRATE = """
     migrate.applied_files:connection.fetchval
     migrate.migrate:connect
     migrate.migrate:connection.close
+    migrate.migrate:connection.fetch
     migrate.wait_for_turn:connection.fetchval
     migrate.patiently:connection.execute
     migrate.patiently:connection.execute#2
@@ -187,6 +188,7 @@ MIGRATE = """
     migrate.run:connection.execute#2
 """
 APART = {
+    "migrate.patiently:connection.fetchval": "only reads, where a right is missing",
     "migrate.pending:connect": "only reads, to print what would be applied",
     "migrate.pending:connection.close": "the same",
     "daemon.refresh:probes.state": "answers whoever asks for /metrics, and moves nothing",

@@ -154,6 +154,7 @@ async def test_what_was_deleted_cannot_be_used_unless_it_is_newer_or_restored(db
     await refused(db, "was deleted")
     newer = "INSERT INTO photos (cover, version) VALUES ('a', extract(epoch FROM now()) + {})"
     await refused(db, "was deleted", newer.format(0))
+    await refused(db, "was deleted", newer.format(9_999_999_999))  # of milliseconds
     await db.execute(newer.format(400))
     await db.execute(
         "INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)"
