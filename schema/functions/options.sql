@@ -107,7 +107,7 @@ BEGIN
     THEN
       RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary, which are %', option_.constant, option_.key,
         mediasweep.constants(option_.key);
-    ELSIF option_.key = 'version' AND mediasweep.column_type(relation, option_.called) !~ '^(text|character|integer|bigint|numeric)'
+    ELSIF option_.key = 'version' AND mediasweep.column_type(relation, option_.called) ~ '^(json|bytea|boolean|date|time|uuid)|\[\]$'
        AND NOT (jsonb_typeof(option_.value) = 'object' AND option_.value ? 'url') THEN
       RAISE EXCEPTION 'mediasweep.attach: "%" is %, and a version is a number', option_.called,
         mediasweep.column_type(relation, option_.called);

@@ -22,7 +22,8 @@ AS $$
   SELECT CASE
     WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation)
       THEN format('the attached table %s(number %s) is gone%s: detach it by SELECT mediasweep.detach_number(%2$s)',
-                  mediasweep.known_as(a) || ' ', a.id, ', and another has its name, to be attached if it names assets' || left(new.relation::text, 0))
+                  mediasweep.known_as(a) || ' ', a.id,
+                  CASE WHEN new.relation IS NOT NULL THEN ', and another has its name, to be attached if it names assets' END)
     WHEN new.relation IS NOT NULL
       THEN format('%s is another table now, which is not attached; the attached one is %s. If the new one names assets, attach it too:'
                   ' mediasweep attach %1$s. If not, detach %2$s, and attach that again', new.relation, a.relation) END
