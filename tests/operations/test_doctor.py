@@ -170,10 +170,12 @@ async def test_a_stranger_is_told_to_be_somebody_else(world: World) -> None:
 
 
 async def test_each_table_is_told_its_level(world: World) -> None:
-    """What a table is safe with follows from its grace and its asset ids."""
-    await world.db.execute(ARTICLES.replace('"cover"', '"cover", "grace": "1 hour"'))
+    """What a table is safe with follows from its grace, its asset ids, and whether it looks."""
+    more = '"cover", "grace": "1 hour", "references": "wait"'
+    await world.db.execute(ARTICLES.replace('"cover"', more))
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]
     assert levels == [
         "at contract level 2 is public.media_assets: asset ids, not proven on this account",
-        "at contract level 1 is public.articles: a grace of 60 min",
+        "at contract level 1 is public.articles: a grace of 60 min and `references`, so that what is"
+        " being deleted is not used again",
     ]

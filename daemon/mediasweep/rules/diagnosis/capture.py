@@ -134,6 +134,8 @@ def _contract(table: Row) -> tuple[int, str, str]:
     has = [f"a grace of {ago(table['rests'])}"] if rests else []
     if by_id:
         has.append("asset ids" + ("" if table["proven"] else ", not proven on this account"))
+    if table["looks"]:
+        has.append("`references`, so that what is being deleted is not used again")
     lacking = [name for name, there in (("grace", rests), ("asset_id", by_id)) if not there]
     remedy = f"if your application does more, attach it with {' and '.join(lacking)}"
     said = " and ".join(has) or "neither a grace nor asset ids"
