@@ -188,7 +188,8 @@ CREATE TABLE mediasweep.attached (
     brake jsonb DEFAULT '{}'::jsonb NOT NULL,
     attached_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     detached_at timestamp with time zone,
-    granted boolean DEFAULT false NOT NULL
+    granted boolean DEFAULT false NOT NULL,
+    granted_usage boolean DEFAULT false NOT NULL
 );
 
 CREATE FUNCTION mediasweep.advise(a mediasweep.attached) RETURNS void
@@ -206,6 +207,10 @@ BEGIN
   IF found_.unread > 0 THEN
     RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
       found_.unread, found_.example;
+  END IF;
+  IF found_.unread = 0 AND found_.named = 0 AND found_.looked > 0 THEN
+    RAISE WARNING 'mediasweep: no row of % names an asset: is this the right column, and the right way to read it? %', a.relation,
+      coalesce(format('It holds, for example, "%s"', found_.example), 'It is empty in all of them');
   END IF;
   FOR index_ IN SELECT i.statement FROM mediasweep.missing_indexes(a) i LOOP
     RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;
@@ -289,7 +294,7 @@ DECLARE
   a  mediasweep.attached;
 BEGIN
   PERFORM mediasweep.only_one_builder();
-  a := mediasweep.planned(relation, options, nextval(pg_get_serial_sequence('mediasweep.attached', 'id'))::integer);
+  a := mediasweep.planned(relation, options, (SELECT coalesce(max(t.id), 0) + 1 FROM mediasweep.attached t));
   DELETE FROM mediasweep.attached t WHERE t.id = a.id;
   INSERT INTO mediasweep.attached OVERRIDING SYSTEM VALUE SELECT (a).*;
   PERFORM mediasweep.let_owner_read(a.id);
@@ -298,6 +303,7 @@ BEGIN
   -- what cannot be read must be refused now, not found out by a capture that falls back
   EXECUTE format('SELECT FROM (%s) ref LIMIT 0', a.refs);
   PERFORM mediasweep.advise(a);
+  PERFORM mediasweep.drop_triggers(mediasweep.foreign_triggers(relation, a.id));
   PERFORM mediasweep.run_each(ARRAY(SELECT m.statement FROM mediasweep.missing_triggers(a) m ORDER BY m.part <> relation, m.part::oid));
   RETURN a.id;
 END $$;
@@ -366,6 +372,11 @@ DECLARE
   stop     record;
   settled  timestamptz;
 BEGIN
+  IF to_regclass('mediasweep.cloudinary_cleanup_queue') IS NULL THEN
+    RAISE undefined_table USING
+      MESSAGE = format('mediasweep: nobody can tell whether %s may use the asset "%s": the queue is gone', relation, begun[1].public_id),
+      HINT = 'Put it back; or detach the table, which asks for this by its option "references".';
+  END IF;
   IF NOT EXISTS (SELECT FROM mediasweep.in_the_way(begun)) THEN
     RETURN;
   END IF;
@@ -592,9 +603,6 @@ BEGIN
     EXECUTE mediasweep.reference_statement(a);
     EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.reference_name(a));
   END IF;
-  UPDATE mediasweep.attached t
-     SET refs = mediasweep.refs_query(a, a.relation::text, 'capture'), live = mediasweep.live_expression(a.relation, a.options, 'use')
-   WHERE t.id = a.id;
 END $$;
 
 CREATE FUNCTION mediasweep.build_guard() RETURNS void
@@ -602,6 +610,9 @@ CREATE FUNCTION mediasweep.build_guard() RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
+  UPDATE mediasweep.attached t
+     SET refs = mediasweep.refs_query(t, t.relation::text, 'capture'), live = mediasweep.live_expression(t.relation, t.options, 'use')
+   WHERE t.detached_at IS NULL AND mediasweep.misplaced(t) IS NULL;
   EXECUTE format('CREATE OR REPLACE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[])'
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = ''500ms'' AS %L', mediasweep.uses_source());
@@ -793,21 +804,33 @@ BEGIN
       called, mediasweep.column_type(relation, called), called
       USING HINT = 'For any other rule there is "filter": an expression over columns that holds for the rows which count.';
   END IF;
+  IF jsonb_typeof(rule) = 'object' AND rule ? 'in' THEN
+    EXECUTE format('SELECT %L::text[]::%s[]', ARRAY(SELECT jsonb_array_elements_text(rule -> 'in')), mediasweep.column_type(relation, called));
+  END IF;
+EXCEPTION WHEN data_exception THEN
+  RAISE EXCEPTION 'mediasweep.attach: "%" is %, which has no such value: %', called, mediasweep.column_type(relation, called), SQLERRM;
 END $$;
 
 CREATE FUNCTION mediasweep.check_filter(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 BEGIN
   IF options ? 'filter' THEN
-    EXECUTE format(E'SELECT FROM (SELECT %s FROM %s) AS r WHERE (%s\n) IS TRUE LIMIT 0',
+    EXECUTE format(E'SELECT FROM (SELECT %1$s FROM %2$s) AS r WHERE (%3$s\n) IS TRUE AND CASE WHEN %3$s\n THEN true END LIMIT 0',
                    mediasweep.captured_columns(relation), relation, options ->> 'filter');
+    EXECUTE format('CREATE TABLE mediasweep."filter" (LIKE %s)', relation);
+    EXECUTE format(E'CREATE INDEX ON mediasweep."filter" ((1)) WHERE %s', options ->> 'filter');
+    RAISE SQLSTATE 'MS003';   -- neither of them stays
   END IF;
-EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
-  RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation, SQLERRM
-    USING HINT = 'As in "filter": "provider = ''cloudinary''". Name functions and types with their schema, unless they are PostgreSQL''s own.';
-END $$;
+EXCEPTION
+  WHEN SQLSTATE 'MS003' OR read_only_sql_transaction THEN
+    NULL;
+  WHEN syntax_error_or_access_rule_violation OR feature_not_supported OR object_not_in_prerequisite_state THEN
+    RAISE EXCEPTION 'mediasweep.attach: "filter" must be a boolean expression over the columns of %: %', relation,
+      replace(SQLERRM, 'index predicate', 'filter')
+      USING HINT = 'As in "filter": "provider = ''cloudinary''". Name functions and types with their schema, unless they are PostgreSQL''s own.';
+END $_$;
 
 CREATE FUNCTION mediasweep.check_options(relation regclass, options jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -867,7 +890,7 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: "%" is %, and only json and jsonb have a path', called, type;
   ELSIF said ? 'key' AND NOT said ? 'path' THEN
     RAISE EXCEPTION 'mediasweep.attach: "key" needs a "path" that finds the objects which have it';
-  ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') THEN
+  ELSIF type LIKE '%[]' AND type NOT IN ('text[]', 'character varying[]') OR type ~ '^(bytea|date|time|interval|bool|numeric|real|double)' THEN
     RAISE EXCEPTION 'mediasweep.attach: "%" is %, and public ids are text', called, type;
   END IF;
   IF mediasweep.is_url(ref) AND EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
@@ -906,8 +929,7 @@ BEGIN
       missing := missing || format('GRANT SELECT, TRIGGER ON %s TO %I;', part.part, current_user);
     END IF;
     IF row_security_active(part.part) THEN
-      missing := missing || format('ALTER TABLE %s OWNER TO %I;  -- or ALTER ROLE %s BYPASSRLS: row-level security hides rows from the guard',
-                                   part.part, current_user, quote_ident(current_user));
+      missing := missing || format('%s;  -- row-level security hides rows from the guard', mediasweep.show_rows(part.part, current_user));
     END IF;
   END LOOP;
   IF missing <> '{}' THEN
@@ -926,11 +948,14 @@ DECLARE
   kind   text := (SELECT CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table'
                                         WHEN 'r' THEN NULL WHEN 'p' THEN NULL ELSE 'no table' END
                     FROM pg_class c WHERE c.oid = relation);
+  passes boolean := (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = relation);
   grace  interval;
   name   text;
 BEGIN
   IF kind IS NOT NULL THEN
     RAISE EXCEPTION 'mediasweep.attach: % is %, of which nothing can be captured: attach the tables that hold its rows', relation, kind;
+  ELSIF passes THEN
+    RAISE EXCEPTION 'mediasweep.attach: % is temporary, and no other session could ask it: attach a table that stays', relation;
   END IF;
   BEGIN
     grace := options ->> 'grace';
@@ -941,11 +966,9 @@ BEGIN
     RAISE EXCEPTION 'mediasweep.attach: "grace" is how long the rows of a table rest, as in "1 hour", and not %', options -> 'grace';
   END IF;
   FOREACH name IN ARRAY '{strict,notify}'::text[] LOOP
-    BEGIN
-      PERFORM (options ->> name)::boolean;
-    EXCEPTION WHEN invalid_text_representation THEN
+    IF jsonb_typeof(options -> name) <> 'boolean' THEN
       RAISE EXCEPTION 'mediasweep.attach: "%" is true or false, and not %', name, options -> name;
-    END;
+    END IF;
   END LOOP;
 END $$;
 
@@ -971,13 +994,19 @@ BEGIN
       RAISE EXCEPTION 'mediasweep.attach: "%" cannot be %; it is a column, or an object with one of %', option_.key, option_.value,
         array_to_string(allowed, ', ');
     ELSIF option_.called IS NOT NULL AND mediasweep.column_type(relation, option_.called) IS NULL THEN
-      RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}',
-        relation, option_.called, option_.key, option_.called
+      RAISE EXCEPTION 'mediasweep.attach: % has no column "%" (%); for the same value in all rows write {"value": "%"}%',
+        relation, option_.called, option_.key, coalesce(split_part(mediasweep.constants(option_.key), ', ', 1), option_.called),
+        coalesce(', of ' || mediasweep.constants(option_.key), '')
         USING COLUMN = option_.called;  -- by which a program can tell it
     ELSIF option_.key = 'resource_type' AND option_.constant IS NOT NULL AND mediasweep.resource_type(option_.constant) IS NULL
        OR option_.key = 'delivery_type' AND option_.constant IS NOT NULL AND mediasweep.delivery_type(option_.constant) IS NULL
     THEN
-      RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary', option_.constant, option_.key;
+      RAISE EXCEPTION 'mediasweep.attach: "%" is no % of Cloudinary, which are %', option_.constant, option_.key,
+        mediasweep.constants(option_.key);
+    ELSIF option_.key = 'version' AND mediasweep.column_type(relation, option_.called) ~ '^(json|bytea|boolean|date|time|uuid)|\[\]$'
+       AND NOT (jsonb_typeof(option_.value) = 'object' AND option_.value ? 'url') THEN
+      RAISE EXCEPTION 'mediasweep.attach: "%" is %, and a version is a number', option_.called,
+        mediasweep.column_type(relation, option_.called);
     ELSIF jsonb_typeof(option_.value) = 'object' AND option_.value ? 'key'
        AND NOT (jsonb_typeof(ref -> 'public_id') = 'object' AND ref -> 'public_id' ? 'key')
     THEN
@@ -1189,11 +1218,17 @@ BEGIN
   RETURN gone;
 END $$;
 
-CREATE FUNCTION mediasweep.contract() RETURNS TABLE(relation text, by_asset_id boolean, rests interval)
+CREATE FUNCTION mediasweep.constants(option_ text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT CASE option_ WHEN 'resource_type' THEN 'image, video, raw' WHEN 'delivery_type' THEN 'upload, private, authenticated' END $$;
+
+CREATE FUNCTION mediasweep.contract() RETURNS TABLE(relation text, by_asset_id boolean, rests interval, looks boolean)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT a.relation::text, (SELECT bool_and(ref ? 'asset_id') FROM mediasweep.refs_of(a.options) ref), a.grace + fleet.grace
+  SELECT a.relation::text, (SELECT bool_and(ref ? 'asset_id') FROM mediasweep.refs_of(a.options) ref), a.grace + fleet.grace,
+         a.options ? 'references'
     FROM mediasweep.attached a CROSS JOIN mediasweep.fleet_at_work() fleet
    WHERE a.detached_at IS NULL
    ORDER BY a.id
@@ -1275,10 +1310,13 @@ DECLARE
   found_  integer;
 BEGIN
   SELECT a.id INTO found_ FROM mediasweep.attached a WHERE a.relation = detach.relation AND a.detached_at IS NULL;
-  IF found_ IS NULL THEN
+  IF found_ IS NOT NULL THEN
+    PERFORM mediasweep.detach_number(found_);
+  ELSIF EXISTS (SELECT FROM mediasweep.strays() s WHERE s.relation = detach.relation) THEN
+    PERFORM mediasweep.drop_triggers(mediasweep.foreign_triggers(relation, 0));
+  ELSE
     RAISE EXCEPTION 'mediasweep.detach: % is not attached', relation;
   END IF;
-  PERFORM mediasweep.detach_number(found_);
 END $$;
 
 CREATE FUNCTION mediasweep.detach_number(attached_id integer) RETURNS void
@@ -1289,7 +1327,6 @@ DECLARE
   gone       mediasweep.attached;
   functions  regproc[];
   function_  regproc;
-  trigger_   record;
 BEGIN
   PERFORM mediasweep.only_one_builder();
   UPDATE mediasweep.attached a SET detached_at = clock_timestamp()
@@ -1301,24 +1338,16 @@ BEGIN
   functions := array_remove(ARRAY[to_regproc('mediasweep.' || quote_ident(gone.capture)),
                                   to_regproc('mediasweep.' || quote_ident(mediasweep.reference_name(gone)))], NULL);
   PERFORM mediasweep.let_owner_go(attached_id);
-  FOR trigger_ IN
-    SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-     WHERE t.tgfoid = ANY (functions)
-     ORDER BY t.tgrelid <> gone.relation, t.tgrelid, t.tgname   -- locked in the order of statements: a table before its parts
-  LOOP
-    BEGIN
-      EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
-    EXCEPTION WHEN insufficient_privilege THEN
-      RAISE insufficient_privilege USING
-        MESSAGE = format('mediasweep.detach: only the owner of %s may drop its triggers', trigger_.relation),
-        HINT = E'As the owner, and then detach again:\n' || (
-          SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), E'\n' ORDER BY t.tgname)
-            FROM pg_trigger t WHERE t.tgfoid = ANY (functions));
-    END;
-  END LOOP;
+  -- locked in the order of statements: a table before its parts
+  PERFORM mediasweep.drop_triggers(ARRAY(
+    SELECT t.oid FROM pg_trigger t WHERE t.tgfoid = ANY (functions) ORDER BY t.tgrelid <> gone.relation, t.tgrelid, t.tgname));
   FOREACH function_ IN ARRAY functions LOOP
     EXECUTE format('DROP FUNCTION %s()', function_);
   END LOOP;
+  -- what it is a part of captures for it again
+  PERFORM mediasweep.run_each(ARRAY(
+    SELECT m.statement FROM mediasweep.attached a CROSS JOIN mediasweep.missing_triggers(a) m
+     WHERE a.detached_at IS NULL AND m.part IN (SELECT p.part FROM mediasweep.parts(gone.relation) p)));
   PERFORM mediasweep.build_guard();
 END $$;
 
@@ -1358,6 +1387,25 @@ BEGIN
   END IF;
 END $_$;
 
+CREATE FUNCTION mediasweep.drop_triggers(triggers oid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  trigger_  record;
+BEGIN
+  FOR trigger_ IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t WHERE t.oid = ANY (triggers)
+                   ORDER BY array_position(triggers, t.oid) LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+  END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE insufficient_privilege USING
+    MESSAGE = format('mediasweep.detach: only the owner of %s may drop its triggers', trigger_.relation),
+    HINT = E'As the owner, and then again:\n' || (
+      SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), E'\n' ORDER BY t.tgname)
+        FROM pg_trigger t WHERE t.oid = ANY (triggers));
+END $$;
+
 CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1365,6 +1413,21 @@ CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone
   SELECT coalesce(jsonb_agg(p.value ORDER BY p.n), '[]')
     FROM jsonb_array_elements(passed) WITH ORDINALITY AS p (value, n)
    WHERE (p.value ->> 'queued')::timestamptz IS DISTINCT FROM queued
+$$;
+
+CREATE FUNCTION mediasweep.embedded(said text, hosts text[]) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT DISTINCT string_agg(bit.said[1], '') OVER (PARTITION BY url.n ORDER BY bit.n)
+    FROM string_to_table(regexp_replace(
+           replace(regexp_replace(embedded.said, '\\/|%2f|&#(?:47|x2f);', '/', 'gi'), '&amp;', '&'),
+           format('(^|//|[^a-z0-9._/@-])((?:[a-z0-9_-]+[.])*(?:cloudinary[.]com|cloudinary-a[.]akamaihd[.]net%s)(?::[0-9]+)?/)',
+                  (SELECT string_agg('|' || regexp_replace(h, '([^[:alnum:]])', '\\\1', 'g'), '') FROM unnest(hosts) h)),
+           E'\\1\n\\2', 'gi'), E'\n') WITH ORDINALITY AS url (said, n)
+   CROSS JOIN LATERAL regexp_matches(left(substring(url.said FROM '^[^[:space:]"''<>\\`]+'), 4000), '[][(){},;|&!*=]+|[^][(){},;|&!*=]+', 'g')
+              WITH ORDINALITY AS bit (said, n)
+   WHERE url.n > 1
 $$;
 
 CREATE FUNCTION mediasweep.estimated(query text) RETURNS bigint
@@ -1438,6 +1501,19 @@ BEGIN
   state := known.state;
   age_s := extract(epoch FROM clock_timestamp() - known.at);
 END $$;
+
+CREATE FUNCTION mediasweep.foreign_triggers(relation regclass, kept integer) RETURNS oid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(array_agg(t.oid ORDER BY t.tgrelid <> foreign_triggers.relation, t.tgrelid, t.tgname), '{}')
+    FROM mediasweep.attached a
+    JOIN pg_proc f ON f.pronamespace = 'mediasweep'::regnamespace AND f.proname IN (a.capture, mediasweep.reference_name(a))
+    JOIN pg_trigger t ON t.tgfoid = f.oid
+   WHERE a.detached_at IS NULL AND a.id <> kept AND t.tgrelid IN (SELECT p.part FROM mediasweep.parts(foreign_triggers.relation) p)
+     -- below it, others may be attached by themselves
+     AND a.relation NOT IN (SELECT p.part FROM mediasweep.parts(foreign_triggers.relation) p)
+$$;
 
 CREATE FUNCTION mediasweep.forget_acknowledgements(terms jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1564,7 +1640,7 @@ CREATE FUNCTION mediasweep.has_index(relation regclass, wanted text, called text
        AND CASE WHEN wanted LIKE 'USING gin (regexp%' THEN m.amname = 'gin' AND pg_get_indexdef(i.indexrelid) LIKE '%~odd~%'
                      AND position(quote_ident(called) IN pg_get_indexdef(i.indexrelid)) > 0
                 WHEN wanted LIKE 'USING gin%' THEN m.amname = 'gin' AND a.attname = called
-                WHEN wanted LIKE '((%' THEN position(called IN pg_get_indexdef(i.indexrelid, 1, true)) > 0
+                WHEN wanted LIKE '((%' THEN pg_get_indexdef(i.indexrelid, 1, true) IN (format('(%I::text)', called), format('%I::text', called))
                 ELSE m.amname IN ('btree', 'hash') AND a.attname = called END)
 $$;
 
@@ -1659,7 +1735,7 @@ CREATE FUNCTION mediasweep.hidden() RETURNS TABLE(relation text, cause text, sta
      ('schema', NOT has_schema_privilege(c.relnamespace, 'USAGE'),
       format('GRANT USAGE ON SCHEMA %s TO %I', c.relnamespace::regnamespace, current_user)),
      ('select', NOT has_table_privilege(c.oid, 'SELECT'), format('GRANT SELECT ON %s TO %I', c.oid::regclass, current_user)),
-     ('rows', row_security_active(c.oid), format('ALTER ROLE %I BYPASSRLS', current_user))) h (cause, holds, statement)
+     ('rows', row_security_active(c.oid), mediasweep.show_rows(c.oid, current_user))) h (cause, holds, statement)
    WHERE a.detached_at IS NULL AND h.holds
 $$;
 
@@ -1725,6 +1801,11 @@ BEGIN
   EXECUTE format('SELECT count(*) FROM %s r', sample) INTO looked;
   EXECUTE format('SELECT count(*) FROM (%s) ref', mediasweep.refs_query(a, sample, 'capture')) INTO named;
   EXECUTE format('SELECT count(*), left(min(unread.said), 200) FROM (%s) unread', mediasweep.unread_query(a, sample)) INTO unread, example;
+  IF named = 0 AND unread = 0 THEN
+    EXECUTE format('SELECT left(held.said, 200) FROM (SELECT concat_ws('', '', %s) AS said FROM %s r) held WHERE held.said <> '''' LIMIT 1',
+      (SELECT string_agg(DISTINCT format('r.%I::text', mediasweep.column_of(ref -> 'public_id')), ', ') FROM mediasweep.refs_of(a.options) ref),
+      sample) INTO example;
+  END IF;
   SELECT sum(greatest(c.reltuples, 0)) INTO about FROM mediasweep.parts(a.relation) p JOIN pg_class c ON c.oid = p.part WHERE NOT p.branch;
   whole := looked < most;
   about := CASE WHEN whole THEN looked ELSE greatest(about, looked) END;
@@ -1809,7 +1890,9 @@ BEGIN
        AND CASE WHEN q.processed_at IS NULL THEN true
                 WHEN said.why IS NULL THEN false
                 -- a version is the second of its upload; the clocks of Cloudinary and of this server may differ
-                WHEN q.status = 'completed' AND b.version > extract(epoch FROM q.processed_at) + 300 THEN false
+                -- and what is no second of any upload yet, as one in milliseconds, is no version
+                WHEN q.status = 'completed' AND b.version > extract(epoch FROM q.processed_at) + 300
+                     AND b.version < extract(epoch FROM clock_timestamp()) + 3600 THEN false
                 ELSE NOT EXISTS (
                   SELECT FROM mediasweep.journal j
                    WHERE j.event = 'restored' AND j.public_id COLLATE "C" = q.cloudinary_public_id AND j.at > q.processed_at
@@ -2012,6 +2095,11 @@ CREATE FUNCTION mediasweep.kinds_query(a mediasweep.attached) RETURNS text
                             UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
 $$;
 
+CREATE FUNCTION mediasweep.known_as(a mediasweep.attached) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT substring(a.refs FROM 'FROM ((?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+)) AS r\M') $$;
+
 CREATE FUNCTION mediasweep.lacks(role name) RETURNS TABLE(verb text, object text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2096,15 +2184,23 @@ CREATE FUNCTION mediasweep.let_owner_go(attached_id integer) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  command_  text := (
-    SELECT format('REVOKE SELECT ON %s FROM %I', c.oid::regclass, r.name)
-      FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
-     WHERE a.id = attached_id AND a.granted);
+  gone  record;
 BEGIN
-  IF command_ IS NOT NULL THEN
-    EXECUTE command_;
-    UPDATE mediasweep.attached a SET granted = false WHERE a.id = attached_id;
+  SELECT c.oid::regclass AS called, c.relnamespace, a.granted, a.granted_usage, r.name AS owner INTO gone
+    FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
+   WHERE a.id = attached_id;
+  IF gone.granted THEN
+    EXECUTE format('REVOKE SELECT ON %s FROM %I', gone.called, gone.owner);
   END IF;
+  IF gone.granted_usage THEN
+    UPDATE mediasweep.attached a SET granted_usage = true
+     WHERE a.id = (SELECT o.id FROM mediasweep.attached o JOIN pg_class c ON c.oid = o.relation
+                    WHERE o.detached_at IS NULL AND o.id <> attached_id AND c.relnamespace = gone.relnamespace LIMIT 1);
+    IF NOT FOUND THEN
+      EXECUTE format('REVOKE USAGE ON SCHEMA %s FROM %I', gone.relnamespace::regnamespace, gone.owner);
+    END IF;
+  END IF;
+  UPDATE mediasweep.attached a SET granted = false, granted_usage = false WHERE a.id = attached_id;
 END $$;
 
 CREATE FUNCTION mediasweep.let_owner_read(attached_id integer) RETURNS void
@@ -2124,6 +2220,7 @@ BEGIN
   END IF;
   IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') THEN
     EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', table_.relnamespace::regnamespace, owner);
+    UPDATE mediasweep.attached a SET granted_usage = true WHERE a.id = attached_id;
   END IF;
   IF NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
     EXECUTE format('GRANT SELECT ON %s TO %I', table_.called, owner);
@@ -2138,8 +2235,8 @@ BEGIN
     RAISE insufficient_privilege USING
       MESSAGE = format('%s has row-level security, and %I, the owner of the schema mediasweep, would not see all its rows',
                        table_.called, owner),
-      HINT = format('A superuser may run: ALTER ROLE %I BYPASSRLS; or choose another owner when the roles are made:'
-                    ' mediasweep migrate --roles --owner %I', owner, pg_get_userbyid(table_.relowner));
+      HINT = format('Whoever may runs: %s; or choose another owner when the roles are made: mediasweep migrate --roles --owner %I',
+                    mediasweep.show_rows(table_.called, owner), pg_get_userbyid(table_.relowner));
   END IF;
 END $_$;
 
@@ -2406,20 +2503,26 @@ CREATE FUNCTION mediasweep.looks_like(relation regclass, name text, type text) R
     AS $_$
 DECLARE
   plain    text := lower(replace(name, '_', ''));
-  example  text;
+  alone    boolean;
+  keyed    boolean;
 BEGIN
   IF type NOT IN ('text', 'character varying', 'text[]', 'character varying[]', 'json', 'jsonb') THEN
     RETURN NULL;
   END IF;
-  IF type NOT IN ('json', 'jsonb') AND plain ~ '(publicid|publicids|cloudinaryid|cloudinaryids|cloudid)$' AND plain !~ '^(removed|deleted|old)' THEN
+  IF type NOT IN ('json', 'jsonb') AND plain !~ '^(removed|deleted|old)'
+     AND (plain ~ '(publicid|cloudinaryid|cloudid)s?$' OR type LIKE '%[]' AND plain ~ '(photo|image|picture|video|media|asset)ids$') THEN
     RETURN 'id';
   END IF;
   IF has_column_privilege(relation, name, 'SELECT') AND NOT row_security_active(relation) THEN
-    EXECUTE format('SELECT left(v.said, 2000) FROM (SELECT t.%I::text AS said FROM %s t LIMIT 1000) v WHERE v.said ~ %L LIMIT 1',
-                   name, relation, '(res(-[0-9]+)?[.]cloudinary[.]com|-res(-[0-9]+)?[.]cloudinary[.]com)/')
-       INTO example;
-    IF example IS NOT NULL THEN
-      RETURN CASE WHEN type IN ('json', 'jsonb') THEN 'json' ELSE 'url' END;
+    EXECUTE format('SELECT bool_or(mediasweep.stands_alone(v.said)) FILTER (WHERE v.said ~ %3$L), bool_or(v.said ~* %4$L)'
+                   ' FROM (SELECT left(t.%1$I::text, 2000) AS said FROM %2$s t LIMIT 1000) v',
+                   name, relation, '(res(-[0-9]+)?[.]cloudinary[.]com|-res(-[0-9]+)?[.]cloudinary[.]com)/',
+                   '"(public_?id|cloudinary_?id)s?"\s*:')
+       INTO alone, keyed;
+    IF type IN ('json', 'jsonb') THEN
+      RETURN CASE WHEN alone IS NOT NULL OR keyed THEN 'json' END;
+    ELSIF alone IS NOT NULL THEN
+      RETURN CASE WHEN alone OR type LIKE '%[]' THEN 'url' ELSE 'text' END;
     END IF;
   END IF;
   RETURN NULL;
@@ -2599,17 +2702,33 @@ BEGIN
   END LOOP;
 END $$;
 
+CREATE FUNCTION mediasweep.misplaced(a mediasweep.attached) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT CASE
+    WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation)
+      THEN format('the attached table %s(number %s) is gone%s: detach it by SELECT mediasweep.detach_number(%2$s)',
+                  mediasweep.known_as(a) || ' ', a.id,
+                  CASE WHEN new.relation IS NOT NULL THEN ', and another has its name, to be attached if it names assets' END)
+    WHEN new.relation IS NOT NULL
+      THEN format('%s is another table now, which is not attached; the attached one is %s. If the new one names assets, attach it too:'
+                  ' mediasweep attach %1$s. If not, detach %2$s, and attach that again', new.relation, a.relation) END
+    FROM mediasweep.replaced_by(a) new (relation)
+$_$;
+
 CREATE FUNCTION mediasweep.missing_indexes(a mediasweep.attached) RETURNS TABLE(statement text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, a.relation, pre.index)
+  SELECT DISTINCT format('CREATE INDEX %sON %s %s;', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, p.part, pre.index)
     FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN mediasweep.parts(a.relation) p
    CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
    CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
-    JOIN pg_class c ON c.oid = a.relation
-   WHERE pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
-     AND NOT mediasweep.has_index(a.relation, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
+    JOIN pg_class c ON c.oid = p.part
+   WHERE (p.part = a.relation OR NOT c.relispartition) AND pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
+     AND NOT mediasweep.has_index(p.part, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
 $$;
 
 CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE(part regclass, operation text, statement text)
@@ -2621,7 +2740,7 @@ CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE
            CASE WHEN octet_length(c.relname) > length(c.relname) THEN left(c.relname, 9) ELSE left(c.relname, 36) END
              || '_cleanup_trigger_' || kind.prefix || lower(kind.operation),
            kind.moment, kind.operation, p.part, kind.tables, kind.function)
-    FROM mediasweep.parts(a.relation) p
+    FROM mediasweep.own_parts(a) p
     JOIN pg_class c ON c.oid = p.part
    CROSS JOIN (VALUES ('DELETE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows', 8, '', a.capture),
                       ('UPDATE', 'AFTER', ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows', 16, '', a.capture),
@@ -2912,6 +3031,16 @@ CREATE FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolea
      AND (open.xact IS NOT NULL OR age.xacts > 0)   -- else it sees whatever has begun
 $$;
 
+CREATE FUNCTION mediasweep.own_parts(a mediasweep.attached) RETURNS TABLE(part regclass, branch boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH all_ AS MATERIALIZED (SELECT p.* FROM mediasweep.parts(a.relation) p)
+  SELECT p.part, p.branch FROM all_ p
+   WHERE p.part NOT IN (SELECT below.part FROM mediasweep.attached b CROSS JOIN mediasweep.parts(b.relation) below
+                         WHERE b.detached_at IS NULL AND b.relation <> a.relation AND b.relation IN (SELECT o.part FROM all_ o))
+$$;
+
 CREATE FUNCTION mediasweep.parts(relation regclass) RETURNS TABLE(part regclass, branch boolean)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2919,7 +3048,7 @@ CREATE FUNCTION mediasweep.parts(relation regclass) RETURNS TABLE(part regclass,
   WITH RECURSIVE below (id) AS (
     SELECT relation::oid
     UNION
-    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.id)
+    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.id AND NOT i.inhdetachpending)
   SELECT c.oid::regclass, c.relkind = 'p' FROM below b JOIN pg_class c ON c.oid = b.id
    WHERE c.relkind IN ('r', 'p') OR c.oid = relation
    ORDER BY c.oid <> relation, c.oid
@@ -3014,7 +3143,7 @@ BEGIN
            THEN '' ELSE '_' || number_ END,
            '', mediasweep.live_expression(relation, options, 'use'), options, coalesce((options ->> 'grace')::interval, '0'),
            coalesce((options ->> 'strict')::boolean, false), coalesce((options ->> 'notify')::boolean, true),
-           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false)::mediasweep.attached;
+           mediasweep.brake_options(options -> 'brake'), clock_timestamp(), NULL, false, false)::mediasweep.attached;
   a.refs := mediasweep.refs_query(a, relation::text, 'capture');
   RETURN a;
 END $$;
@@ -3080,7 +3209,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
-                  differences,uncovered,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
+                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
@@ -3189,6 +3318,20 @@ CREATE FUNCTION mediasweep.put_probe_off() RETURNS void
    WHERE g.source_id IS NULL AND g.until <= clock_timestamp() AND g.probe IS NOT NULL
 $$;
 
+CREATE FUNCTION mediasweep.questions(a mediasweep.attached) RETURNS TABLE(query text, instead text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN plain THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by, pre.condition) END,
+         CASE WHEN NOT plain AND pre.condition LIKE '%"mediasweep tokens"%' THEN mediasweep.uses_by_item(a, ref, by, NULL) END
+    FROM mediasweep.refs_of(a.options) ref
+   CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
+   CROSS JOIN LATERAL (SELECT mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)) held (plain)
+   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+   WHERE by = 'public_id' OR ref ? 'asset_id'
+   ORDER BY ref::text, by DESC
+$$;
+
 CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3211,19 +3354,10 @@ CREATE FUNCTION mediasweep.reaches(queued timestamp with time zone, span interva
 CREATE FUNCTION mediasweep.readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 DECLARE
-  formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
-    '|djvu|arw|cr[23]|dng|indd|flif|wdp|hdp|fbx|glt[fb]|glb|obj|usdz|ply|3ds|u3ma|webm|mp4|mov|m4v|mkv|avi|og[vga]|wmv|wma|flv|mpe?g|ts|m2ts'
-    '|mts|3gp|3g2|mxf|m3u8|mpd|mp3|wav|aac|m4a|flac|opus|aiff?|amr|mid)$';
-  address  record;
-  where_   record;
   parts    text[];
-  suffix   boolean;
-  root     boolean := false;
-  id       text;
-  start    integer;
-  bare     text;
+  alone    boolean;
 BEGIN
   IF url ~ mediasweep.usual_url() THEN
     parts := string_to_array(url, '/');
@@ -3241,56 +3375,15 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  address := mediasweep.url_parts(url, hosts);
-  IF address.parts IS NULL THEN
-    RETURN;
+  alone := mediasweep.stands_alone(url);
+  RETURN QUERY
+    SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  IF NOT alone THEN
+    RETURN QUERY
+      SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
+        FROM mediasweep.embedded(url, hosts) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
   END IF;
-  parts := address.parts;
-  cloud := address.cloud;
-  suffix := parts[1] IN ('images', 'videos', 'files', 'private_images', 'authenticated_images');
-  IF suffix THEN
-    resource_type := CASE parts[1] WHEN 'videos' THEN 'video' WHEN 'files' THEN 'raw' ELSE 'image' END;
-    delivery_type := CASE parts[1] WHEN 'private_images' THEN 'private' WHEN 'authenticated_images' THEN 'authenticated'
-                                   ELSE 'upload' END;
-    parts := parts[2:cardinality(parts) - 1];   -- the last part is for search engines
-  ELSIF parts[1] = 'iu' THEN
-    resource_type := 'image';
-    delivery_type := 'upload';
-    parts := parts[2:];
-  ELSIF parts[1] IN ('image', 'video', 'raw') THEN
-    resource_type := parts[1];
-    delivery_type := mediasweep.delivery_type(parts[2]);
-    parts := parts[3:];
-  ELSE
-    root := true;
-    resource_type := 'image';
-    delivery_type := 'upload';
-  END IF;
-  IF delivery_type IS NULL OR cardinality(parts) = 0 THEN
-    RETURN;
-  END IF;
-  where_ := mediasweep.url_starts(parts);
-  version := where_.version;
-  FOREACH start IN ARRAY where_.starts LOOP
-    id := array_to_string(parts[start:], '/');
-    certain := start = where_.sure AND mediasweep.unescaped(id) IS NOT NULL AND (version IS NOT NULL OR NOT root);
-    public_id := coalesce(mediasweep.unescaped(id), id);
-    IF suffix OR resource_type = 'raw' THEN
-      RETURN NEXT;
-      CONTINUE;
-    END IF;
-    id := public_id;
-    bare := substring(id FROM '^(.*[^/])[.][^./]*$');
-    certain := certain AND (bare IS NULL OR lower(id) ~ formats);
-    public_id := coalesce(bare, id);
-    RETURN NEXT;
-    IF bare IS NOT NULL THEN
-      certain := false;
-      public_id := id;
-      RETURN NEXT;
-    END IF;
-  END LOOP;
-END $_$;
+END $$;
 
 CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3628,6 +3721,15 @@ CREATE FUNCTION mediasweep.released_query(a mediasweep.attached, operation text)
                  EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref WHERE ref ? 'asset_id')) asset (key, has_id)
 $_$;
 
+CREATE FUNCTION mediasweep.replaced_by(a mediasweep.attached) RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT c.oid::regclass FROM pg_class c
+   WHERE c.oid = to_regclass(mediasweep.known_as(a)) AND c.oid <> a.relation AND c.relkind IN ('r', 'p')
+     AND NOT EXISTS (SELECT FROM mediasweep.attached other WHERE other.relation = c.oid AND other.detached_at IS NULL)
+$$;
+
 CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -3741,6 +3843,15 @@ BEGIN
   UPDATE mediasweep.daemon d SET concurrency = greatest(calls, held) WHERE d.id = daemon;
 END $$;
 
+CREATE FUNCTION mediasweep.show_rows(relation regclass, role name) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT format(CASE WHEN c.relforcerowsecurity AND pg_has_role(role, c.relowner, 'USAGE') THEN 'ALTER TABLE %s NO FORCE ROW LEVEL SECURITY'
+                     ELSE 'ALTER ROLE %2$I BYPASSRLS' END, relation, role)
+    FROM pg_class c WHERE c.oid = show_rows.relation
+$_$;
+
 CREATE FUNCTION mediasweep.source_name(source integer) RETURNS text
     LANGUAGE sql STABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3810,6 +3921,14 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
             r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent, r.sibling
 $$;
 
+CREATE FUNCTION mediasweep.stands_alone(said text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT said ~* '^\s*(?:(?:https?:)?//)?[a-z0-9._-]+(?::[0-9]+)?/[^[:space:]"''<>\\`]*\s*$'
+     AND said !~* '[^:/]/.*(?:https?(?::|%3a)|[,;|]//|cloudinary[.]com)'
+$_$;
+
 CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3829,6 +3948,31 @@ BEGIN
                 WHERE g.source_id IS NOT NULL AND (g.until IS NULL OR g.until > clock_timestamp()) AND a.detached_at IS NULL);
 END $$;
 
+CREATE FUNCTION mediasweep.strays() RETURNS TABLE(source integer, relation regclass, was_part_of regclass)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN   -- whose plan is kept, for each claim asks
+  RETURN QUERY
+  WITH carried AS MATERIALIZED (
+    SELECT DISTINCT a.id, a.relation AS whole, t.tgrelid AS relation
+      FROM mediasweep.attached a
+      JOIN pg_proc f ON f.proname = a.capture AND f.pronamespace = 'mediasweep'::regnamespace
+      -- triggers have no index by their function
+      JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid AND d.classid = 'pg_trigger'::regclass
+      JOIN pg_trigger t ON t.oid = d.objid
+     WHERE a.detached_at IS NULL),
+  -- of nearly all parts the table above carries them too, so that there is no need to go further up
+  topmost AS MATERIALIZED (
+    SELECT c.* FROM carried c
+     WHERE c.relation <> c.whole
+       AND NOT EXISTS (SELECT FROM pg_inherits i
+                        WHERE i.inhrelid = c.relation AND NOT i.inhdetachpending
+                          AND (i.inhparent = c.whole OR (i.inhparent, c.id) IN (SELECT up.relation, up.id FROM carried up))))
+  SELECT t.id, t.relation::regclass, t.whole FROM topmost t
+   WHERE t.relation NOT IN (SELECT p.part FROM mediasweep.parts(t.whole) p);
+END $$;
+
 CREATE FUNCTION mediasweep.suggest() RETURNS TABLE(relation regclass, options jsonb, why text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3837,6 +3981,7 @@ DECLARE
   table_  record;
   ids     text[];
   urls    text[];
+  texts   text[];
   docs    text[];
 BEGIN
   FOR table_ IN
@@ -3846,9 +3991,9 @@ BEGIN
        AND NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = c.oid AND a.detached_at IS NULL)
      ORDER BY n.nspname, c.relname
   LOOP
-    SELECT array_agg(l.name) FILTER (WHERE l.kind = 'id'), array_agg(l.name) FILTER (WHERE l.kind = 'url'),
-           array_agg(l.name) FILTER (WHERE l.kind = 'json')
-      INTO ids, urls, docs
+    SELECT array_agg(l.name) FILTER (WHERE l.kind = 'id'), array_agg(l.name) FILTER (WHERE l.kind IN ('url', 'text')),
+           array_agg(l.name) FILTER (WHERE l.kind = 'text'), array_agg(l.name) FILTER (WHERE l.kind = 'json')
+      INTO ids, urls, texts, docs
       FROM (SELECT a.attname::text AS name, mediasweep.looks_like(table_.name, a.attname, format_type(a.atttypid, NULL)) AS kind
               FROM pg_attribute a WHERE a.attrelid = table_.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) l;
     relation := table_.name;
@@ -3861,10 +4006,11 @@ BEGIN
       options := CASE WHEN cardinality(urls) = 1 THEN jsonb_build_object('public_id', jsonb_build_object('column', urls[1], 'url', true))
                       ELSE jsonb_build_object('refs', (SELECT jsonb_agg(jsonb_build_object('public_id', jsonb_build_object('column', u, 'url', true)))
                                                          FROM unnest(urls) u)) END;
-      why := 'Cloudinary URLs in ' || array_to_string(urls, ', ');
+      why := 'Cloudinary URLs in ' || array_to_string(urls, ', ')
+        || coalesce('; in ' || array_to_string(texts, ', ') || ' they stand inside a text, where they keep what they name, and queue nothing', '');
     ELSIF docs IS NOT NULL THEN
       options := NULL;   -- where in the document is for a person to say
-      why := 'Cloudinary URLs somewhere in ' || array_to_string(docs, ', ') || ': give their "path"';
+      why := 'Cloudinary URLs or public ids somewhere in ' || array_to_string(docs, ', ') || ': give their "path"';
     END IF;
     IF coalesce(ids, urls, docs) IS NOT NULL THEN
       options := options || (mediasweep.looks_beside(relation) - CASE WHEN ids IS NULL THEN '{resource_type,delivery_type,asset_id,version}' ELSE '{}' END::text[]);
@@ -3886,7 +4032,7 @@ CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
     WHEN ref -> name ? 'key' AND jsonb_typeof(ref -> name) = 'object'
       THEN format('(r."mediasweep item" ->> %L)::%s', ref -> name ->> 'key', type)
     WHEN jsonb_typeof(ref -> name -> 'url') = 'string'
-      THEN format('(SELECT u.%I::%s FROM mediasweep.readings(r.%I::text, %s) u LIMIT 1)',
+      THEN format('(SELECT u.%I::%s FROM mediasweep.url_readings(r.%I::text, %s) u LIMIT 1)',
                   name, type, ref -> name ->> 'url', mediasweep.hosts(ref))
     WHEN mediasweep.column_of(ref -> name) IS NOT NULL THEN format('r.%I::%s', mediasweep.column_of(ref -> name), type)
     WHEN ref -> name ? 'value' THEN format('%L::%s', ref -> name ->> 'value', type)
@@ -4289,6 +4435,74 @@ BEGIN
   END IF;
 END $_$;
 
+CREATE FUNCTION mediasweep.url_readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
+    '|djvu|arw|cr[23]|dng|indd|flif|wdp|hdp|fbx|glt[fb]|glb|obj|usdz|ply|3ds|u3ma|webm|mp4|mov|m4v|mkv|avi|og[vga]|wmv|wma|flv|mpe?g|ts|m2ts'
+    '|mts|3gp|3g2|mxf|m3u8|mpd|mp3|wav|aac|m4a|flac|opus|aiff?|amr|mid)$';
+  address  record;
+  where_   record;
+  parts    text[];
+  suffix   boolean;
+  root     boolean := false;
+  id       text;
+  start    integer;
+  bare     text;
+BEGIN
+  address := mediasweep.url_parts(url, hosts);
+  IF address.parts IS NULL THEN
+    RETURN;
+  END IF;
+  parts := address.parts;
+  cloud := address.cloud;
+  suffix := parts[1] IN ('images', 'videos', 'files', 'private_images', 'authenticated_images');
+  IF suffix THEN
+    resource_type := CASE parts[1] WHEN 'videos' THEN 'video' WHEN 'files' THEN 'raw' ELSE 'image' END;
+    delivery_type := CASE parts[1] WHEN 'private_images' THEN 'private' WHEN 'authenticated_images' THEN 'authenticated'
+                                   ELSE 'upload' END;
+    parts := parts[2:cardinality(parts) - 1];   -- the last part is for search engines
+  ELSIF parts[1] = 'iu' THEN
+    resource_type := 'image';
+    delivery_type := 'upload';
+    parts := parts[2:];
+  ELSIF parts[1] IN ('image', 'video', 'raw') THEN
+    resource_type := parts[1];
+    delivery_type := mediasweep.delivery_type(parts[2]);
+    parts := parts[3:];
+  ELSE
+    root := true;
+    resource_type := 'image';
+    delivery_type := 'upload';
+  END IF;
+  IF delivery_type IS NULL OR cardinality(parts) = 0 THEN
+    RETURN;
+  END IF;
+  where_ := mediasweep.url_starts(parts);
+  version := where_.version;
+  FOREACH start IN ARRAY where_.starts LOOP
+    id := array_to_string(parts[start:], '/');
+    certain := start = where_.sure AND mediasweep.unescaped(id) IS NOT NULL AND (version IS NOT NULL OR NOT root);
+    public_id := coalesce(mediasweep.unescaped(id), id);
+    IF suffix OR resource_type = 'raw' THEN
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    id := public_id;
+    bare := substring(id FROM '^(.*[^/])[.][^./]*$');
+    certain := certain AND (bare IS NULL OR lower(id) ~ formats);
+    public_id := coalesce(bare, id);
+    RETURN NEXT;
+    IF bare IS NOT NULL THEN
+      certain := false;
+      public_id := id;
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END $_$;
+
 CREATE FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4360,15 +4574,17 @@ CREATE FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_queue[]
 DECLARE
   "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
   "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);
+  "mediasweep asked"      text;
 BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> '{1}'::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
   END IF;
+  -- before and after: a table may become a part, or cease to be one, while the others are asked
+  RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;
+  "mediasweep asked" := 'public.media_assets';
   IF to_regclass('public.media_assets') IS DISTINCT FROM 0::regclass THEN
-    IF to_regclass('public.media_assets') IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = 0::regclass) THEN
-      RAISE EXCEPTION 'the attached table % (number 1) is gone: detach it by SELECT mediasweep.detach_number(1)', 'public.media_assets';
-    END IF;
-    RAISE EXCEPTION 'the attached table % was renamed or replaced: run mediasweep migrate', 'public.media_assets';
+    RAISE EXCEPTION '%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', 'public.media_assets', ' was renamed or restored: run mediasweep migrate'))
+                             FROM mediasweep.attached a WHERE a.id = 1);
   ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 0::regclass AND NOT c.attisdropped AND c.attname = ANY ('{resource_type,delivery_type,cloudinary_public_id,cloudinary_asset_id,deleted_at}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
     RAISE EXCEPTION 'a column of the attached table % is of another kind now: run mediasweep migrate', 'public.media_assets';
   END IF;
@@ -4386,6 +4602,13 @@ BEGIN
       SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM public.media_assets AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) ref WHERE ref.asset_id = c.asset_id))
     SELECT c.id, named.name FROM used c
      CROSS JOIN LATERAL (SELECT ref.name FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder, 'public.media_assets ' || 'id=' || r.id::text AS name FROM public.media_assets AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) ref WHERE ref.asset_id = c.asset_id LIMIT 1) named;
+  "mediasweep asked" := NULL;
+  RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;
+EXCEPTION
+  WHEN raise_exception THEN
+    RAISE;
+  WHEN OTHERS THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = concat("mediasweep asked" || ' cannot be asked: ', SQLERRM);
 END$$;
 
 CREATE FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by text) RETURNS text
@@ -4393,63 +4616,75 @@ CREATE FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by t
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT format($q$
-  RETURN QUERY
     WITH used AS MATERIALIZED (
       SELECT c.* FROM unnest(candidates) c WHERE EXISTS (SELECT FROM (%1$s) ref WHERE %2$s))
     SELECT c.id, named.name FROM used c
-     CROSS JOIN LATERAL (SELECT ref.name FROM (%3$s) ref WHERE %2$s LIMIT 1) named;$q$,
+     CROSS JOIN LATERAL (SELECT ref.name FROM (%3$s) ref WHERE %2$s LIMIT 1) named$q$,
     mediasweep.ref_query(a.relation, ref, a.relation::text, live, false), mediasweep.use_condition(by),
     mediasweep.ref_query(a.relation, ref, a.relation::text, live, false, '', format(', %s AS name', mediasweep.row_name(a.relation))))
     FROM mediasweep.live_expression(a.relation, a.options, 'use') live
 $_$;
 
-CREATE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) RETURNS text
+CREATE FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text, pre text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT CASE WHEN pre.condition LIKE '%"mediasweep tokens"%'
-              THEN format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN%s\n  ELSE%s\n  END IF;', query.narrow, query.wide)
-              ELSE query.narrow END
-    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
-   CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
-   CROSS JOIN LATERAL (
-     SELECT max(q.sql) FILTER (WHERE q.narrow), max(q.sql) FILTER (WHERE NOT q.narrow)
-       FROM (SELECT given.narrow, format($q$
-  RETURN QUERY
+  SELECT format($q$
     SELECT DISTINCT ON (c.id) c.id, ref.name
       FROM (%s) ref
       JOIN unnest(candidates) c ON %s
-     ORDER BY c.id;$q$,
-           mediasweep.ref_query(a.relation, ref, a.relation::text, concat_ws(' AND ', given.pre, '(' || live || ')'), false,
-                                format(', %s AS "mediasweep name"', mediasweep.row_name(a.relation)), ', r."mediasweep name" AS name'),
-           mediasweep.use_condition(by))
-         FROM (VALUES (true, pre.condition), (false, NULL)) given (narrow, pre)) q (narrow, sql)) query (narrow, wide)
+     ORDER BY c.id$q$,
+    mediasweep.ref_query(a.relation, ref, a.relation::text, concat_ws(' AND ', pre, '(' || live || ')'), false,
+                         format(', %s AS "mediasweep name"', mediasweep.row_name(a.relation)), ', r."mediasweep name" AS name'),
+    mediasweep.use_condition(by))
+    FROM mediasweep.live_expression(a.relation, a.options, 'use') live
 $_$;
+
+CREATE FUNCTION mediasweep.uses_by_strays(candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS TABLE(id uuid, used_by text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+  ids        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
+  asset_ids  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);
+  tokens     text[];
+  table_     mediasweep.attached;
+  stray      record;
+  question   record;
+BEGIN
+  FOR stray IN SELECT s.source, s.relation, s.was_part_of FROM mediasweep.strays() s LOOP
+    SELECT a.* INTO table_ FROM mediasweep.attached a WHERE a.id = stray.source;
+    table_.relation := stray.relation;
+    tokens := mediasweep.tokens(ids);
+    FOR question IN SELECT q.query, q.instead FROM mediasweep.questions(table_) q LOOP
+      RETURN QUERY EXECUTE
+        replace(replace(replace(replace(CASE WHEN tokens IS NULL THEN coalesce(question.instead, question.query) ELSE question.query END,
+          'unnest(candidates)', 'unnest($1)'), '"mediasweep ids"', '$2'), '"mediasweep asset ids"', '$3'), '"mediasweep tokens"', '$4')
+        USING candidates, ids, asset_ids, tokens;
+    END LOOP;
+  END LOOP;
+EXCEPTION WHEN OTHERS THEN
+  RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+    MESSAGE = format('%s, which was a part of %s, cannot be asked: %s', stray.relation, stray.was_part_of, SQLERRM);
+END $_$;
 
 CREATE FUNCTION mediasweep.uses_of(a mediasweep.attached, kinds text[]) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN
-    format($q$
-  RAISE EXCEPTION 'the attached table %% is gone: detach it by SELECT mediasweep.detach_number(%s)', %L;$q$, a.id,
-           -- what reads it still says how it was called
-           coalesce(substring(a.refs FROM 'FROM ((?:(?:"(?:[^"]|"")+"|\w+)\.)?(?:"(?:[^"]|"")+"|\w+)) AS r\M') || ' ', '')
-           || format('(number %s)', a.id))
-  ELSE format($q$
+  SELECT format($q$
+  "mediasweep asked" := %1$L;
   IF to_regclass(%1$L) IS DISTINCT FROM %2$s::regclass THEN
-    IF to_regclass(%1$L) IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = %2$s::regclass) THEN
-      RAISE EXCEPTION 'the attached table %% (number %3$s) is gone: detach it by SELECT mediasweep.detach_number(%3$s)', %1$L;
-    END IF;
-    RAISE EXCEPTION 'the attached table %% was renamed or replaced: run mediasweep migrate', %1$L;
+    RAISE EXCEPTION '%%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', %1$L, ' was renamed or restored: run mediasweep migrate'))
+                             FROM mediasweep.attached a WHERE a.id = %3$s);
   ELSIF EXISTS (%4$s WHERE k.kind <> ALL (%5$L)) THEN
     RAISE EXCEPTION 'a column of the attached table %% is of another kind now: run mediasweep migrate', %1$L;
   END IF;$q$, a.relation::text, a.relation::oid, a.id, mediasweep.kinds_query(a), kinds)
-    || (SELECT string_agg(CASE WHEN mediasweep.held_in(a.relation, ref) = 'column' AND NOT mediasweep.is_url(ref)
-                               THEN mediasweep.uses_by_column(a, ref, by) ELSE mediasweep.uses_by_item(a, ref, by) END, '' ORDER BY ref::text, by DESC)
-          FROM mediasweep.refs_of(a.options) ref, unnest('{public_id,asset_id}'::text[]) by
-         WHERE by = 'public_id' OR ref ? 'asset_id')
-  END
+    || (SELECT string_agg(CASE WHEN q.instead IS NULL THEN format(E'\n  RETURN QUERY%s;', q.query)
+                               ELSE format(E'\n  IF "mediasweep tokens" IS NOT NULL THEN\n  RETURN QUERY%s;\n  ELSE\n  RETURN QUERY%s;\n  END IF;',
+                                           q.query, q.instead) END, '')
+          FROM mediasweep.questions(a) q)
 $_$;
 
 CREATE FUNCTION mediasweep.uses_or_error(a mediasweep.attached) RETURNS text
@@ -4457,7 +4692,7 @@ CREATE FUNCTION mediasweep.uses_or_error(a mediasweep.attached) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  RETURN mediasweep.uses_of(a, CASE WHEN EXISTS (SELECT FROM pg_class c WHERE c.oid = a.relation) THEN mediasweep.kinds(a) END);
+  RETURN coalesce(E'\n  RAISE EXCEPTION USING MESSAGE = ' || quote_literal(mediasweep.misplaced(a)) || ';', mediasweep.uses_of(a, mediasweep.kinds(a)));
 EXCEPTION WHEN raise_exception THEN
   RETURN format(E'\n  RAISE EXCEPTION USING MESSAGE = %L;', SQLERRM);
 END $$;
@@ -4470,10 +4705,20 @@ CREATE FUNCTION mediasweep.uses_source() RETURNS text
 DECLARE
   "mediasweep ids"        text[] := ARRAY(SELECT DISTINCT c.cloudinary_public_id FROM unnest(candidates) c);
   "mediasweep asset ids"  text[] := ARRAY(SELECT DISTINCT c.asset_id FROM unnest(candidates) c WHERE c.asset_id IS NOT NULL);%s
+  "mediasweep asked"      text;
 BEGIN
   IF ARRAY(SELECT a.id FROM mediasweep.attached a WHERE a.detached_at IS NULL ORDER BY a.id) <> %L::integer[] THEN
     RAISE EXCEPTION 'the guard is out of date: run mediasweep migrate';
-  END IF;%s
+  END IF;
+  -- before and after: a table may become a part, or cease to be one, while the others are asked
+  RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;%s
+  "mediasweep asked" := NULL;
+  RETURN QUERY SELECT s.id, s.used_by FROM mediasweep.uses_by_strays(candidates) s;
+EXCEPTION
+  WHEN raise_exception THEN
+    RAISE;
+  WHEN OTHERS THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = concat("mediasweep asked" || ' cannot be asked: ', SQLERRM);
 END$q$,
     CASE WHEN asked.body LIKE '%"mediasweep tokens"%'
          THEN E'\n  "mediasweep tokens"     text[] := mediasweep.tokens("mediasweep ids");' ELSE '' END,
@@ -4487,7 +4732,7 @@ CREATE FUNCTION mediasweep.usual_url() RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT '^https?://res[.]cloudinary[.]com/[^/?#%]+/(?:image|video|raw)/(?:upload|private|authenticated)/v[0-9]{9,18}'
-         '/[^?#%]*[^/?#%][.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
+         '/(?:[^][:space:]?#%"''<>\\`:,;|()[]*[^][:space:]/?#%"''<>\\`:,;|()[])[.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
 $_$;
 
 CREATE FUNCTION mediasweep.wait_for_enqueuers(patience interval) RETURNS boolean
@@ -5072,6 +5317,8 @@ REVOKE ALL ON FUNCTION mediasweep.column_type(relation regclass, called text) FR
 
 REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.constants(option_ text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.contract() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.count_fleet() FROM PUBLIC;
@@ -5092,7 +5339,11 @@ REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.drop_triggers(triggers oid[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.embedded(said text, hosts text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.estimated(query text) FROM PUBLIC;
 
@@ -5105,6 +5356,8 @@ REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bi
 REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_state(OUT state jsonb, OUT age_s double precision) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.foreign_triggers(relation regclass, kept integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.forget_acknowledgements(terms jsonb) FROM PUBLIC;
 
@@ -5178,6 +5431,8 @@ REVOKE ALL ON FUNCTION mediasweep.kinds(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.kinds_query(a mediasweep.attached) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.known_as(a mediasweep.attached) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.lacks(role name) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
@@ -5218,6 +5473,8 @@ REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, publ
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.misplaced(a mediasweep.attached) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.missing_indexes(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.missing_triggers(a mediasweep.attached) FROM PUBLIC;
@@ -5252,6 +5509,8 @@ REVOKE ALL ON FUNCTION mediasweep.open_sources() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolean, OUT xact xid, OUT about text, OUT since timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.own_parts(a mediasweep.attached) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.parts(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.pass(horizon jsonb, waited text, passed text, new jsonb, oldest bigint, patience interval) FROM PUBLIC;
@@ -5279,6 +5538,8 @@ REVOKE ALL ON FUNCTION mediasweep.pushed(passed jsonb, queued timestamp with tim
 REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.questions(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
@@ -5314,6 +5575,8 @@ REVOKE ALL ON FUNCTION mediasweep.release(source integer, listing pg_snapshot, h
 
 REVOKE ALL ON FUNCTION mediasweep.released_query(a mediasweep.attached, operation text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.replaced_by(a mediasweep.attached) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
@@ -5330,15 +5593,21 @@ REVOKE ALL ON FUNCTION mediasweep.secure() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.show_rows(relation regclass, role name) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.source_name(source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.stands_alone(said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.stopped_sources() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.strays() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.suggest() FROM PUBLIC;
 
@@ -5378,6 +5647,8 @@ REVOKE ALL ON FUNCTION mediasweep.unread_statement(a mediasweep.attached, operat
 
 REVOKE ALL ON FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.url_readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.use_condition(by text) FROM PUBLIC;
@@ -5386,7 +5657,9 @@ REVOKE ALL ON FUNCTION mediasweep.uses(candidates mediasweep.cloudinary_cleanup_
 
 REVOKE ALL ON FUNCTION mediasweep.uses_by_column(a mediasweep.attached, ref jsonb, by text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.uses_by_item(a mediasweep.attached, ref jsonb, by text, pre text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.uses_by_strays(candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uses_of(a mediasweep.attached, kinds text[]) FROM PUBLIC;
 
