@@ -122,7 +122,8 @@ AS $$
                 ' WHERE c.attrelid = %s::regclass AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
     a.relation::oid, ARRAY(SELECT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
                                   unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_
-                            UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
+                            UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))
+                            ORDER BY 1))
 $$;
 
 -- What they are now; raises where attach would, for what cannot be read must not read as "not in use".
