@@ -176,8 +176,6 @@ async def test_each_table_is_told_its_level(world: World) -> None:
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]
     assert levels == [
         "at contract level 2 is public.media_assets: asset ids, not proven on this account",
-        (
-            "at contract level 1 is public.articles: a grace of 60 min and `references`, so that what"
-            " is being deleted is not used again"
-        ),
+        "at contract level 1 is public.articles: a grace of 60 min and `references`, so that "
+        + "what is being deleted is not used again",
     ]
