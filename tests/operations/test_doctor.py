@@ -174,8 +174,8 @@ async def test_each_table_is_told_its_level(world: World) -> None:
     more = '"cover", "grace": "1 hour", "references": "wait"'
     await world.db.execute(ARTICLES.replace('"cover"', more))
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]
+    looks = "`references`, so that what is being deleted is not used again"
     assert levels == [
         "at contract level 2 is public.media_assets: asset ids, not proven on this account",
-        "at contract level 1 is public.articles: a grace of 60 min and `references`, so that "
-        + "what is being deleted is not used again",
+        f"at contract level 1 is public.articles: a grace of 60 min and {looks}",
     ]
