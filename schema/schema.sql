@@ -2092,7 +2092,8 @@ CREATE FUNCTION mediasweep.kinds_query(a mediasweep.attached) RETURNS text
                 ' WHERE c.attrelid = %s::regclass AND NOT c.attisdropped AND c.attname = ANY (%L)) k (kind)',
     a.relation::oid, ARRAY(SELECT mediasweep.column_of(ref -> option_) FROM mediasweep.refs_of(a.options) ref,
                                   unnest('{public_id,resource_type,delivery_type,asset_id}'::text[]) option_
-                            UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))))
+                            UNION SELECT mediasweep.column_of(coalesce(a.options -> 'deleted', a.options -> 'deleted_at'))
+                            ORDER BY 1))
 $$;
 
 CREATE FUNCTION mediasweep.known_as(a mediasweep.attached) RETURNS text
@@ -4585,7 +4586,7 @@ BEGIN
   IF to_regclass('public.media_assets') IS DISTINCT FROM 0::regclass THEN
     RAISE EXCEPTION '%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', 'public.media_assets', ' was renamed or restored: run mediasweep migrate'))
                              FROM mediasweep.attached a WHERE a.id = 1);
-  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 0::regclass AND NOT c.attisdropped AND c.attname = ANY ('{resource_type,delivery_type,cloudinary_public_id,cloudinary_asset_id,deleted_at}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
+  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 0::regclass AND NOT c.attisdropped AND c.attname = ANY ('{cloudinary_asset_id,cloudinary_public_id,deleted_at,delivery_type,resource_type}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
     RAISE EXCEPTION 'a column of the attached table % is of another kind now: run mediasweep migrate', 'public.media_assets';
   END IF;
   RETURN QUERY
