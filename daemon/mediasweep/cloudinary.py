@@ -23,6 +23,7 @@ import cloudinary.api
 import cloudinary.exceptions as sdk
 import cloudinary.uploader
 import urllib3
+from cloudinary.api_client.call_api import call_json_api
 from cloudinary.utils import get_http_connector, now
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
@@ -153,8 +154,7 @@ class Account:
 
     async def greet(self) -> tuple[Answer, Mapping[str, str]]:
         """Ping, and return the headers of the answer as well, under names in lower case."""
-        call = partial(cloudinary.api.ping, **self.credentials.options(), timeout=self._timeout())
-        return await self._run("admin", call)
+        return await self._manage(cloudinary.api.ping)
 
     async def restore(self, ids: Sequence[str], types: tuple[str, str] | None) -> Answer:
         """Bring assets back from their backup: public ids under (resource type, delivery type), or
@@ -163,31 +163,34 @@ class Account:
         DELETED is a good answer here, as that to a ping: its `response` maps ids to assets or
         errors. Asking twice does no harm.
         """
-        options = {**self.credentials.options(), "timeout": self._timeout()}
         if types is None:
-            call = partial(cloudinary.api.restore_by_asset_ids, list(ids), **options)
-        else:
-            options |= {"resource_type": types[0], "type": types[1]}
-            call = partial(cloudinary.api.restore, list(ids), **options)
-        return (await self._run("admin", call))[0]
+            return (await self._manage(cloudinary.api.restore_by_asset_ids, list(ids)))[0]
+        named = {"resource_type": types[0], "type": types[1]}
+        return (await self._manage(cloudinary.api.restore, list(ids), **named))[0]
+
+    async def triggers(self) -> Answer:
+        """Ask for the notification triggers. DELETED is a good answer, as that to a ping."""
+        return (await self._manage(cloudinary.api.triggers))[0]
+
+    async def add_trigger(self, uri: str, event_type: str) -> Answer:
+        """Make a trigger that also hears of calls which name a notification_url of their own."""
+        params = {"uri": uri, "event_type": event_type, "additive": True}
+        return (await self._manage(call_json_api, "post", ["triggers"], params))[0]
 
     def close(self) -> None:
         """Let go of the threads; calls that are still running end by their own timeout."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _take(self, road: Road, may_not: Callable[[], str | None]) -> Answer:
-        params: dict[str, object] = {"timestamp": None, "invalidate": True}
-        if road.asset_id:
-            params |= {"asset_id": road.asset_id}
-        else:
-            params |= {"public_id": road.public_id, "type": road.delivery_type}
+        by_id, by_name = {"asset_id": road.asset_id}, {"public_id": road.public_id}
+        params = by_id if road.asset_id else by_name | {"type": road.delivery_type}
 
         def call() -> Any:  # noqa: ANN401  whatever the SDK parsed
             if reason := may_not():
                 raise _NotSentError(reason)
             return cloudinary.uploader.call_api(
                 "destroy",
-                params | {"timestamp": now()},
+                params | {"invalidate": True, "timestamp": now()},
                 resource_type=road.resource_type or "asset",
                 timeout=self._timeout(),
                 return_error=True,
@@ -203,10 +206,7 @@ class Account:
         )
 
     async def _run(
-        self,
-        api: str,
-        call: Callable[[], Any],
-        read: Callable[[Any], Answer] = lambda body: Answer(Outcome.DELETED, response=body),
+        self, api: str, call: Callable[[], Any], read: Callable[[Any], Answer]
     ) -> tuple[Answer, Mapping[str, str]]:
         """Make a call and tell of it; returns also the headers, under names in lower case."""
         began_s, heard = time.monotonic(), list[Any]()
@@ -245,6 +245,12 @@ class Account:
             return read_exception(error)
         return _read(body, heard[0].status if heard else OK, read)
 
+    async def _manage(
+        self, call: Callable[..., Any], *args: object, **more: str
+    ) -> tuple[Answer, Mapping[str, str]]:
+        made = partial(call, *args, **self.credentials.options(), timeout=self._timeout(), **more)
+        return await self._run("admin", made, lambda body: Answer(Outcome.DELETED, response=body))
+
     def _timeout(self) -> urllib3.Timeout:
         return urllib3.Timeout(connect=self._timeout_s / 2, read=self._timeout_s)
 
@@ -256,10 +262,8 @@ def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:
     if isinstance(body, dict) and request_id is None:
         request_id = _text(body.get("request_id"))
     if isinstance(told, dict):
-        status = int(told.get("http_code") or 0)
-        return read_error(
-            status, str(told.get("message")), request_id=_text(told.get("request_id"))
-        )
+        code, said = int(told.get("http_code") or 0), str(told.get("message"))
+        return read_error(code, said, request_id=_text(told.get("request_id")))
     if status != OK:
         return Answer(Outcome.UNCLEAR, f"HTTP {status} without an error", None, request_id, status)
     return replace(read(body), request_id=request_id)

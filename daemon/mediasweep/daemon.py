@@ -21,6 +21,7 @@ from mediasweep.http.server import serve
 from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
+from mediasweep.loops.inbox import InboxLoop
 from mediasweep.loops.predecessor import identity, is_gone
 from mediasweep.loops.pulse import pulse
 from mediasweep.loops.rehearsal import Rehearsal
@@ -31,9 +32,11 @@ from mediasweep.loops.ticket import SweepPolicy
 from mediasweep.loops.upkeep import Upkeep
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
+from mediasweep.operations.webhooks import Webhooks
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.inbox import Inbox
 from mediasweep.postgres.pool import PASSING, Pool
 from mediasweep.postgres.queue import Queue, Terms
 from mediasweep.postgres.wake import Wake
@@ -112,6 +115,8 @@ class Daemon:
         self.rehearsal = Rehearsal(queue, self.wake, self.config, self.emit, stopping, self._turned)
         self.heartbeat = self._beat()
         self.upkeep = self._chores(queue)
+        self.inbox = InboxLoop(Inbox(pool), asyncio.Event(), self.emit)
+        self.webhooks = self._webhooks()
         self.probes = Probes(
             pool,
             self.wake,
@@ -134,9 +139,15 @@ class Daemon:
             emit=self.emit,
         )
 
+    def _webhooks(self) -> Webhooks:
+        window = self.settings.seconds("webhook_window")
+        secrets = self.settings.signing_secrets()
+        return Webhooks(self.pool, secrets, window, self.inbox.heard, self.emit)
+
     def _chores(self, queue: Queue) -> Upkeep:
         return Upkeep(
             queue=queue,
+            inbox=Inbox(self.pool),
             fleet=self.fleet,
             gates=Gates(self.pool),
             config=self.config,
@@ -149,7 +160,7 @@ class Daemon:
     async def run(self, sock: socket.socket) -> None:
         """Work, and answer HTTP on this socket, until told to stop."""
         await self._enter()
-        app = build(self.probes, self.metrics.registry, self._refresh, __version__)
+        app = build(self.probes, self.webhooks, self.metrics.registry, self._refresh, __version__)
         host, port = sock.getsockname()[:2]
         try:
             async with asyncio.TaskGroup() as group:
@@ -158,6 +169,7 @@ class Daemon:
                     group.create_task(self.wake.run(), name="wake"),
                     group.create_task(self.heartbeat.run(), name="heartbeat"),
                     group.create_task(self.upkeep.run(), name="upkeep"),
+                    group.create_task(self.inbox.run(), name="inbox"),
                 ]
                 self.emit(self._started(f"{host}:{port}"))
                 await self._work()

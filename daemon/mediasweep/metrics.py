@@ -23,7 +23,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from mediasweep.rules import events
+from mediasweep.rules import events, webhook
 from mediasweep.rules.gate import OPENED_BY
 from mediasweep.rules.job import Move, Status
 from mediasweep.rules.outcome import Outcome
@@ -38,6 +38,7 @@ WOKEN_BY = ("start", "notify", "tick", "arming", "backlog")
 BROUGHT = ("rows", "empty", "held", "failed")
 APIS = ("upload", "admin")
 CODES = ("none", "200", "400", "401", "403", "404", "409", "420", "423", "429", "500", "other")
+NOTIFICATIONS = ("applied", "ignored", "no_library", "failed")
 GONE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86400)
 WAKE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
@@ -115,6 +116,10 @@ class Happened:
             f"When an API allows all its calls again, {absent}",
             ["api"],
         )
+        self.webhooks = counter("webhooks", "Requests to the webhook by result", ["result"])
+        self.notifications = counter(
+            "notifications", "Notifications by what came of them; failed: each try", ["outcome"]
+        )
         self._up = False
         self._start_at_zero()
 
@@ -125,6 +130,10 @@ class Happened:
             self.sweeps.labels(woken_by)
         for result in BROUGHT:
             self.claims.labels(result)
+        for received in webhook.Result:
+            self.webhooks.labels(received)
+        for came_to in NOTIFICATIONS:
+            self.notifications.labels(came_to)
         for api in APIS:
             self.request_seconds.labels(api)
             for code in CODES:
@@ -152,7 +161,16 @@ class Happened:
             case events.ListenerDown():
                 self._listens(up=False)
             case _:
-                pass
+                self._notified(event)
+
+    def _notified(self, event: events.Event) -> None:
+        match event:
+            case webhook.NotificationReceived():
+                self.webhooks.labels(event.result).inc()
+            case webhook.NotificationApplied():
+                self.notifications.labels(event.outcome).inc()
+            case webhook.NotificationFailed():
+                self.notifications.labels("failed").inc()
 
     def _swept(self, event: events.Swept) -> None:
         self.claims.labels("rows").inc()

@@ -15,6 +15,7 @@ import structlog
 
 from mediasweep.rules import events
 from mediasweep.rules.outcome import Outcome
+from mediasweep.rules.webhook import NotificationApplied, NotificationReceived, Result
 
 if TYPE_CHECKING:
     from mediasweep.metrics import Metrics
@@ -85,6 +86,11 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             return "error" if found else "info", "looked_again", _fields(event)
         case events.GuardFailed() | events.BrakeClosed():
             return "error", _snake(event), _fields(event)
+        case NotificationReceived(result=result):
+            taken = result in {Result.ACCEPTED, Result.DUPLICATE}
+            return "debug" if taken else "warning", "notification_received", _fields(event)
+        case NotificationApplied():
+            return "debug", "notification_applied", _fields(event)
         case events.WouldDelete(job=job):
             return "info", "would_delete", _asset(job)
         case events.Configured() | events.ShareChanged() | events.Rehearsed():

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PREFIX = "MEDIASWEEP_"
-SECRETS = ("DATABASE_URL", "MEDIASWEEP_LISTEN_URL", "CLOUDINARY_URL", "CLOUDINARY_API_SECRET")
 SUPABASE = ("NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
 CONCURRENCY_CAP = 20
 
@@ -146,12 +145,16 @@ class Settings(BaseSettings):
         description="Days for which finished rows and the journal are kept; what failed stays.",
     )
     retry_base: Positive = Field(
-        15,
-        description="Seconds of the first wait after an unknown outcome; each next is four times "
-        "as long.",
+        15, description="Seconds of the first wait after an unknown outcome; then 4 times it."
     )
     http_bind: str = Field(
         "127.0.0.1:8080", description="host:port for probes and metrics; port 0 takes a free one."
+    )
+    webhook_secrets: SecretStr | None = Field(
+        None, description="What notifications are signed with, if not with the API secret."
+    )
+    webhook_window: float = Field(
+        1200, ge=60, le=86400, description="Seconds that a notification may be old, or ahead."
     )
     log_format: Literal["json", "console"] = Field("json", description="json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -214,6 +217,11 @@ class Settings(BaseSettings):
             "CLOUDINARY_CLOUD_NAME, CLOUDINARY_API_KEY and CLOUDINARY_API_SECRET."
         )
 
+    def signing_secrets(self) -> list[str]:
+        """Return what a notification may be signed with, or raise SettingsError."""
+        given = self.webhook_secrets.get_secret_value() if self.webhook_secrets else ""
+        return given.replace(",", " ").split() or [str(self.credentials()["api_secret"])]
+
     def bind(self) -> tuple[str, int]:
         """Return host and port of the HTTP server."""
         host, _, port = self.http_bind.rpartition(":")
@@ -222,6 +230,16 @@ class Settings(BaseSettings):
     def seconds(self, name: str) -> timedelta:
         """Return a duration that is set in seconds."""
         return timedelta(seconds=getattr(self, name))
+
+
+def _env_name(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field.upper()
+
+
+SECRETS = tuple(
+    _env_name(n) for n, f in Settings.model_fields.items() if f.annotation == SecretStr | None
+)
 
 
 def load(environ: dict[str, str] | None = None) -> Settings:
@@ -243,11 +261,6 @@ def _refuse_unknown(env: dict[str, str]) -> None:
             f"{', '.join(unknown)} is no setting of mediasweep: correct or remove it "
             "(`docs/operating.md` lists them)"
         )
-
-
-def _env_name(field: str) -> str:
-    alias = Settings.model_fields[field].validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field.upper()
 
 
 def _from_file(name: str, env: dict[str, str]) -> str | None:

@@ -184,7 +184,7 @@ def shorten_waits() -> None:
     """Let gates test soon, beats come often, and retries at once."""
     import mediasweep.cloudinary  # noqa: PLC0415  only in the process that is struck
     import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck
-    from mediasweep.loops import heartbeat, outage, rehearsal, second_look, sweep  # noqa: PLC0415  only in the process that is struck
+    from mediasweep.loops import heartbeat, inbox, outage, rehearsal, second_look, sweep  # noqa: PLC0415  only in the process that is struck
     from mediasweep.postgres import wake  # noqa: PLC0415  only in the process that is struck
 
     first = dict.fromkeys(mediasweep.daemon.GATE_FIRST, timedelta(seconds=0.1))
@@ -193,6 +193,7 @@ def shorten_waits() -> None:
     put(mediasweep.daemon, "GATE_LONGEST", timedelta(seconds=0.5))
     put(heartbeat, "PERIOD", timedelta(seconds=0.4))
     put(heartbeat, "SOON", timedelta(seconds=0.1))
+    put(inbox, "TICK_S", 0.1)
     put(second_look, "HOLD", timedelta(seconds=0.5))
     put(second_look, "LOOK_MOST", 5)
     put(wake, "RETRY_LAST_S", 0.2)

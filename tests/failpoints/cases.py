@@ -8,6 +8,7 @@ it does to the others.
 from __future__ import annotations
 
 from tests.failpoints import statements, steps
+from tests.failpoints.inbox import INBOX
 
 Blow = tuple[str, int]  # a point, and the how manieth time that it is come to
 
@@ -87,11 +88,15 @@ CASES = {
         upkeep.once:queue.dribbled
         upkeep.once:queue.forget_acknowledgements
         upkeep.once:queue.refill
+        upkeep.prune:inbox.prune
         upkeep.prune:queue.prune
 
         brake_dribble:holds_back
         brake_dribble:open_brake
         forget_acknowledgements:DELETE acknowledgement
+        prune_inbox:DELETE asset+LOCK
+        prune_inbox:DELETE asset_name+LOCK
+        prune_inbox:DELETE inbox+LOCK
         prune_journal:DELETE journal+LOCK
         prune_queue:DELETE cloudinary_cleanup_queue+LOCK
         refill:DELETE fallback
@@ -232,7 +237,7 @@ def listed(text: str) -> list[str]:
 
 def known() -> list[str]:
     """Return every step that some case is for."""
-    return [s for text in (*CASES.values(), MIGRATE) for s in listed(text)] + list(APART)
+    return [s for text in (*CASES.values(), MIGRATE, INBOX) for s in listed(text)] + list(APART)
 
 
 def found() -> dict[str, list[str]]:

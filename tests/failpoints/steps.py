@@ -37,6 +37,7 @@ INSIDE = {
     "asleep.give",
     "asleep.take",
     "free.wait",
+    "heard.wait",
     "heartbeat.once",
     "inbox.get",
     "lost.wait",

@@ -15,6 +15,7 @@ from mediasweep.loops.upkeep import HealthPolicy, Upkeep
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
+from mediasweep.postgres.inbox import Inbox
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
 from mediasweep.postgres.queue import Queue, Terms
@@ -46,6 +47,7 @@ async def chores(database: str) -> AsyncIterator[Chores]:
     config = Config(own_interval=MINUTE, own_batch=10, own_health_check=MINUTE)
     upkeep = Upkeep(
         queue=queue,
+        inbox=Inbox(pool),
         fleet=Fleet(pool),
         gates=Gates(pool),
         policy=HealthPolicy(),

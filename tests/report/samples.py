@@ -11,6 +11,12 @@ from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.quota import Quota
+from mediasweep.rules.webhook import (
+    NotificationApplied,
+    NotificationFailed,
+    NotificationReceived,
+    Result,
+)
 
 ID = UUID(int=1)
 SECOND = timedelta(seconds=1)
@@ -109,7 +115,12 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
     (events.Released(), "info", "released", {}),
     (events.Configured({"batch_size": 5}), "info", "configured", {"config": {"batch_size": 5}}),
     (events.ShareChanged(3), "info", "share_changed", {"calls": 3}),
-    (events.Pruned(4, 5), "info", "pruned", {"queue_rows": 4, "journal_rows": 5}),
+    (
+        events.Pruned(4, 5, 6),
+        "info",
+        "pruned",
+        {"queue_rows": 4, "journal_rows": 5, "notifications": 6},
+    ),
     (events.WouldDelete(JOB), "info", "would_delete", ROW),
     (
         events.Rehearsed(3, 1, 99),
@@ -132,6 +143,30 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
         "warning",
         "queue_unhealthy",
         {"problems": ("many due",)},
+    ),
+    (
+        NotificationReceived(Result.DUPLICATE, "upload"),
+        "debug",
+        "notification_received",
+        {"result": "duplicate", "notification_type": "upload", "detail": None},
+    ),
+    (
+        NotificationReceived(Result.STALE, None, "old"),
+        "warning",
+        "notification_received",
+        {"result": "stale", "notification_type": None, "detail": "old"},
+    ),
+    (
+        NotificationApplied("delete", "applied", 2),
+        "debug",
+        "notification_applied",
+        {"notification_type": "delete", "outcome": "applied", "assets": 2},
+    ),
+    (
+        NotificationFailed("upload", "ab", "no such column"),
+        "warning",
+        "notification_failed",
+        {"notification_type": "upload", "digest": "ab", "error": "no such column"},
     ),
 ]
 EVENTS = [event for event, *_ in LINES]

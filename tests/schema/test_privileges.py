@@ -39,6 +39,7 @@ READS = {
         "installation",
     },
     "postgres/gates.sql": {"list"},
+    "postgres/inbox.sql": {"has", "state"},
     "postgres/journal.sql": {"now", "deletions"},
     "postgres/ledger.sql": {
         "sources",

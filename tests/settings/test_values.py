@@ -30,6 +30,7 @@ PLAIN: list[tuple[str, str, object, str, object]] = [
     ("MEDIASWEEP_RETENTION", "retention", 30, "365", 365),
     ("MEDIASWEEP_RETRY_BASE", "retry_base", 15, "1", 1),
     ("MEDIASWEEP_HTTP_BIND", "http_bind", "127.0.0.1:8080", "[::1]:0", "[::1]:0"),
+    ("MEDIASWEEP_WEBHOOK_WINDOW", "webhook_window", 1200, "600", 600),
     ("MEDIASWEEP_LOG_FORMAT", "log_format", "json", "console", "console"),
     ("MEDIASWEEP_LOG_LEVEL", "log_level", "info", "debug", "debug"),
 ]
@@ -38,6 +39,7 @@ SECRET_FIELDS = {
     "MEDIASWEEP_LISTEN_URL": "listen_url",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_API_SECRET": "api_secret",
+    "MEDIASWEEP_WEBHOOK_SECRETS": "webhook_secrets",
 }
 DURATION = ("nan", "inf", "1e300", "-1", "0", "5 min")
 REFUSED = {
@@ -48,6 +50,7 @@ REFUSED = {
     "MEDIASWEEP_BRAKE_SHARE": ("nan", "-0.1", "1.1", "5 %"),
     "MEDIASWEEP_RETENTION": ("nan", "0", "3651"),
     "MEDIASWEEP_GRACE": ("nan", "inf", "-1", "2592001", "1 day"),
+    "MEDIASWEEP_WEBHOOK_WINDOW": ("nan", "59", "86401", "1 day"),
     "MEDIASWEEP_BATCH_SIZE": ("0", "101", "1.5"),
     "MEDIASWEEP_MAX_RETRIES": ("0", "101"),
     "MEDIASWEEP_CONCURRENCY": ("0", "21", ""),

@@ -23,6 +23,7 @@ from mediasweep.cli import (
     restore,
     scheduler,
     schema,
+    webhook,
 )
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ app.command("restore")(restore.restore)
 app.add_typer(queue.app, name="queue")
 app.add_typer(scheduler.app, name="scheduler")
 app.add_typer(brake.app, name="brake")
+app.add_typer(webhook.app, name="webhook")
 
 
 def main() -> NoReturn:
@@ -96,6 +98,7 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.demo.processes import DaemonError
     from mediasweep.operations.brake import DigestError
     from mediasweep.operations.refusal import RefusedError
+    from mediasweep.operations.webhooks import AddressError, WebhookError
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
     from mediasweep.rules.attachment import AttachError
@@ -105,9 +108,9 @@ def explained() -> dict[type[BaseException], int]:
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
     database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
-    asked = (FilterError, MomentError, DigestError, AttachError)
+    asked = (FilterError, MomentError, DigestError, AttachError, AddressError)
     given = dict.fromkeys((StartError, SettingsError, *asked), 2)
-    other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6}
+    other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6, WebhookError: 1}
     return given | other | demo | database
 
 

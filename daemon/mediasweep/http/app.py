@@ -1,4 +1,5 @@
-"""The HTTP application: probes and metrics, which need no token and change nothing.
+"""The HTTP application: probes and metrics, which need no token and change nothing; the webhook,
+which has its signature.
 
 A probe never waits for the database: it tells what the loops last saw. /metrics asks for the
 fleet's state, at most every two seconds; when the database is away, it leaves those gauges as they
@@ -15,14 +16,23 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from mediasweep.http.webhook import add_webhook
 from mediasweep.operations.probes import Probes
+from mediasweep.operations.webhooks import Webhooks
 
 Refresh = Callable[[], Awaitable[None]]
 
 
-def build(probes: Probes, registry: CollectorRegistry, refresh: Refresh, version: str) -> FastAPI:
+def build(
+    probes: Probes,
+    webhooks: Webhooks,
+    registry: CollectorRegistry,
+    refresh: Refresh,
+    version: str,
+) -> FastAPI:
     """Return the application; `refresh` sets the gauges that come from the database."""
     app = FastAPI(title="mediasweep", version=version, docs_url=None, redoc_url=None)
+    add_webhook(app, webhooks)
 
     @app.get("/livez")
     async def livez() -> dict[str, str]:

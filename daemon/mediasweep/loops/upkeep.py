@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mediasweep.loops.second_look import SecondLook
     from mediasweep.postgres.fleet import Fleet
     from mediasweep.postgres.gates import Gates
+    from mediasweep.postgres.inbox import Inbox
     from mediasweep.postgres.queue import Queue
     from mediasweep.rules.events import Emit
 
@@ -51,6 +52,7 @@ class Upkeep:
     """The chores of one daemon, every health check; `look` makes the sweep look at the queue."""
 
     queue: Queue
+    inbox: Inbox
     fleet: Fleet
     gates: Gates
     config: Config
@@ -94,14 +96,16 @@ class Upkeep:
 
     async def _prune(self) -> None:
         """Drop what is old, in steps between which others get their turn."""
-        queue_rows = journal_rows = 0
+        queue_rows = journal_rows = notifications = 0
         for _ in range(PRUNE_STEPS):
             gone = await self.queue.prune(self.retention, PRUNE_MOST)
             queue_rows, journal_rows = queue_rows + gone[0], journal_rows + gone[1]
-            if max(gone) < PRUNE_MOST:
+            told = await self.inbox.prune(self.retention, PRUNE_MOST)
+            notifications += told
+            if max(*gone, told) < PRUNE_MOST:
                 break
-        if queue_rows or journal_rows:
-            self.emit(Pruned(queue_rows, journal_rows))
+        if queue_rows or journal_rows or notifications:
+            self.emit(Pruned(queue_rows, journal_rows, notifications))
 
 
 def problems(policy: HealthPolicy, due: Mapping[str, Any]) -> tuple[str, ...]:

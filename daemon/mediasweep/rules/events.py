@@ -14,6 +14,7 @@ from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer
 from mediasweep.rules.quota import Quota
+from mediasweep.rules.webhook import WebhookEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +184,11 @@ class ShareChanged:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """Finished rows and journal entries older than the retention are gone."""
+    """Finished rows, journal entries and notifications older than the retention are gone."""
 
     queue_rows: int
     journal_rows: int
+    notifications: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,5 +294,6 @@ Event = (
     | DatabaseBack
     | FallbackRefilled
     | QueueUnhealthy
+    | WebhookEvent
 )
 Emit = Callable[[Event], None]

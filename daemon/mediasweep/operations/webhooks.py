@@ -1,0 +1,169 @@
+"""Taking notifications from Cloudinary, and having them sent: receive, register, list, test.
+
+What is received is genuine, and in the database, before it is answered as accepted; anything else
+is an answer that makes Cloudinary send it again, or says what is wrong. What Cloudinary refuses
+raises WebhookError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import urllib3
+
+from mediasweep.postgres.inbox import Inbox, Received
+from mediasweep.postgres.pool import WAITED_OUT
+from mediasweep.rules.notification import UPLOAD, Notification
+from mediasweep.rules.outcome import Answer, Outcome
+from mediasweep.rules.webhook import NotificationReceived, Result, refusal, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mediasweep.cloudinary import Account
+    from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.events import Emit
+
+PATH = "/webhooks/cloudinary"
+EVERYTHING = "all"
+TEST_TYPE = "mediasweep_test"
+# who uploads writes a row of its own, and must not find that one was made for it already
+UPLOAD_REST = timedelta(seconds=5)
+WHY = {
+    Result.UNSIGNED: "X-Cld-Timestamp and X-Cld-Signature are missing or not as Cloudinary sends "
+    "them; X-Cld-Signature_v2 alone cannot be checked",
+    Result.STALE: "X-Cld-Timestamp is too far from this host's clock",
+    Result.FORGED: "none of this daemon's secrets has signed this body",
+}
+
+
+class WebhookError(Exception):
+    """A webhook cannot be registered or tested; the message says why."""
+
+
+class AddressError(ValueError):
+    """An address is none that notifications may be sent to; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """The receiving end of one daemon; `heard` wakes its inbox."""
+
+    pool: Pool
+    secrets: Sequence[str]
+    window: timedelta
+    heard: asyncio.Event
+    emit: Emit
+    clock_s: Callable[[], float] = time.time
+
+    async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[Result, str]:
+        """Write a notification down if it is genuine; returns what came of it, in a word and in a
+        sentence.
+        """
+        timestamp = headers.get("x-cld-timestamp")
+        refused = refusal(
+            body,
+            timestamp,
+            headers.get("x-cld-signature"),
+            secrets=self.secrets,
+            now_s=self.clock_s(),
+            window=self.window,
+        )
+        if refused is not None:
+            return self.refuse(refused, WHY[refused])
+        try:
+            notification = Notification.read(body)
+        except ValueError as error:
+            return self.refuse(Result.MALFORMED, str(error))
+        signed_at = datetime.fromtimestamp(int(timestamp or 0), UTC)
+        rest = UPLOAD_REST if notification.type == UPLOAD else timedelta(0)
+        one = Received(hashlib.sha256(body).digest(), signed_at, body)
+        try:
+            new = await Inbox(self.pool).receive(one, notification.type, rest)
+        except WAITED_OUT as error:
+            return self.refuse(Result.UNAVAILABLE, str(error) or type(error).__name__)
+        asyncio.get_running_loop().call_later(rest.total_seconds(), self.heard.set)
+        result = Result.ACCEPTED if new else Result.DUPLICATE
+        self.emit(NotificationReceived(result, notification.type))
+        return result, str(result)
+
+    def refuse(self, result: Result, detail: str) -> tuple[Result, str]:
+        """Say that a request was not taken, and why."""
+        self.emit(NotificationReceived(result, None, detail))
+        return result, detail
+
+
+def address(url: str) -> str:
+    """Return where notifications are to be sent; raises AddressError for where they must not be.
+
+    The path may be left out.
+    """
+    parts = urlsplit(url)
+    try:
+        local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        local = False
+    if not parts.hostname or parts.scheme not in {"https", "http"} or parts.query or parts.fragment:
+        raise AddressError(f"{url} is no address as https://mediasweep.example.com{PATH}")
+    if parts.scheme == "http" and not local:
+        raise AddressError(f"{url}: use https, or others read what Cloudinary tells")
+    path = PATH if parts.path in {"", "/"} else parts.path
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+async def triggers(account: Account) -> list[dict[str, Any]]:
+    """Return the notification triggers of the account, ours and others."""
+    told = _good(await account.triggers()).get("triggers")
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+
+async def register(account: Account, url: str) -> tuple[dict[str, Any], bool]:
+    """Have everything told to this address; returns the trigger, and whether it is new."""
+    to = address(url)
+    for trigger in await triggers(account):
+        if trigger.get("uri") == to and trigger.get("event_type") == EVERYTHING:
+            return trigger, False
+    return _good(await account.add_trigger(to, EVERYTHING)), True
+
+
+async def test(connection: Connection, url: str, secret: str) -> str:
+    """Send a notification of our own there, and return a sentence once it is in this database."""
+    told = {"notification_type": TEST_TYPE, "nonce": str(uuid4())}
+    body, timestamp = json.dumps(told).encode(), str(int(time.time()))
+    headers = {
+        "Content-Type": "application/json",
+        "X-Cld-Timestamp": timestamp,
+        "X-Cld-Signature": signed(body, timestamp, secret),
+    }
+    to = address(url)
+    status, said = await asyncio.to_thread(_post, to, headers, body)
+    if status != 200:  # noqa: PLR2004  as Cloudinary has it, no other status will do
+        raise WebhookError(f"{to} answered {status}: {said}")
+    if not await Inbox(connection).has(hashlib.sha256(body).digest()):
+        raise WebhookError(f"{to} accepted it, but into another database than this one")
+    return f"{to} accepted it, and it is in the inbox"
+
+
+def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+    try:
+        answer = urllib3.request(
+            "POST", url, body=body, headers=headers, redirect=False, retries=False, timeout=20.0
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise WebhookError(f"{url} cannot be reached: {error}") from None
+    return answer.status, answer.data[:500].decode(errors="replace")
+
+
+def _good(answer: Answer) -> dict[str, Any]:
+    if answer.outcome is not Outcome.DELETED:  # which is how a good answer is called here
+        raise WebhookError(f"Cloudinary: {answer.detail or answer.outcome}")
+    return dict(answer.response or {})

@@ -1,0 +1,44 @@
+"""Hearing notifications in the test's own database, and the library that comes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mediasweep.postgres.inbox import Inbox, Received
+from mediasweep.postgres.pool import Connection as Db
+from mediasweep.rules.notification import Notification
+
+LIBRARY = """
+SELECT m.cloudinary_asset_id AS asset_id, m.cloudinary_public_id AS public_id, m.resource_type,
+       m.delivery_type, m.cloudinary_version AS version, m.folder, m.display_name, m.tags,
+       m.alt_text, m.description, m.url
+  FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY 1
+"""
+QUEUED = """
+SELECT (SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue)
+       + (SELECT count(*) FROM mediasweep.fallback)
+"""
+
+
+async def hear(db: Db, body: bytes) -> str | None:
+    """Receive a notification and apply it at once; returns the outcome."""
+    inbox = Inbox(db)
+    one = Received(hashlib.sha256(body).digest(), datetime.now(UTC), body)
+    notification = Notification.read(body)
+    await inbox.receive(one, notification.type, timedelta(0))
+    return await inbox.apply(one.digest, notification.changes(one.signed_at))
+
+
+async def hear_all(db: Db, bodies: Iterable[bytes]) -> list[dict[str, Any]]:
+    """Hear these in this order, and return the library."""
+    for body in bodies:
+        await hear(db, body)
+    return await library(db)
+
+
+async def library(db: Db) -> list[dict[str, Any]]:
+    """Return what the library shows."""
+    return [dict(row) for row in await db.fetch(LIBRARY)]
