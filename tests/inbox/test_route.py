@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from asyncio import to_thread
 from random import Random
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import Daemon, environment, running, until
 from tests.inbox.account import Account
-from tests.inbox.forgery import Forger, Sender
+from tests.inbox.forgery import PATH, Forger, Sender
 from tests.inbox.library import QUEUED, library
 
 MEGABYTE = 2**20
@@ -77,9 +78,18 @@ async def test_only_what_is_in_the_database_is_accepted(
         assert (applied["outcome"], applied["assets"]) == ("ignored", 0)
         refused = await daemon.seen("notification_received", where=lambda r: r["detail"])
         assert (refused["level"], refused["result"]) == ("warning", "unavailable")
+        await to_thread(_break_off, daemon)
+        await daemon.seen("notification_received", where=lambda r: r["result"] == "incomplete")
         metrics = await to_thread(_metrics, daemon)
     assert 'mediasweep_webhooks_total{result="unavailable"} 1.0' in metrics
     assert 'mediasweep_notifications_total{outcome="ignored"} 1.0' in metrics
+
+
+def _break_off(daemon: Daemon) -> None:
+    """Announce a body, and go away before it has been sent."""
+    address = urlsplit(daemon.address)
+    with socket.create_connection((address.hostname, address.port)) as line:
+        line.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
 
 
 def _metrics(daemon: Daemon) -> str:
