@@ -8,6 +8,7 @@ from random import Random
 import asyncpg
 import pytest
 
+from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
 from tests.inbox.account import START, Account
@@ -222,6 +223,35 @@ async def test_what_nobody_knows_is_kept_and_counted(db: Db, account: Account) -
     kept = await db.fetchrow("SELECT notification_type, outcome, body FROM mediasweep.inbox")
     assert kept is not None
     assert tuple(kept.values()) == ("create_folder", "ignored", body)
+
+
+async def test_what_is_old_is_dropped_and_what_was_not_applied_is_not(
+    db: Db, account: Account
+) -> None:
+    """After the retention a notification goes, and what it said; nothing younger than two days."""
+    account.upload("a")
+    await hear_all(db, account.told)
+    waits = Received(b"waits", START, account.tell("delete"))
+    await Inbox(db).receive(waits, "delete", timedelta(0))
+    await db.execute(LONG_AGO, timedelta(days=1.9))
+    assert await Inbox(db).prune(timedelta(hours=1), 10) == 0
+    await db.execute(LONG_AGO, timedelta(days=1))
+    assert await Inbox(db).prune(timedelta(hours=1), 10) == 1
+    assert await db.fetchval("SELECT array_agg(digest) FROM mediasweep.inbox") == [b"waits"]
+    assert await db.fetchval(REMEMBERED) == 0
+    account.move()
+    assert await hear_all(db, account.told[-1:]) == account.rows()
+
+
+LONG_AGO = """
+WITH inbox AS (
+  UPDATE mediasweep.inbox SET done_at = done_at - $1::interval, due_at = due_at - $1::interval),
+name AS (UPDATE mediasweep.asset_name SET heard_at = heard_at - $1::interval)
+UPDATE mediasweep.asset SET heard_at = heard_at - $1::interval
+"""
+REMEMBERED = """
+SELECT (SELECT count(*) FROM mediasweep.asset) + (SELECT count(*) FROM mediasweep.asset_name)
+"""
 
 
 @pytest.mark.parametrize(

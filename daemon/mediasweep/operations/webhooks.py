@@ -107,7 +107,10 @@ def address(url: str) -> str:
 
     The path may be left out.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise AddressError(f"{url}: {error}") from None
     try:
         local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
     except ValueError:
