@@ -272,6 +272,28 @@ CREATE FUNCTION mediasweep.any_of(path text, wanted text[]) RETURNS jsonpath
     FROM unnest(wanted) w (id)
 $_$;
 
+CREATE FUNCTION mediasweep.apply_notification(digest bytea, changes jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET lock_timeout TO '300ms'
+    AS $$
+DECLARE
+  began    timestamptz := clock_timestamp();
+  came_to  text := CASE WHEN changes = '[]' THEN 'ignored' WHEN mediasweep.has_library() THEN 'applied' ELSE 'no_library' END;
+BEGIN
+  PERFORM FROM mediasweep.inbox i WHERE i.digest = apply_notification.digest AND i.done_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  IF came_to = 'applied' THEN
+    PERFORM mediasweep.hear(c.change) FROM jsonb_array_elements(changes) c (change) ORDER BY c.change ->> 'asset_id';
+    PERFORM mediasweep.queue_nothing(began);
+  END IF;
+  UPDATE mediasweep.inbox i SET done_at = clock_timestamp(), outcome = came_to, error = NULL WHERE i.digest = apply_notification.digest;
+  RETURN came_to;
+END $$;
+
 CREATE FUNCTION mediasweep.arm() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -279,6 +301,15 @@ CREATE FUNCTION mediasweep.arm() RETURNS text
   SELECT CASE WHEN pg_try_advisory_lock(mediasweep.asleep_key()) THEN 'armed'
               WHEN pg_try_advisory_xact_lock_shared(mediasweep.asleep_key()) THEN 'enqueuer'
               ELSE 'sibling' END
+$$;
+
+CREATE FUNCTION mediasweep.as_in_an_address(public_id text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT string_agg(CASE WHEN c.one ~ '[A-Za-z0-9_.~/:-]' THEN c.one
+                         ELSE upper(regexp_replace(encode(convert_to(c.one, 'UTF8'), 'hex'), '(..)', '%\1', 'g')) END, '' ORDER BY c.n)
+    FROM regexp_split_to_table(public_id, '') WITH ORDINALITY c (one, n)
 $$;
 
 CREATE FUNCTION mediasweep.asleep_key() RETURNS bigint
@@ -1192,6 +1223,42 @@ CREATE FUNCTION mediasweep.column_type(relation regclass, called text) RETURNS t
   SELECT format_type(b.id, NULL) FROM base b WHERE b.domain_over = 0
 $$;
 
+CREATE FUNCTION mediasweep.columns_of_file(said jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+           'cloudinary_version', f.file -> 'version', 'cloudinary_signature', f.file -> 'signature', 'cloudinary_etag', f.file -> 'etag',
+           'original_filename', left(f.file ->> 'original_filename', 500), 'file_size', f.file -> 'bytes', 'mime_type', f.file -> 'mime_type',
+           'width', f.file -> 'width', 'height', f.file -> 'height', 'duration', f.file -> 'duration',
+           'access_mode', f.file -> 'access_mode', 'cloudinary_created_at', f.file -> 'created_at'))
+         || jsonb_build_object('format', f.file -> 'format')
+    FROM (SELECT said -> 'upload' -> 1) f (file)
+$$;
+
+CREATE TABLE mediasweep.asset (
+    asset_id text NOT NULL,
+    said jsonb DEFAULT '{}'::jsonb NOT NULL,
+    listed_at timestamp with time zone,
+    hidden_at timestamp with time zone,
+    heard_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE FUNCTION mediasweep.columns_said(known mediasweep.asset) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+           'cloudinary_asset_id', known.asset_id,
+           'cloudinary_public_id', s.name ->> 'public_id', 'resource_type', s.name ->> 'resource_type', 'delivery_type', s.name ->> 'type',
+           'folder', left(known.said -> 'folder' ->> 1, 500), 'display_name', left(known.said -> 'display_name' ->> 1, 500),
+           'url', mediasweep.respelled(s.file ->> 'url', s.file ->> 'public_id', s.name ->> 'public_id'),
+           'secure_url', mediasweep.respelled(s.file ->> 'secure_url', s.file ->> 'public_id', s.name ->> 'public_id')))
+         || CASE WHEN known.said ? 'context:alt' THEN jsonb_build_object('alt_text', left(mediasweep.still(known.said, 'context:alt') #>> '{}', 500)) ELSE '{}' END
+         || CASE WHEN known.said ? 'context:caption' THEN jsonb_build_object('description', mediasweep.still(known.said, 'context:caption') #>> '{}') ELSE '{}' END
+    FROM (SELECT known.said -> 'name' -> 1, known.said -> 'upload' -> 1) s (name, file)
+$$;
+
 CREATE FUNCTION mediasweep.confirm(relation regclass, who text, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1644,6 +1711,44 @@ CREATE FUNCTION mediasweep.has_index(relation regclass, wanted text, called text
                 ELSE m.amname IN ('btree', 'hash') AND a.attname = called END)
 $$;
 
+CREATE FUNCTION mediasweep.has_library() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (
+    SELECT FROM mediasweep.attached a
+     WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NULL
+       AND a.options @> '{"public_id": "cloudinary_public_id", "asset_id": "cloudinary_asset_id",
+                          "resource_type": "resource_type", "delivery_type": "delivery_type"}'
+       AND 'deleted_at' IN (a.options ->> 'deleted', a.options ->> 'deleted_at'))
+$$;
+
+CREATE FUNCTION mediasweep.hear(change jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  id      text := change ->> 'asset_id';
+  new     jsonb := (SELECT coalesce(jsonb_object_agg(s.key, jsonb_build_array(change -> 'at', s.value)), '{}') FROM jsonb_each(change -> 'said') s);
+  known   mediasweep.asset;
+  holder  jsonb;
+  name    jsonb := new -> 'name' -> 1;
+BEGIN
+  INSERT INTO mediasweep.asset AS a (asset_id, said) VALUES (id, new)
+      ON CONFLICT (asset_id) DO UPDATE SET said = mediasweep.newest(a.said, new), heard_at = clock_timestamp()
+  RETURNING a.* INTO known;
+  IF name IS NOT NULL THEN
+    INSERT INTO mediasweep.asset_name AS n (public_id, resource_type, delivery_type, holder)
+    VALUES (name ->> 'public_id', name ->> 'resource_type', name ->> 'type', jsonb_build_array(change -> 'at', id))
+        ON CONFLICT (public_id, resource_type, delivery_type)
+        DO UPDATE SET holder = greatest(n.holder, excluded.holder), heard_at = clock_timestamp()
+    RETURNING n.holder INTO holder;
+    -- whoever had the name before is not there, also if this asset has gone on to another one by now
+    PERFORM mediasweep.make_way(NULL, id, name, mediasweep.moment(holder)) WHERE holder ->> 1 = id;
+  END IF;
+  PERFORM mediasweep.list(known);
+END $$;
+
 CREATE FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1738,6 +1843,18 @@ CREATE FUNCTION mediasweep.hidden() RETURNS TABLE(relation text, cause text, sta
      ('rows', row_security_active(c.oid), mediasweep.show_rows(c.oid, current_user))) h (cause, holds, statement)
    WHERE a.detached_at IS NULL AND h.holds
 $$;
+
+CREATE FUNCTION mediasweep.hide(row_id uuid, asset text, since timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE public.media_assets r
+     SET deleted_at = since, cloudinary_asset_id = asset, updated_at = clock_timestamp(), last_synced_at = clock_timestamp()
+   WHERE r.id = row_id;
+  INSERT INTO mediasweep.asset AS a (asset_id, hidden_at) VALUES (asset, since)
+      ON CONFLICT (asset_id) DO UPDATE SET hidden_at = excluded.hidden_at;
+END $$;
 
 CREATE FUNCTION mediasweep.hide_rows() RETURNS void
     LANGUAGE plpgsql
@@ -1925,6 +2042,13 @@ CREATE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT said COLLATE "C" ~ '^(https?:)?//' $$;
+
+CREATE FUNCTION mediasweep.is_mine(made_by xid) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT pg_xact_status(mediasweep.full_xid(made_by, pg_snapshot_xmax(pg_current_snapshot())::text::bigint)::text::xid8) = 'in progress'
+$$;
 
 CREATE FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -2191,7 +2315,7 @@ BEGIN
     FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
    WHERE a.id = attached_id;
   IF gone.granted THEN
-    EXECUTE format('REVOKE SELECT ON %s FROM %I', gone.called, gone.owner);
+    EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON %s FROM %I', gone.called, gone.owner);
   END IF;
   IF gone.granted_usage THEN
     UPDATE mediasweep.attached a SET granted_usage = true
@@ -2227,6 +2351,11 @@ BEGIN
     EXECUTE format('GRANT SELECT ON %s TO %I', table_.called, owner);
     UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
   END IF;
+  IF table_.called = to_regclass('public.media_assets') AND mediasweep.has_library()   -- what Cloudinary tells is written there
+     AND NOT (has_table_privilege(owner, table_.called, 'INSERT') AND has_table_privilege(owner, table_.called, 'UPDATE')) THEN
+    EXECUTE format('GRANT INSERT, UPDATE ON %s TO %I', table_.called, owner);
+    UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
+  END IF;
   IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') OR NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
     RAISE insufficient_privilege USING
       MESSAGE = format('the owner of the schema mediasweep, %I, may not read %s', owner, table_.called),
@@ -2240,6 +2369,45 @@ BEGIN
                     mediasweep.show_rows(table_.called, owner), pg_get_userbyid(table_.relowner));
   END IF;
 END $_$;
+
+CREATE FUNCTION mediasweep.list(known mediasweep.asset) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  uploaded   timestamptz := mediasweep.moment(known.said -> 'upload');
+  name       jsonb := known.said -> 'name' -> 1;
+  not_there  timestamptz := mediasweep.not_there_since(known);
+  row_       record;
+BEGIN
+  SELECT r.id, r.deleted_at, r.cloudinary_version INTO row_ FROM public.media_assets r
+   WHERE r.cloudinary_asset_id = known.asset_id
+   ORDER BY r.deleted_at IS NULL DESC, r.created_at DESC LIMIT 1 FOR UPDATE;
+  IF NOT FOUND THEN   -- one that names it by its name alone is its row from now on, unless it was made for a later file
+    SELECT r.id, r.deleted_at, r.cloudinary_version INTO row_
+      FROM (SELECT name, NULL::timestamptz WHERE not_there IS NULL
+             UNION ALL SELECT known.said -> 'was' -> 1, mediasweep.moment(known.said -> 'was')) called (name, until)
+      JOIN public.media_assets r ON r.cloudinary_public_id = called.name ->> 'public_id' AND r.resource_type = called.name ->> 'resource_type'
+                                AND r.delivery_type = called.name ->> 'type'
+     WHERE r.deleted_at IS NULL AND r.cloudinary_asset_id IS NULL
+       AND coalesce(r.cloudinary_version <= (known.said #>> '{upload,1,version}')::bigint, true)
+       AND coalesce(coalesce(r.cloudinary_created_at, r.created_at) <= called.until, true)
+     LIMIT 1 FOR UPDATE OF r;
+  END IF;
+  IF row_.id IS NULL AND (not_there IS NOT NULL OR uploaded IS NULL OR name IS NULL OR uploaded <= known.listed_at
+                          OR mediasweep.was_let_go(known.asset_id, name, uploaded)) THEN
+    RETURN;
+  END IF;
+  UPDATE mediasweep.asset a SET listed_at = uploaded WHERE a.asset_id = known.asset_id AND a.listed_at IS DISTINCT FROM uploaded;
+  IF not_there IS NOT NULL THEN
+    PERFORM mediasweep.hide(row_.id, known.asset_id, not_there) WHERE row_.deleted_at IS NULL;
+  -- a row that the application has deleted comes back for a later upload only
+  ELSIF row_.deleted_at IS NULL OR row_.deleted_at = known.hidden_at OR row_.deleted_at < uploaded THEN
+    IF mediasweep.make_way(row_.id, known.asset_id, name, mediasweep.moment(known.said -> 'name')) THEN
+      PERFORM mediasweep.write_row(row_.id, known, coalesce(row_.cloudinary_version, 0));
+    END IF;
+  END IF;
+END $$;
 
 CREATE FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) RETURNS text
     LANGUAGE sql STABLE
@@ -2570,6 +2738,27 @@ BEGIN
   PERFORM mediasweep.secure();
 END $$;
 
+CREATE FUNCTION mediasweep.make_way(row_id uuid, asset text, name jsonb, named timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  other  record;
+BEGIN
+  SELECT r.id, r.cloudinary_asset_id,
+         r.cloudinary_asset_id IS NULL
+         OR coalesce(r.cloudinary_created_at, r.created_at) > named
+            AND NOT EXISTS (SELECT FROM mediasweep.asset a WHERE a.asset_id = r.cloudinary_asset_id) AS later
+    INTO other FROM public.media_assets r
+   WHERE r.cloudinary_public_id = name ->> 'public_id' AND r.resource_type = name ->> 'resource_type' AND r.delivery_type = name ->> 'type'
+     AND r.deleted_at IS NULL AND r.cloudinary_asset_id IS DISTINCT FROM asset AND r.id IS DISTINCT FROM row_id
+     FOR UPDATE;
+  IF FOUND AND NOT other.later THEN
+    PERFORM mediasweep.hide(other.id, other.cloudinary_asset_id, named);
+  END IF;
+  RETURN NOT coalesce(other.later, false);
+END $$;
+
 CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2756,6 +2945,11 @@ CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE
                         AND t.tgtype & kind.bit <> 0)
 $$;
 
+CREATE FUNCTION mediasweep.moment(said jsonb) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT timestamptz 'epoch' + (said ->> 0)::bigint * interval '1 microsecond' $$;
+
 CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2842,6 +3036,14 @@ EXCEPTION WHEN data_exception THEN
   listing := NULL;
 END $_$;
 
+CREATE FUNCTION mediasweep.newest(one jsonb, another jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(jsonb_object_agg(what, greatest(one -> what, another -> what)), '{}')
+    FROM (SELECT jsonb_object_keys(one) UNION SELECT jsonb_object_keys(another)) k (what)
+$$;
+
 CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2887,6 +3089,18 @@ CREATE FUNCTION mediasweep.next_opening(probing boolean) RETURNS interval
     AS $$
   SELECT CASE WHEN probing THEN interval '1 s' ELSE min(g.until) - clock_timestamp() END
     FROM mediasweep.gate g WHERE g.source_id IS NULL AND g.until > clock_timestamp()
+$$;
+
+CREATE FUNCTION mediasweep.not_there_since(known mediasweep.asset) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN (known.said #>> '{gone,0}')::bigint >= ALL (SELECT (s.value ->> 0)::bigint FROM jsonb_each(known.said) s WHERE s.key <> 'was')
+                THEN mediasweep.moment(known.said -> 'gone')
+              ELSE (SELECT mediasweep.moment(n.holder) FROM mediasweep.asset_name n
+                     WHERE n.public_id = named.as ->> 'public_id' AND n.resource_type = named.as ->> 'resource_type'
+                       AND n.delivery_type = named.as ->> 'type' AND n.holder ->> 1 <> known.asset_id) END
+    FROM (SELECT known.said -> 'name' -> 1) named ("as")
 $$;
 
 CREATE FUNCTION mediasweep.note_failover(was integer, now_ integer) RETURNS void
@@ -3204,6 +3418,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    CROSS JOIN (VALUES
      ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
      ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
+     ('inbox', NULL),
      -- `ref` may be a whole row of a table of yours
      ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
    UNION ALL
@@ -3214,7 +3429,8 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
-                  brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt}'::text[])
+                  brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
+                  receive,take_inbox,apply_notification,put_back,prune_inbox}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -3246,6 +3462,24 @@ BEGIN
   END IF;
   INSERT INTO mediasweep.journal (event, detail, actor) VALUES ('protected', protect.prefix, session_user);
   RETURN true;
+END $$;
+
+CREATE FUNCTION mediasweep.prune_inbox(retention interval, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  before  timestamptz := clock_timestamp() - greatest(retention, interval '2 days');
+  gone    integer;
+BEGIN
+  DELETE FROM mediasweep.asset a WHERE a.asset_id = ANY (ARRAY(
+    SELECT o.asset_id FROM mediasweep.asset o WHERE o.heard_at < before ORDER BY o.heard_at LIMIT most FOR UPDATE SKIP LOCKED));
+  DELETE FROM mediasweep.asset_name n WHERE n.ctid = ANY (ARRAY(
+    SELECT o.ctid FROM mediasweep.asset_name o WHERE o.heard_at < before ORDER BY o.heard_at LIMIT most FOR UPDATE SKIP LOCKED));
+  DELETE FROM mediasweep.inbox i WHERE i.digest = ANY (ARRAY(
+    SELECT o.digest FROM mediasweep.inbox o WHERE o.done_at < before ORDER BY o.done_at LIMIT most FOR UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  RETURN gone;
 END $$;
 
 CREATE FUNCTION mediasweep.prune_journal(retention interval, most integer) RETURNS integer
@@ -3299,6 +3533,13 @@ CREATE FUNCTION mediasweep.pushed(passed jsonb, queued timestamp with time zone,
                                          'since', free ->> 'at')) || passed, '$[0 to 3]')
 $_$;
 
+CREATE FUNCTION mediasweep.put_back(digest bytea, error text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE mediasweep.inbox i SET error = put_back.error WHERE i.digest = put_back.digest AND i.done_at IS NULL
+$$;
+
 CREATE FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3332,6 +3573,22 @@ CREATE FUNCTION mediasweep.questions(a mediasweep.attached) RETURNS TABLE(query 
    WHERE by = 'public_id' OR ref ? 'asset_id'
    ORDER BY ref::text, by DESC
 $$;
+
+CREATE FUNCTION mediasweep.queue_nothing(began timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  SET CONSTRAINTS ALL IMMEDIATE;
+  DELETE FROM mediasweep.cloudinary_cleanup_queue q
+   USING (SELECT a.id FROM mediasweep.attached a UNION ALL SELECT 0) source
+   WHERE q.source_id = source.id AND q.processed_at IS NULL
+     AND q.queued_at > began - interval '1 minute'   -- by its index; a clock may be set back
+     AND q.xact = pg_current_xact_id() AND mediasweep.is_mine(q.xmin);
+  IF EXISTS (SELECT FROM mediasweep.fallback f WHERE mediasweep.is_mine(f.xmin)) THEN
+    RAISE EXCEPTION 'capture is broken, and what falls back is queued later: nothing is applied until it is mended';
+  END IF;
+END $$;
 
 CREATE FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) RETURNS text
     LANGUAGE sql STABLE
@@ -3415,6 +3672,18 @@ BEGIN
      WHERE g.name = 'failover' AND g.source_id IS NULL AND g.detail ? 'looked_to';
   END IF;
   RETURN lost;
+END $$;
+
+CREATE FUNCTION mediasweep.receive(digest bytea, notification_type text, signed_at timestamp with time zone, body bytea, rest interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM mediasweep.be_durable();
+  INSERT INTO mediasweep.inbox (digest, notification_type, signed_at, body, due_at)
+  VALUES (receive.digest, receive.notification_type, receive.signed_at, receive.body, clock_timestamp() + rest)
+      ON CONFLICT DO NOTHING;
+  RETURN FOUND;
 END $$;
 
 CREATE FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) RETURNS integer
@@ -3738,6 +4007,16 @@ CREATE FUNCTION mediasweep.resource_type(said text) RETURNS text
                                  WHEN 'raw' THEN 'raw' END
 $$;
 
+CREATE FUNCTION mediasweep.respelled(address text, was text, called text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN was = called OR s.at = 0 THEN address
+              ELSE left(address, -(s.at + length(s.old) - 1)) || '/' || mediasweep.as_in_an_address(called) || right(address, s.at - 1) END
+    FROM (SELECT o.old, strpos(reverse(address), reverse(o.old))
+            FROM (SELECT '/' || mediasweep.as_in_an_address(was)) o (old)) s (old, at)
+$$;
+
 CREATE FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3940,6 +4219,13 @@ CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudin
    WHERE first.due_at <= (memory -> 'cursor' -> first.source_id::text ->> 'due_at')::timestamptz
 $$;
 
+CREATE FUNCTION mediasweep.still(said jsonb, what text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN (said -> what ->> 0)::bigint >= coalesce((said #>> '{upload,0}')::bigint, 0) THEN said -> what -> 1 END
+$$;
+
 CREATE FUNCTION mediasweep.stopped_sources() RETURNS integer[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4024,6 +4310,36 @@ CREATE FUNCTION mediasweep.table_options() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT '{refs,deleted,deleted_at,filter,grace,strict,notify,brake,references}'::text[] $$;
+
+CREATE FUNCTION mediasweep.tags_said(said jsonb, there text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN heard.any_ THEN ARRAY(
+           SELECT t.tag FROM unnest(there) t (tag) WHERE NOT said ? ('tag:' || t.tag)
+            UNION
+           SELECT substr(k.what, 5) FROM jsonb_object_keys(said) k (what)
+            WHERE starts_with(k.what, 'tag:') AND mediasweep.still(said, k.what) = 'true'
+            ORDER BY 1) ELSE there END
+    FROM (SELECT EXISTS (SELECT FROM jsonb_object_keys(said) k (what) WHERE starts_with(k.what, 'tag:'))) heard (any_)
+$$;
+
+CREATE FUNCTION mediasweep.take_inbox(most integer) RETURNS TABLE(digest bytea, signed_at timestamp with time zone, body bytea)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH taken AS (
+    UPDATE mediasweep.inbox i
+       SET attempts = i.attempts + 1,
+           due_at = clock_timestamp() + least(interval '10 s' * 4 ^ least(i.attempts, 9), interval '1 hour')
+      FROM (SELECT d.digest, d.due_at FROM mediasweep.inbox d
+             WHERE d.done_at IS NULL AND d.due_at <= clock_timestamp()
+             ORDER BY d.due_at LIMIT most
+               FOR UPDATE SKIP LOCKED) due
+     WHERE i.digest = due.digest
+    RETURNING i.digest, i.signed_at, i.body, due.due_at AS since)
+  SELECT t.digest, t.signed_at, t.body FROM taken t ORDER BY t.since
+$$;
 
 CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -4800,6 +5116,30 @@ EXCEPTION WHEN OTHERS THEN
   NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
 END $$;
 
+CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (
+    SELECT FROM (
+      SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE hashtextextended(q.asset_id, 0) = hashtextextended(asset, 0) AND q.asset_id = asset AND q.processed_at IS NULL
+       UNION ALL
+      SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE hashtextextended(q.asset_id, 0) = hashtextextended(asset, 0) AND q.asset_id = asset AND q.processed_at IS NOT NULL
+       UNION ALL
+      SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
+         AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NULL
+       UNION ALL
+      SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
+         AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NOT NULL) q
+     WHERE q.queued_at >= uploaded AND q.trigger_source <> 'upload'
+       AND (q.asset_id = asset OR q.asset_id IS NULL
+            AND (q.resource_type = name ->> 'resource_type') IS NOT FALSE AND (q.delivery_type = name ->> 'type') IS NOT FALSE))
+$$;
+
 CREATE FUNCTION mediasweep.weigh(source integer, uploads boolean, around timestamp with time zone, rule record, known record, OUT fullest bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4882,6 +5222,42 @@ BEGIN
                 WHERE c.cloudinary_public_id <> ALL (assets) AND (c.asset_id = ANY (assets)) IS NOT TRUE);
 END $$;
 
+CREATE FUNCTION mediasweep.write_row(row_id uuid, known mediasweep.asset, version bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  said  jsonb := mediasweep.columns_said(known)
+                 || CASE WHEN (known.said #>> '{upload,1,version}')::bigint >= version THEN mediasweep.columns_of_file(known.said) ELSE '{}' END;
+BEGIN
+  IF row_id IS NULL THEN
+    INSERT INTO public.media_assets
+      (cloudinary_public_id, resource_type, delivery_type, cloudinary_asset_id, cloudinary_version, cloudinary_signature, cloudinary_etag,
+       original_filename, display_name, file_size, mime_type, format, width, height, duration, folder, tags, description, alt_text,
+       secure_url, url, access_mode, cloudinary_created_at, last_synced_at)
+    SELECT n.cloudinary_public_id, n.resource_type, n.delivery_type, n.cloudinary_asset_id, n.cloudinary_version, n.cloudinary_signature, n.cloudinary_etag,
+           n.original_filename, n.display_name, n.file_size, n.mime_type, n.format, n.width, n.height, n.duration, n.folder,
+           mediasweep.tags_said(known.said, '{}'), n.description, n.alt_text, n.secure_url, n.url, n.access_mode, n.cloudinary_created_at, clock_timestamp()
+      FROM jsonb_populate_record(NULL::public.media_assets, said) n;
+    RETURN;
+  END IF;
+  UPDATE public.media_assets r
+     SET cloudinary_public_id = n.cloudinary_public_id, resource_type = n.resource_type, delivery_type = n.delivery_type,
+         cloudinary_asset_id = n.cloudinary_asset_id, cloudinary_version = n.cloudinary_version,
+         cloudinary_signature = n.cloudinary_signature, cloudinary_etag = n.cloudinary_etag, original_filename = n.original_filename,
+         display_name = n.display_name, file_size = n.file_size, mime_type = n.mime_type, format = n.format, width = n.width,
+         height = n.height, duration = n.duration, folder = n.folder, tags = n.tags, description = n.description, alt_text = n.alt_text,
+         secure_url = n.secure_url, url = n.url, access_mode = n.access_mode, cloudinary_created_at = n.cloudinary_created_at,
+         deleted_at = NULL, updated_at = clock_timestamp(), last_synced_at = clock_timestamp(), sync_status = 'synced', sync_error_message = NULL
+    FROM (SELECT m.*
+            FROM public.media_assets o
+           CROSS JOIN LATERAL jsonb_populate_record(o, said
+             || jsonb_build_object('tags', mediasweep.tags_said(known.said, o.tags), 'deleted_at', NULL)
+             || jsonb_strip_nulls(jsonb_build_object('original_filename', o.original_filename))) m
+           WHERE o.id = row_id) n
+   WHERE r.id = n.id AND to_jsonb(r) <> to_jsonb(n);
+END $$;
+
 CREATE TABLE mediasweep.acknowledgement (
     id bigint NOT NULL,
     source_id integer NOT NULL,
@@ -4902,6 +5278,14 @@ ALTER TABLE mediasweep.acknowledgement ALTER COLUMN id ADD GENERATED ALWAYS AS I
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE mediasweep.asset_name (
+    public_id text NOT NULL,
+    resource_type text NOT NULL,
+    delivery_type text NOT NULL,
+    holder jsonb NOT NULL,
+    heard_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE mediasweep.attached ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -4944,6 +5328,21 @@ CREATE TABLE mediasweep.fleet_state (
     took interval NOT NULL,
     state jsonb NOT NULL,
     CONSTRAINT fleet_state_one_check CHECK (one)
+);
+
+CREATE TABLE mediasweep.inbox (
+    digest bytea NOT NULL,
+    notification_type text NOT NULL,
+    body bytea NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    done_at timestamp with time zone,
+    outcome text,
+    error text,
+    CONSTRAINT done_has_outcome CHECK (((done_at IS NOT NULL) = (outcome IS NOT NULL))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['applied'::text, 'ignored'::text, 'no_library'::text])))
 );
 
 ALTER TABLE mediasweep.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -5044,6 +5443,12 @@ CREATE TABLE public.media_assets (
 ALTER TABLE ONLY mediasweep.acknowledgement
     ADD CONSTRAINT acknowledgement_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY mediasweep.asset_name
+    ADD CONSTRAINT asset_name_pkey PRIMARY KEY (public_id, resource_type, delivery_type);
+
+ALTER TABLE ONLY mediasweep.asset
+    ADD CONSTRAINT asset_pkey PRIMARY KEY (asset_id);
+
 ALTER TABLE ONLY mediasweep.attached
     ADD CONSTRAINT attached_pkey PRIMARY KEY (id);
 
@@ -5061,6 +5466,9 @@ ALTER TABLE ONLY mediasweep.fleet_state
 
 ALTER TABLE ONLY mediasweep.gate
     ADD CONSTRAINT gate_is_closed_once UNIQUE NULLS NOT DISTINCT (name, source_id);
+
+ALTER TABLE ONLY mediasweep.inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (digest);
 
 ALTER TABLE ONLY mediasweep.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (one);
@@ -5085,6 +5493,14 @@ ALTER TABLE ONLY mediasweep.scheduler
 
 ALTER TABLE ONLY public.media_assets
     ADD CONSTRAINT media_assets_pkey PRIMARY KEY (id);
+
+CREATE INDEX asset_heard ON mediasweep.asset USING btree (heard_at);
+
+COMMENT ON INDEX mediasweep.asset_heard IS 'prune: what was not heard of for long';
+
+CREATE INDEX asset_name_heard ON mediasweep.asset_name USING btree (heard_at);
+
+COMMENT ON INDEX mediasweep.asset_name_heard IS 'prune: the same';
 
 CREATE UNIQUE INDEX attached_once ON mediasweep.attached USING btree (relation) WHERE (detached_at IS NULL);
 
@@ -5118,6 +5534,14 @@ CREATE INDEX cloudinary_cleanup_queue_queued ON mediasweep.cloudinary_cleanup_qu
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_queued IS 'brake: the unfinished rows of a source, by when they were queued';
 
+CREATE INDEX inbox_done ON mediasweep.inbox USING btree (done_at) WHERE (done_at IS NOT NULL);
+
+COMMENT ON INDEX mediasweep.inbox_done IS 'prune: what was applied long ago';
+
+CREATE INDEX inbox_due ON mediasweep.inbox USING btree (due_at) WHERE (done_at IS NULL);
+
+COMMENT ON INDEX mediasweep.inbox_due IS 'the inbox: what is to be applied, oldest first';
+
 CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
 COMMENT ON INDEX mediasweep.journal_at IS 'restore and reports: a window of time';
@@ -5140,6 +5564,10 @@ CREATE TRIGGER media_assets_cleanup_trigger_update AFTER UPDATE ON public.media_
 
 ALTER TABLE mediasweep.acknowledgement ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE mediasweep.asset ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.asset_name ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE mediasweep.attached ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE mediasweep.cloudinary_cleanup_queue ENABLE ROW LEVEL SECURITY;
@@ -5154,6 +5582,8 @@ ALTER TABLE mediasweep.fleet_state ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE mediasweep.gate ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE mediasweep.inbox ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE mediasweep.installation ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE mediasweep.journal ENABLE ROW LEVEL SECURITY;
@@ -5163,6 +5593,14 @@ ALTER TABLE mediasweep.migration ENABLE ROW LEVEL SECURITY;
 CREATE POLICY nobody ON mediasweep.acknowledgement USING (false);
 
 COMMENT ON POLICY nobody ON mediasweep.acknowledgement IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.asset USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.asset IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.asset_name USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.asset_name IS 'FOR ALL TO PUBLIC USING (false)';
 
 CREATE POLICY nobody ON mediasweep.attached USING (false);
 
@@ -5191,6 +5629,10 @@ COMMENT ON POLICY nobody ON mediasweep.fleet_state IS 'FOR ALL TO PUBLIC USING (
 CREATE POLICY nobody ON mediasweep.gate USING (false);
 
 COMMENT ON POLICY nobody ON mediasweep.gate IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.inbox USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.inbox IS 'FOR ALL TO PUBLIC USING (false)';
 
 CREATE POLICY nobody ON mediasweep.installation USING (false);
 
@@ -5242,7 +5684,11 @@ REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, 
 
 REVOKE ALL ON FUNCTION mediasweep.any_of(path text, wanted text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.apply_notification(digest bytea, changes jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.arm() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.as_in_an_address(public_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.asleep_key() FROM PUBLIC;
 
@@ -5316,6 +5762,10 @@ REVOKE ALL ON FUNCTION mediasweep.column_of(said jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.column_type(relation regclass, called text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.columns_of_file(said jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.columns_said(known mediasweep.asset) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.constants(option_ text) FROM PUBLIC;
@@ -5376,6 +5826,10 @@ REVOKE ALL ON FUNCTION mediasweep.hand_over(owner name) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.has_index(relation regclass, wanted text, called text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.has_library() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.hear(change jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.held(source integer, listing pg_snapshot, OUT name text, OUT queue_rows bigint, OUT bytes bigint, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone, OUT by_whom jsonb, OUT sample text[], OUT restored bigint, OUT digest text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.held_in(relation regclass, ref jsonb) FROM PUBLIC;
@@ -5385,6 +5839,8 @@ REVOKE ALL ON FUNCTION mediasweep.held_text(relation regclass, ref jsonb) FROM P
 REVOKE ALL ON FUNCTION mediasweep.here(terms jsonb, OUT cloud text, OUT system_identifier text, OUT database text, OUT place text, OUT server_started_at timestamp with time zone, OUT timeline integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hidden() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.hide(row_id uuid, asset text, since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hide_rows() FROM PUBLIC;
 
@@ -5407,6 +5863,8 @@ REVOKE ALL ON FUNCTION mediasweep.in_the_way(begun mediasweep.ref[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_an_address(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.is_mine(made_by xid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) FROM PUBLIC;
 
@@ -5446,6 +5904,8 @@ REVOKE ALL ON FUNCTION mediasweep.let_owner_go(attached_id integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.let_owner_read(attached_id integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.list(known mediasweep.asset) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lock_due(allowed integer, INOUT memory jsonb, terms jsonb, OUT candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
@@ -5468,6 +5928,8 @@ REVOKE ALL ON FUNCTION mediasweep.make_role(name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.make_roles(owner text, daemon_ text, reader text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.make_way(row_id uuid, asset text, name jsonb, named timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
@@ -5480,6 +5942,8 @@ REVOKE ALL ON FUNCTION mediasweep.missing_indexes(a mediasweep.attached) FROM PU
 
 REVOKE ALL ON FUNCTION mediasweep.missing_triggers(a mediasweep.attached) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.moment(said jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
@@ -5488,9 +5952,13 @@ REVOKE ALL ON FUNCTION mediasweep.name_of(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.newest(one jsonb, another jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.next_opening(probing boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.not_there_since(known mediasweep.asset) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.note_failover(was integer, now_ integer) FROM PUBLIC;
 
@@ -5530,17 +5998,23 @@ REVOKE ALL ON FUNCTION mediasweep.privileges() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.protect(prefix text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.prune_inbox(retention interval, most integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.prune_journal(retention interval, most integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.prune_queue(retention interval, most integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.pushed(passed jsonb, queued timestamp with time zone, span interval, fullest bigint, free jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.put_back(digest bytea, error text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.put_off(candidates mediasweep.cloudinary_cleanup_queue[], why text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.put_probe_off() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.questions(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.queue_nothing(began timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.queue_statement(a mediasweep.attached, operation text) FROM PUBLIC;
 
@@ -5549,6 +6023,8 @@ REVOKE ALL ON FUNCTION mediasweep.reaches(queued timestamp with time zone, span 
 REVOKE ALL ON FUNCTION mediasweep.readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.receive(digest bytea, notification_type text, signed_at timestamp with time zone, body bytea, rest interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) FROM PUBLIC;
 
@@ -5580,6 +6056,8 @@ REVOKE ALL ON FUNCTION mediasweep.replaced_by(a mediasweep.attached) FROM PUBLIC
 
 REVOKE ALL ON FUNCTION mediasweep.resource_type(said text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.respelled(address text, was text, called text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.retry(ids uuid[], who text, OUT id uuid, OUT refused text, OUT busy boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.roles() FROM PUBLIC;
@@ -5606,6 +6084,8 @@ REVOKE ALL ON FUNCTION mediasweep.stands_alone(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.still(said jsonb, what text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.stopped_sources() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.strays() FROM PUBLIC;
@@ -5613,6 +6093,10 @@ REVOKE ALL ON FUNCTION mediasweep.strays() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.suggest() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.table_options() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.tags_said(said jsonb, there text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.take_inbox(most integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.term(ref jsonb, name text, type text) FROM PUBLIC;
 
@@ -5678,6 +6162,8 @@ REVOKE ALL ON FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinar
 
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, uploads boolean, around timestamp with time zone, rule record, known record, OUT fullest bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
@@ -5685,3 +6171,5 @@ REVOKE ALL ON FUNCTION mediasweep.whole_number(said text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT rank integer, OUT reason text, OUT about text, OUT detail text, OUT since timestamp with time zone, OUT until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.without(candidates mediasweep.cloudinary_cleanup_queue[], assets text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.write_row(row_id uuid, known mediasweep.asset, version bigint) FROM PUBLIC;
