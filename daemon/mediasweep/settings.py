@@ -1,9 +1,8 @@
 """The settings: each with its unit, default and reason, checked together before anything starts.
 
-Read from the environment only. A secret may also stand in a file (`NAME_FILE`) or be a systemd
-credential of that name. What does not fit is refused with a sentence that says what to do; a
-`MEDIASWEEP_*` name that does not exist is refused too, because a typing error must not become a
-default.
+Read from the environment only; a secret also from a file (`NAME_FILE`) or a systemd credential of
+that name. What does not fit is refused with a sentence that says what to do; a `MEDIASWEEP_*` name
+that does not exist is refused too, because a typing error must not become a default.
 """
 
 from __future__ import annotations
