@@ -28,7 +28,7 @@ from mediasweep.loops.rehearsal import Rehearsal
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
-from mediasweep.loops.ticket import SweepPolicy
+from mediasweep.loops.ticket import SweepPolicy, boot_s
 from mediasweep.loops.upkeep import Upkeep
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
@@ -217,7 +217,10 @@ class Daemon:
             work.result()
 
     def _turned(self) -> None:
-        """Tell the supervisor that the work loop has turned, once it is up and while it gets on."""
+        """Take note that the work loop has turned; tell the supervisor, once it is up and while it
+        gets on.
+        """
+        self.probes.turned_s = boot_s()
         if self.wake.tried and not self.stopping.is_set() and self.probes.moves():
             self.supervisor.turned(self.probes.doing)
 

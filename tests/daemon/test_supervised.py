@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.error
 import urllib.request
 from asyncio import to_thread
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.conftest import Server
-from tests.daemons import INSERT_ASSETS, environment, spawn
+from tests.daemons import INSERT_ASSETS, Daemon, environment, spawn
 from tests.proxy import Proxy
 from tests.supervisor import Listening, Said
 
@@ -22,6 +23,7 @@ WATCHDOG_S = 2.0  # a daemon that is silent for so long would be killed
 BUSY_S = 3 * WATCHDOG_S  # for a machine that has other things to do
 HANG = """
 import asyncio, os, sys
+import mediasweep.operations.probes
 from {module} import {owner}
 
 whole = {owner}.{call}
@@ -33,6 +35,7 @@ async def hang(self, *given):
     return await whole(self, *given)
 
 {owner}.{call} = hang
+mediasweep.operations.probes.HANGS_S = {silence_s}
 sys.argv = ["mediasweep", "run"]
 from mediasweep.cli import main
 main()
@@ -116,7 +119,7 @@ async def test_one_that_deletes_nothing_is_up_as_well(
 
 
 @pytest.mark.parametrize("hanging", [CLAIM, DESTROY], ids=["the claim", "every deletion"])
-async def test_work_that_hangs_is_silent_though_the_process_answers(
+async def test_work_that_hangs_is_silent_and_no_longer_alive_though_the_process_answers(
     database: str,
     db: Db,
     cloud: Cloud,
@@ -124,15 +127,16 @@ async def test_work_that_hangs_is_silent_though_the_process_answers(
     hanging: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    """A coroutine that never comes back is found out, by silence, while probes say that all is
-    well.
+    """A coroutine that never comes back is found out: by silence where systemd listens, and by
+    /livez where Kubernetes asks, which said that all is well before.
     """
     await to_thread(cloud.fill, "a", 1)
     await db.execute(INSERT_ASSETS, "a", 1)
     env = environment(database, cloud.url, **_supervised(supervisor))
     flag = tmp_path / "hang"
-    daemon = await spawn(env, ("-c", HANG.format(**hanging, flag=str(flag))))
+    daemon = await spawn(env, ("-c", HANG.format(**hanging, flag=str(flag), silence_s=WATCHDOG_S)))
     await supervisor.until(lambda said: "READY" in said)
+    assert await to_thread(_livez, daemon) == 200
     flag.touch()
     await db.execute("DELETE FROM media_assets")
     await daemon.seen("hangs")
@@ -143,6 +147,15 @@ async def test_work_that_hangs_is_silent_though_the_process_answers(
                 await supervisor.next(WATCHDOG_S)
             except TimeoutError:
                 silent = True
-    with await to_thread(urllib.request.urlopen, f"{daemon.address}/livez", timeout=5) as answer:
-        assert answer.status == 200
+    async with asyncio.timeout(20):
+        while await to_thread(_livez, daemon) != 503:
+            await db.execute("SELECT pg_sleep(0.1)")
     await daemon.kill()
+
+
+def _livez(daemon: Daemon) -> int:
+    try:
+        with urllib.request.urlopen(f"{daemon.address}/livez", timeout=5) as answer:  # noqa: S310  our own
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code

@@ -35,9 +35,10 @@ def build(
     add_webhook(app, webhooks)
 
     @app.get("/livez")
-    async def livez() -> dict[str, str]:
-        """Answer as long as the event loop turns."""
-        return {"status": "ok"}
+    async def livez() -> JSONResponse:
+        """Answer 200 as long as the event loop turns and the work gets on, else 503."""
+        hangs = probes.hangs()
+        return JSONResponse({"status": "hangs" if hangs else "ok"}, 503 if hangs else 200)
 
     @app.get("/readyz")
     @app.get("/healthz", include_in_schema=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from mediasweep.loops.slots import nobody
 from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.pool import BROKEN, WAITED_OUT
 from mediasweep.rules.events import DatabaseBack, DatabaseLost
@@ -24,12 +25,15 @@ RETRY_S = 0.1
 class Outage:
     """What one loop knows of the database's health; `since_s` is None while all is well.
 
+    `turned` hears of each failed call: who waits for the others' turn at a line that swallows
+    everything could not say for a minute or more that he is no hang.
     `failed_s` is when a call last failed; `lacks` is what the database says is missing of ours, if
     that is it.
     """
 
     emit: Emit
     clock_s: Callable[[], float] = boot_s
+    turned: Callable[[], None] = nobody
     since_s: float | None = None
     failed_s: float = float("-inf")
     lacks: str | None = None
@@ -42,6 +46,7 @@ class Outage:
 
     def failed(self, doing: str, error: BaseException) -> None:
         """Take note of a call that failed."""
+        self.turned()
         self.failed_s = self.clock_s()
         if self.since_s is None:
             self.since_s = self.failed_s

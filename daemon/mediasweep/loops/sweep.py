@@ -76,7 +76,7 @@ class Sweep:
     def __post_init__(self) -> None:
         """Begin small, and hear when this daemon may do more."""
         self._pace = Pace(self.config.batch)
-        self._outage = Outage(self.emit, self.clock_s)
+        self._outage = Outage(self.emit, self.clock_s, self.turned)
         self.telling = Telling(self.emit, self.config)
         self.slots.changed = self._look
 

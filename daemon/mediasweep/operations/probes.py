@@ -1,10 +1,10 @@
 """Is this daemon alive, and is it able to work? Each "no" comes with its reason.
 
-Liveness asks only this process: that its event loop turns. The supervisor is told more: each
-turn of the path, and what it is at. Readiness asks what work needs: that the database answered
-last, that a beat reached it, that the queue was looked at. An unproven listener, and a capture that
-falls back, are told but make no replica unready: the one polls, the other is no better elsewhere.
-Metrics and `status` tell closed gates.
+Liveness asks only this process: that its event loop answers, and its work gets on. systemd is told
+the same by each turn of the path, and what it is at. Readiness asks what work needs: that the
+database answered last, that a beat reached it, that the queue was looked at. An unproven listener,
+and a capture that falls back, are told but make no replica unready: the one polls, the other is no
+better elsewhere. Metrics and `status` tell closed gates.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ BEAT_OLDEST_S = 15.0
 STATE_KEPT_S = 2.0
 STATE_WITHIN_S = 5.0  # less than a scraper waits
 LOOK_LATE_S = 60.0
+HANGS_S = 60.0  # as the watchdog of deploy/systemd; an outage of the database is no silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Probes:
     stopping: asyncio.Event
     enabled: bool = True
     since_s: float = field(default_factory=boot_s)
+    turned_s: float = field(default_factory=boot_s)  # when the work loop last did
     _state: dict[str, Any] | None = None
     _counted_s: float = -math.inf
     _asked_s: float = -math.inf
@@ -82,6 +84,11 @@ class Probes:
         checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"
         checks["capture"] = self.upkeep.capture or "ok"
         return ready, checks
+
+    def hangs(self) -> bool:
+        """Return whether the work is stuck, which only a new process mends; stopping, it is not."""
+        silent = boot_s() - self.turned_s > HANGS_S
+        return not self.stopping.is_set() and (silent or not self.moves())
 
     def moves(self) -> bool:
         """Return whether what was claimed comes back: within its lease, or the path is stuck."""
