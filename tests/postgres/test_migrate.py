@@ -19,6 +19,10 @@ from tests.schema.queue import ARTICLES, claim, enqueue, insert_assets, make_due
 from tests.schema.roles import stranger
 
 LEDGER = "SELECT name, sha256 FROM mediasweep.migration ORDER BY name"
+FAILED_BEFORE = """
+INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id, status, processed_at)
+VALUES ('a', 'failed', now())
+"""
 NAMES = [file.name for file in read_schema()]
 
 
@@ -108,6 +112,16 @@ async def test_a_function_file_that_changed_reaches_the_attached_tables(
     await insert_assets(db, "a")
     await db.execute("DELETE FROM media_assets")
     assert await queued(db) == [("a", "row_went")]
+
+
+async def test_what_failed_while_the_functions_were_old_is_counted(db: Db, database: str) -> None:
+    """A row that a function of the release before gave up in the middle of the upgrade is not left
+    out of the count for ever.
+    """
+    await db.execute(FAILED_BEFORE)
+    assert await db.fetchval("SELECT mediasweep.failed_rows()") == 0
+    await migrate(database)
+    assert await db.fetchval("SELECT mediasweep.failed_rows()") == 1
 
 
 async def test_a_rebuild_that_failed_is_made_up_for(
