@@ -231,6 +231,8 @@ async def connect(dsn: str, *, name: str, pooled: bool | None = None) -> Connect
             **_options(name, pooled=pooled),
         )
     except REFUSED as error:
+        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+            raise  # no name server answers, as while a host boots: that says nothing of the name
         raise DatabaseError(f"cannot use the database at {shown(dsn)}: {error}") from error
     _keep_alive(connection)
     return connection
