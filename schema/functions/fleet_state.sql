@@ -90,8 +90,8 @@ BEGIN
     'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f));
 END $$;
 
--- The state, and its age. Who finds it too old counts, unless somebody is counting just now; nobody waits for another. The
--- transaction writes only at its end: until then no row waits for it as for a writer (horizon.sql).
+-- The state, and its age. Who finds it too old counts, unless somebody is counting just now, or the count could not be kept, as on
+-- a standby; nobody waits for another. The transaction writes only at its end: until then no row waits for it as for a writer (horizon.sql).
 CREATE OR REPLACE FUNCTION mediasweep.fleet_state(OUT state jsonb, OUT age_s float8)
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -102,6 +102,7 @@ DECLARE
 BEGIN
   SELECT f.at, f.took, f.state INTO known FROM mediasweep.fleet_state f;
   IF (known.at BETWEEN began - greatest('5 s', 20 * known.took) AND began) IS NOT TRUE
+     AND NOT current_setting('transaction_read_only')::boolean
      AND pg_try_advisory_xact_lock(7882817126551222120) THEN
     known.state := mediasweep.count_fleet();
     known.at := began;

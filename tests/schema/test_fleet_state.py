@@ -151,6 +151,16 @@ async def test_nobody_waits_for_who_is_counting(db: Db, connect: Connect) -> Non
         assert (await _state(other))[1] > 60
 
 
+async def test_where_nothing_may_be_written_the_last_count_is_told(db: Db) -> None:
+    """A standby, or a database that its host has made read-only, is not asked to count in vain."""
+    await _state(db)
+    await enqueue(db, "a")
+    await db.execute(OLDER, timedelta(minutes=1))
+    async with db.transaction(readonly=True):
+        state, age_s = await _state(db)
+    assert (state["pending"], age_s > 60) == (0, True)
+
+
 @pytest.mark.parametrize("rule", [True, False])
 async def test_what_is_done_is_not_read(db: Db, *, rule: bool) -> None:
     """Of a long queue a count reads what is unfinished or has failed, whatever is known of it."""
