@@ -9,9 +9,7 @@ from mediasweep.rules.events import DatabaseBack, DatabaseLost, Event
 
 
 async def test_each_call_that_fails_is_a_turn_of_who_waits_for_it() -> None:
-    """Twenty that try to close a gate one after the other, on a line that swallows everything, keep
-    the claim waiting for minutes: that must not look like a hang. What is told is told once.
-    """
+    """The claim may wait behind twenty that close a gate on a dead line, and does not look hung."""
     events: list[Event] = []
     turns: list[None] = []
     left = iter((True, True, True, False))
