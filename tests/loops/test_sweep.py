@@ -141,3 +141,52 @@ async def test_who_stands_by_gives_back_what_it_has_not_begun(database: str, db:
     )
     assert left is not None
     assert tuple(left) == ("pending", False, None)
+
+
+async def test_a_claim_that_waits_behind_calls_that_fail_does_not_look_hung(
+    database: str, db: Db
+) -> None:
+    """Twenty that try to close a gate on a dead line keep the claim waiting for minutes; each of
+    their failures is a turn.
+    """
+    await db.execute(QUEUED)
+    pool = await open_pool(database, size=1, patience=MINUTE)
+    queue, stopping, claiming = Queue(pool, uuid.uuid4(), TERMS), asyncio.Event(), asyncio.Lock()
+    turns: list[str] = []
+    tries = iter(("dead", "dead", "dead", "mended"))
+
+    async def judge(*_: object, **__: object) -> None:
+        line = next(tries)
+        if not claiming.locked():
+            await claiming.acquire()
+            turns.clear()
+        if line == "dead":
+            raise TimeoutError
+        turns.append("mended")
+        stopping.set()
+        claiming.release()
+
+    async def destroy(_: Asset, __: object) -> Answer:
+        return Answer(Outcome.UNSENT)
+
+    slots = Slots()
+    slots.set(8)
+    around: dict[str, Any] = {
+        "account": SimpleNamespace(destroy=destroy),
+        "gating": SimpleNamespace(claiming=claiming, see=lambda _: None, judge=judge),
+        "wake": SimpleNamespace(heard=asyncio.Event(), attend=lambda: None, armed=True),
+    }
+    sweep = Sweep(
+        queue=queue,
+        **around,
+        policy=SweepPolicy(8, MINUTE, NOTHING, Backoff(MINUTE, MINUTE, NOTHING)),
+        config=Config(MINUTE, 10, MINUTE),
+        slots=slots,
+        emit=lambda _: None,
+        stopping=stopping,
+        turned=lambda: turns.append("turn"),
+    )
+    async with asyncio.timeout(20):
+        await sweep.run()
+    pool.terminate()
+    assert turns[: turns.index("mended")].count("turn") >= 3
