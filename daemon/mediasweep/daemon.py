@@ -30,6 +30,7 @@ from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, boot_s
 from mediasweep.loops.upkeep import Upkeep
+from mediasweep.operations.figures import Figures
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
 from mediasweep.operations.webhooks import Webhooks
@@ -117,8 +118,8 @@ class Daemon:
         self.upkeep = self._chores(queue)
         self.inbox = InboxLoop(Inbox(pool), asyncio.Event(), self.emit)
         self.webhooks = self._webhooks()
+        self.figures = Figures(self.fleet)
         self.probes = Probes(
-            pool,
             self.wake,
             self.sweep,
             self.heartbeat,
@@ -241,7 +242,7 @@ class Daemon:
         }
 
     async def _refresh(self) -> None:
-        state = await self.probes.state()
+        state = await self.figures.state()
         if state is not None:
             self.metrics.fleet.show(state)
         self.metrics.own.show(self.probes.standing())

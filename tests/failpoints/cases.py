@@ -196,7 +196,7 @@ APART = {
     "migrate.patiently:connection.fetchval": "only reads, where a right is missing",
     "migrate.pending:connect": "only reads, to print what would be applied",
     "migrate.pending:connection.close": "the same",
-    "daemon.refresh:probes.state": "answers whoever asks for /metrics, and moves nothing",
+    "daemon.refresh:figures.state": "answers whoever asks for /metrics, and moves nothing",
     **dict.fromkeys(
         (
             "count_fleet:done_rows",

@@ -10,26 +10,19 @@ better elsewhere. Metrics and `status` tell closed gates.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mediasweep.loops.ticket import boot_s
-from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.pool import WAITED_OUT
 
 if TYPE_CHECKING:
     from mediasweep.loops.heartbeat import Heartbeat
     from mediasweep.loops.sweep import Sweep
     from mediasweep.loops.upkeep import Upkeep
-    from mediasweep.postgres.pool import Pool
     from mediasweep.postgres.wake import Wake
 
 BEAT_OLDEST_S = 15.0
-STATE_KEPT_S = 2.0
-STATE_WITHIN_S = 5.0  # less than a scraper waits
-REST = 20  # times as long as a count that came to nothing has taken, as after one that did not
 LOOK_LATE_S = 60.0
 HANGS_S = 60.0  # as the watchdog of deploy/systemd; an outage of the database is no silence
 
@@ -50,9 +43,8 @@ class Standing:
 
 @dataclass(slots=True)
 class Probes:
-    """What one running daemon knows of itself, and of the fleet."""
+    """What one running daemon knows of itself."""
 
-    pool: Pool
     wake: Wake
     sweep: Sweep
     heartbeat: Heartbeat
@@ -61,10 +53,6 @@ class Probes:
     enabled: bool = True
     since_s: float = field(default_factory=boot_s)
     turned_s: float = field(default_factory=boot_s)  # when the work loop last did
-    _state: dict[str, Any] | None = None
-    _counted_s: float = -math.inf
-    _ask_s: float = -math.inf  # when to ask again
-    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         """Return whether this daemon can work, and each check as `ok` or its reason."""
@@ -126,25 +114,3 @@ class Probes:
             self.sweep.database_trouble is None and self.heartbeat.reached,
             self.upkeep.capture is not None,
         )
-
-    async def state(self) -> dict[str, Any] | None:
-        """Return the fleet in figures, as it was `age_s` ago; None as long as none are known.
-
-        Asks at most every two seconds, and where the database does not answer, tells what it told.
-        """
-        async with self._asking:  # many scrapes at a time must not take the pool from the beat
-            if boot_s() >= self._ask_s:
-                rest_s = await self._ask()
-                self._ask_s = boot_s() + rest_s
-        return self._state and self._state | {"age_s": boot_s() - self._counted_s}
-
-    async def _ask(self) -> float:
-        """Ask for the state; returns for how long not to ask again."""
-        limit = asyncio.timeout(STATE_WITHIN_S)
-        with contextlib.suppress(*WAITED_OUT):
-            async with limit:
-                state = await Fleet(self.pool).state()
-            if state is not None:
-                self._state, self._counted_s = state, boot_s() - state["age_s"]
-        # what was given up has left no note of how long it takes, and would begin anew each time
-        return REST * STATE_WITHIN_S if limit.expired() else STATE_KEPT_S

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from mediasweep.operations import probes
-from mediasweep.operations.probes import Probes
-
-UNUSED: Any = None
+from mediasweep.operations import figures
+from mediasweep.operations.figures import Figures
 
 
 @pytest.mark.parametrize(("failure", "asked"), [("late", 1), ("refused", 3)])
@@ -21,18 +19,18 @@ async def test_a_count_that_was_given_up_is_not_begun_with_each_scrape(
     """A queue too long to be counted in time would keep the database counting all the time; one
     that refused at once is asked again.
     """
-    monkeypatch.setattr(probes, "STATE_WITHIN_S", 0.05)
-    monkeypatch.setattr(probes, "STATE_KEPT_S", 0.0)
+    monkeypatch.setattr(figures, "WITHIN_S", 0.05)
+    monkeypatch.setattr(figures, "KEPT_S", 0.0)
     calls: list[str] = []
 
-    async def fetchrow(sql: str) -> None:
-        calls.append(sql)
+    async def state() -> None:
+        calls.append("state")
         if failure == "refused":
             raise ConnectionRefusedError
         await asyncio.Event().wait()
 
-    pool: Any = SimpleNamespace(fetchrow=fetchrow)
-    probed = Probes(pool, UNUSED, UNUSED, UNUSED, UNUSED, asyncio.Event())
+    fleet: Any = SimpleNamespace(state=state)
+    known = Figures(fleet)
     for _ in range(3):
-        assert await probed.state() is None
+        assert await known.state() is None
     assert len(calls) == asked
