@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploy.grafana.panel import OVER, Panel, Query, fleet, own, quantiles, rate, share
 
+QUOTA = "mediasweep_cloudinary_quota"
 CLOUDINARY = (
     Panel(
         "Calls",
@@ -43,11 +44,12 @@ CLOUDINARY = (
     ),
     Panel(
         "Quota",
-        "Calls left until the next reset, as the last answer told.",
+        "Calls left until the next reset, as the last answer told: of several daemons, the fewest.",
         "short",
         (
-            Query(fleet("cloudinary_quota_remaining", by="job, api"), "{{job}} {{api}}: left"),
-            Query(fleet("cloudinary_quota_limit", by="job, api"), "{{job}} {{api}}: of"),
+            # each daemon only knows its own last answer: the greatest is out of date
+            Query(f"min by (job, api) ({own(f'{QUOTA}_remaining')})", "{{job}} {{api}}: left"),
+            Query(f"min by (job, api) ({own(f'{QUOTA}_limit')})", "{{job}} {{api}}: of"),
         ),
         width=12,
         runbooks=("MediasweepQuotaLow",),
