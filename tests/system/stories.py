@@ -190,8 +190,9 @@ async def well(scene: Scene, others: asyncio.Event) -> None:
         async with world.dripping("a"):
             await others.wait()
         fired = {name for name, job in scene.monitor.fired if job == world.job}
-        # on a machine that is too busy, a daemon may answer a scrape too late
-        assert fired <= {"MediasweepDown"}, [scene.monitor.said[name, world.job] for name in fired]
+        # shrunk to half a second, which on a busy machine a scrape or a short transaction may take
+        late = {"MediasweepDown", "MediasweepHorizonHeld"}
+        assert fired <= late, [scene.monitor.said[name, world.job] for name in fired]
 
 
 STORIES = (queue, outage, key, pair, brake, limits, breaker, place, failover)
