@@ -17,12 +17,13 @@ from bench.drain import drain
 from bench.idle import idle
 from bench.latency import latency
 from bench.memory import memory
+from bench.reconcile import reconcile
 from bench.snapshot import snapshot
 from bench.wake import wake
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle")
+MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile")
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--deletions", type=int, default=20_000, help="that wake")
     parser.add_argument("--captured", type=int, default=100_000, help="rows, in one statement")
     parser.add_argument("--minutes", type=float, default=10, help="of doing nothing")
+    parser.add_argument("--assets", type=int, default=1_000_000, help="to reconcile, and rows")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -47,6 +49,7 @@ def main() -> None:
             "wake": lambda: wake(cluster, emulator.cloud(), given.deletions),
             "capture": lambda: capture(cluster, given.captured),
             "idle": lambda: idle(emulator.cloud(), given.minutes),
+            "reconcile": lambda: reconcile(cluster, emulator.cloud(), given.assets),
         }
         for name in given.only:
             asyncio.run(measures[name]())

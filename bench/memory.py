@@ -47,7 +47,8 @@ async def memory(cluster: Cluster, cloud: Cloud, backlog: int) -> None:
 
 
 def resident_mib(pid: int) -> float:
-    """Return the resident size of a process."""
+    """Return the resident size of a process; nothing, if it has ended."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(kib) / 1024
+    return (
+        sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+    )

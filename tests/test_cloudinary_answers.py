@@ -31,7 +31,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from mediasweep.cloudinary import STATUS_OF_EXCEPTION, Account, Credentials, read_exception
+from mediasweep.answers import STATUS_OF_EXCEPTION, read_exception
+from mediasweep.cloudinary import Account, Credentials
 from mediasweep.postgres.queue import Result, _result
 from mediasweep.rules.asset import Asset
 from mediasweep.rules.job import Job

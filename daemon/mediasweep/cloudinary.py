@@ -10,9 +10,9 @@ what the network or Cloudinary did: that is an Answer. It raises only for our ow
 from __future__ import annotations
 
 import asyncio
-import ssl
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,43 +20,28 @@ from typing import TYPE_CHECKING, Any
 
 import cloudinary
 import cloudinary.api
-import cloudinary.exceptions as sdk
 import cloudinary.uploader
 import urllib3
 from cloudinary.api_client.call_api import call_json_api
 from cloudinary.utils import get_http_connector, now
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from mediasweep.answers import OK, read_body, read_exception
 from mediasweep.rules.asset import Asset, Road, roads
 from mediasweep.rules.events import CloudinaryCalled
-from mediasweep.rules.outcome import Answer, Outcome, read_error, read_result
+from mediasweep.rules.outcome import Answer, Outcome, read_result
 from mediasweep.rules.quota import read_quota
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from mediasweep.rules.events import Emit
 
-OK = 200
 NOT_FOUND = 404  # also how an account answers that does not delete by asset id
+PAGE = 500  # the most that one call lists
 RULED_OUT_MOST = 1000
 RULED_OUT_S = 30.0  # later, a file may have been uploaded there
-
-# What each exception of the SDK means as a status. The SDK raises its base class, without a status,
-# for everything that happened below HTTP, and for answers it could not parse.
-STATUS_OF_EXCEPTION: dict[type[Exception], int | None] = {
-    sdk.BadRequest: 400,
-    sdk.AuthorizationRequired: 401,
-    sdk.NotAllowed: 403,
-    sdk.NotFound: 404,
-    sdk.AlreadyExists: 409,
-    sdk.RateLimited: 420,
-    sdk.GeneralError: 500,
-    sdk.Error: None,
-}
-# below HTTP: the connection was never made, so nothing can have been done
-_NOTHING_SENT = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+Told = tuple[Answer, Mapping[str, str]]  # and the headers, under names in lower case
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,7 +137,7 @@ class Account:
         """Ask whether key and secret are good, without touching an asset."""
         return (await self.greet())[0]
 
-    async def greet(self) -> tuple[Answer, Mapping[str, str]]:
+    async def greet(self) -> Told:
         """Ping, and return the headers of the answer as well, under names in lower case."""
         return await self._manage(cloudinary.api.ping)
 
@@ -176,6 +161,19 @@ class Account:
         """Make a trigger that also hears of calls which name a notification_url of their own."""
         params = {"uri": uri, "event_type": event_type, "additive": True}
         return (await self._manage(call_json_api, "post", ["triggers"], params))[0]
+
+    async def listed(self, resource_type: str, cursor: str | None) -> Told:
+        """List assets of one type from a cursor on. DELETED is a good answer here, too."""
+        more = {"next_cursor": cursor, "max_results": PAGE, "tags": True}
+        return await self._manage(cloudinary.api.resources, resource_type=resource_type, **more)
+
+    async def told(self, ids: Sequence[str], types: tuple[str, str] | None) -> Told:
+        """Ask about public ids under (resource type, delivery type), or about asset ids."""
+        said: dict[str, object] = {"tags": True, "context": True}
+        if types is None:
+            return await self._manage(cloudinary.api.resources_by_asset_ids, list(ids), **said)
+        said |= {"resource_type": types[0], "type": types[1]}
+        return await self._manage(cloudinary.api.resources_by_ids, list(ids), **said)
 
     def close(self) -> None:
         """Let go of the threads; calls that are still running end by their own timeout."""
@@ -205,9 +203,7 @@ class Account:
             by_asset_id=road.asset_id is not None,
         )
 
-    async def _run(
-        self, api: str, call: Callable[[], Any], read: Callable[[Any], Answer]
-    ) -> tuple[Answer, Mapping[str, str]]:
+    async def _run(self, api: str, call: Callable[[], Any], read: Callable[[Any], Answer]) -> Told:
         """Make a call and tell of it; returns also the headers, under names in lower case."""
         began_s, heard = time.monotonic(), list[Any]()
         answer = await self._ask(call, read, heard)
@@ -243,11 +239,9 @@ class Account:
             return Answer(Outcome.UNSENT, f"not sent: {error}")
         except Exception as error:  # noqa: BLE001  the SDK raises bare Exception and TypeError too
             return read_exception(error)
-        return _read(body, heard[0].status if heard else OK, read)
+        return read_body(body, heard[0].status if heard else OK, read)
 
-    async def _manage(
-        self, call: Callable[..., Any], *args: object, **more: str
-    ) -> tuple[Answer, Mapping[str, str]]:
+    async def _manage(self, call: Callable[..., Any], *args: object, **more: object) -> Told:
         made = partial(call, *args, **self.credentials.options(), timeout=self._timeout(), **more)
         return await self._run("admin", made, lambda body: Answer(Outcome.DELETED, response=body))
 
@@ -255,45 +249,5 @@ class Account:
         return urllib3.Timeout(connect=self._timeout_s / 2, read=self._timeout_s)
 
 
-def _read(body: object, status: int, read: Callable[[Any], Answer]) -> Answer:
-    told = body.get("error") if isinstance(body, dict) else None
-    # the Upload API's is a key of the answer, the Admin API's an attribute
-    request_id = _text(getattr(body, "request_id", None))
-    if isinstance(body, dict) and request_id is None:
-        request_id = _text(body.get("request_id"))
-    if isinstance(told, dict):
-        code, said = int(told.get("http_code") or 0), str(told.get("message"))
-        return read_error(code, said, request_id=_text(told.get("request_id")))
-    if status != OK:
-        return Answer(Outcome.UNCLEAR, f"HTTP {status} without an error", None, request_id, status)
-    return replace(read(body), request_id=request_id)
-
-
 class _NotSentError(Exception):
     """The call was not made, and why."""
-
-
-def read_exception(error: Exception) -> Answer:
-    """Read what the SDK raised. What never reached Cloudinary is told apart from what may have."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, _NOTHING_SENT):
-            return Answer(Outcome.UNREACHABLE, _brief(cause))
-        inner = cause.args[0] if isinstance(cause, HTTPError) and cause.args else None
-        cause = cause.__cause__ or cause.__context__ or _exception(inner)
-    status = STATUS_OF_EXCEPTION.get(type(error))
-    if status is not None:
-        return read_error(status, str(error))
-    return Answer(Outcome.UNCLEAR, _brief(error))
-
-
-def _text(value: object) -> str | None:
-    return value[:200] if isinstance(value, str) else None
-
-
-def _exception(value: object) -> BaseException | None:
-    return value if isinstance(value, BaseException) else None
-
-
-def _brief(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]

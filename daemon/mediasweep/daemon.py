@@ -24,6 +24,7 @@ from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.inbox import InboxLoop
 from mediasweep.loops.predecessor import identity, is_gone
 from mediasweep.loops.pulse import pulse
+from mediasweep.loops.reconcile import Asked, ReconcileLoop, Reconciler
 from mediasweep.loops.rehearsal import Rehearsal
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
@@ -40,7 +41,9 @@ from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.inbox import Inbox
 from mediasweep.postgres.pool import PASSING, Pool
 from mediasweep.postgres.queue import Queue, Terms
+from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.postgres.wake import Wake
+from mediasweep.rules.drift import ReconcileWaits
 from mediasweep.rules.events import DaemonStarted, DaemonStopped
 from mediasweep.rules.gate import GateKeeper, GatePolicy
 from mediasweep.rules.outcome import Backoff
@@ -119,6 +122,7 @@ class Daemon:
         self.inbox = InboxLoop(Inbox(pool), asyncio.Event(), self.emit)
         self.webhooks = self._webhooks()
         self.figures = Figures(self.fleet)
+        self.reconcile = self._reconcile()
         self.probes = Probes(
             self.wake,
             self.sweep,
@@ -158,6 +162,24 @@ class Daemon:
             emit=self.emit,
         )
 
+    def _reconcile(self) -> ReconcileLoop | None:
+        """Return what reconciles by itself, if that is wanted."""
+        if not self.settings.reconcile_hours:
+            return None
+
+        def say(news: object) -> None:
+            if isinstance(news, ReconcileWaits):
+                self.emit(news)
+
+        runs = Reconciliations(self.pool, self.id)
+        share = self.settings.reconcile_share
+        return ReconcileLoop(
+            Reconciler(runs, self.account, share, self.stopping, say),
+            timedelta(hours=self.settings.reconcile_hours),
+            Asked(self.who, timedelta(hours=24)),
+            self.emit,
+        )
+
     async def run(self, sock: socket.socket) -> None:
         """Work, and answer HTTP on this socket, until told to stop."""
         await self._enter()
@@ -172,6 +194,8 @@ class Daemon:
                     group.create_task(self.upkeep.run(), name="upkeep"),
                     group.create_task(self.inbox.run(), name="inbox"),
                 ]
+                if self.reconcile is not None:
+                    others.append(group.create_task(self.reconcile.run(), name="reconcile"))
                 self.emit(self._started(f"{host}:{port}"))
                 await self._work()
                 for task in others:

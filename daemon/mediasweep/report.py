@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mediasweep.rules import events
+from mediasweep.rules.drift import Reconciled, ReconcileWaits
 from mediasweep.rules.outcome import Outcome
 from mediasweep.rules.webhook import NotificationApplied, NotificationReceived, Result
 
@@ -82,6 +83,11 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             )
         case events.Recalled():
             return "error", "recalled", _fields(event)
+        case Reconciled(state=state):
+            return "info" if state == "done" else "error", "reconciled", _fields(event)
+        case ReconcileWaits(until=until):
+            values = {"until": until.isoformat(), "reason": event.reason}
+            return "info", "reconcile_waits", values
         case events.LookedAgain(found=found):
             return "error" if found else "info", "looked_again", _fields(event)
         case events.GuardFailed() | events.BrakeClosed():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -23,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mediasweep.rules.address import checked_dsn, credentials, read_cloudinary_url
+from mediasweep.secret_files import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +155,12 @@ class Settings(BaseSettings):
     webhook_window: float = Field(
         1200, ge=60, le=86400, description="Seconds that a notification may be old, or ahead."
     )
+    reconcile_hours: float = Field(
+        0, ge=0, le=8760, description="Hours between reconciliations by themselves; 0: none."
+    )
+    reconcile_share: float = Field(
+        0.5, gt=0, le=1, description="The share of the Admin API's hourly calls that one may take."
+    )
     log_format: Literal["json", "console"] = Field("json", description="json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
@@ -245,7 +251,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
     """Read and check the environment; raises SettingsError with one sentence a problem."""
     env = dict(os.environ) if environ is None else dict(environ)
     _refuse_unknown(env)
-    given = {name: _from_file(name, env) for name in SECRETS}
+    given = {name: _read(read_secret, name, env) for name in SECRETS}
     try:
         return Settings(**_by_field(given))
     except ValidationError as error:
@@ -260,19 +266,6 @@ def _refuse_unknown(env: dict[str, str]) -> None:
             f"{', '.join(unknown)} is no setting of mediasweep: correct or remove it "
             "(`docs/operating.md` lists them)"
         )
-
-
-def _from_file(name: str, env: dict[str, str]) -> str | None:
-    """Return a secret from a file: `NAME_FILE`, else a systemd credential of that name."""
-    named = env.get(f"{name}_FILE")
-    path = Path(named or Path(env.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name))
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, FileNotFoundError) and not named:
-            return None
-        what = f"{name}_FILE" if named else f"the credential {name}"
-        raise SettingsError(f"{what} cannot be read: {error}") from None
 
 
 def _by_field(given: dict[str, str | None]) -> dict[str, Any]:
@@ -292,7 +285,7 @@ def _sentence(problem: Any) -> str:  # noqa: ANN401  pydantic's own shape
     return f"{name}: {message}" if name else message
 
 
-def _read(reader: Callable[..., T], *given: str) -> T:
+def _read(reader: Callable[..., T], *given: object) -> T:
     try:
         return reader(*given)
     except ValueError as error:

@@ -14,19 +14,21 @@ AS $$
    CROSS JOIN (VALUES
      ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
      ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
-     ('inbox', NULL),
+     ('inbox', NULL), ('reconcile_run', NULL), ('reconcile_finding', NULL),
      -- `ref` may be a whole row of a table of yours
      ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
-                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
+                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
-                  receive,take_inbox,apply_notification,put_back,prune_inbox}'::text[])
+                  receive,take_inbox,apply_notification,put_back,prune_inbox,
+                  reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,
+                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from mediasweep.rules import events
 from mediasweep.rules.asset import Asset
+from mediasweep.rules.drift import Reconciled, ReconcileInterrupted, ReconcileWaits
 from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer, Outcome
@@ -38,6 +40,8 @@ BRAKED = {"source": "files", "rows": 5, "limit": 3, "reason": "x"}
 CLOSING = Closing("auth", "Invalid Signature", 15 * SECOND, 15 * SECOND)
 QUOTA = Quota(500, 7, datetime.fromtimestamp(60, UTC))
 SILENT = Answer(Outcome.UNCLEAR, "no whole answer in time")
+DONE: dict[str, Any] = {"run": 1, "state": "done", "asked_by": "me", "counts": {}, "reason": None}
+REFUSED: dict[str, Any] = {"state": "refused", "reason": "x"}
 
 # the log's contract: event, level, name, values
 LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
@@ -167,6 +171,15 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
         "warning",
         "notification_failed",
         {"notification_type": "upload", "digest": "ab", "error": "no such column"},
+    ),
+    (Reconciled(**DONE), "info", "reconciled", DONE),
+    (Reconciled(**DONE | REFUSED), "error", "reconciled", DONE | REFUSED),
+    (ReconcileInterrupted("x"), "warning", "reconcile_interrupted", {"reason": "x"}),
+    (
+        ReconcileWaits(datetime(2026, 1, 5, 12, tzinfo=UTC), "x"),
+        "info",
+        "reconcile_waits",
+        {"until": "2026-01-05T12:00:00+00:00", "reason": "x"},
     ),
 ]
 EVENTS = [event for event, *_ in LINES]

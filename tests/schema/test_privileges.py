@@ -52,6 +52,10 @@ READS = {
         "timeline",
         "reasons",
     },
+    "postgres/reconcile.sql": {
+        *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
+        *("away", "has_library"),
+    },
     "postgres/scheduler.sql": {"config"},
 }
 CALLED = re.compile(r"mediasweep\.(\w+)\(")

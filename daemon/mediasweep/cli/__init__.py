@@ -20,6 +20,7 @@ from mediasweep.cli import (
     environment,
     fleet,
     queue,
+    reconcile,
     restore,
     scheduler,
     schema,
@@ -52,6 +53,7 @@ app.command("pause")(fleet.pause)
 app.command("resume")(fleet.resume)
 app.command("adopt")(environment.adopt)
 app.command("restore")(restore.restore)
+app.command("reconcile")(reconcile.reconcile)
 app.add_typer(queue.app, name="queue")
 app.add_typer(scheduler.app, name="scheduler")
 app.add_typer(brake.app, name="brake")
@@ -96,6 +98,7 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.demo.binaries import NoServerError
     from mediasweep.demo.cluster import ServerError
     from mediasweep.demo.processes import DaemonError
+    from mediasweep.loops.reconcile import AccountError, BusyError, StoppedError
     from mediasweep.operations.brake import DigestError
     from mediasweep.operations.refusal import RefusedError
     from mediasweep.operations.webhooks import AddressError, WebhookError
@@ -111,6 +114,7 @@ def explained() -> dict[type[BaseException], int]:
     asked = (FilterError, MomentError, DigestError, AttachError, AddressError)
     given = dict.fromkeys((StartError, SettingsError, *asked), 2)
     other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6, WebhookError: 1}
+    other |= {AccountError: 4, BusyError: 1, StoppedError: 1}
     return given | other | demo | database
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from mediasweep.cli.filters import row_id
 from mediasweep.cli.output import count, misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
+from mediasweep.cli.signals import stop_by_signals
 
 if TYPE_CHECKING:
     from mediasweep.operations.restore import Plan, Progress, Report, Waiting
@@ -176,7 +176,7 @@ async def _restore(deletions: Sequence[Deletion]) -> Report:
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(database())
         asked = stack.enter_context(account())
-        stack.enter_context(_signals(stopping))
+        stack.enter_context(stop_by_signals(stopping))
         line = stack.enter_context(progress(f"restoring {count(len(deletions), 'asset')}"))
 
         def say(news: Progress | Waiting) -> None:
@@ -194,26 +194,6 @@ def _words(news: Progress | Waiting) -> str:
     if isinstance(news, Waiting):
         return f"waiting {news.duration.total_seconds():.0f} s: {news.why}"
     return f"{news.done} of {news.of}, {news.failed} of them not restored"
-
-
-@contextmanager
-def _signals(stopping: asyncio.Event) -> Iterator[None]:
-    """Let the first signal stop the run after the call that is being made; the second ends it."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def stop() -> None:
-        stopping.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 @contextmanager

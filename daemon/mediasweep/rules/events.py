@@ -1,5 +1,4 @@
 """Everything that can happen in the daemon. Said once; logs, metrics and tests all listen.
-
 The list is the operator's manual: `docs/operating.md` names each event as it appears in the log.
 """
 
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from mediasweep.rules.drift import ReconcileEvent
 from mediasweep.rules.gate import Closing
 from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer
@@ -295,5 +295,6 @@ Event = (
     | FallbackRefilled
     | QueueUnhealthy
     | WebhookEvent
+    | ReconcileEvent
 )
 Emit = Callable[[Event], None]

@@ -1,0 +1,173 @@
+"""Reconciling on somebody's word: what may be done about the findings, and doing it.
+
+Nothing is done unless the run is complete, and each asset is looked at once more right before: what
+is not the file that was sighted is left alone. Orphans are never deleted here: they are queued, and
+guard, brake and horizon have their say. Each finding is marked in the transaction that does it, so
+that whatever stops in between, the next one to come does the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from mediasweep.loops.reconcile import LOOKED_AT, AccountError, Asked, BusyError, Reconciler
+from mediasweep.operations.refusal import RefusedError
+from mediasweep.postgres.pool import PASSING
+from mediasweep.rules.notification import UPLOAD, Notification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mediasweep.postgres.reconcile import Reconciliations, Run
+    from mediasweep.rules.drift import Finding
+    from mediasweep.rules.notification import Change
+
+
+class Orphans(StrEnum):
+    """What is done about assets that no row uses."""
+
+    REPORT = "report"
+    ADOPT = "adopt"
+    DELETE = "delete"
+
+
+class Ghosts(StrEnum):
+    """What is done about rows whose asset is not there."""
+
+    REPORT = "report"
+    MARK = "mark"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted. `owned`: prefixes of public ids that are this database's own."""
+
+    orphans: Orphans = Orphans.REPORT
+    ghosts: Ghosts = Ghosts.REPORT
+    owned: Sequence[str] = ()
+    age_floor: timedelta = timedelta(hours=24)
+    shrunken: bool = False
+
+    @property
+    def acts(self) -> bool:
+        """Tell whether it is more than a report."""
+        return self.orphans is not Orphans.REPORT or self.ghosts is not Ghosts.REPORT
+
+
+@dataclass(slots=True)
+class Acted:
+    """What was done: orphans queued, adopted or left because they changed; ghosts marked."""
+
+    queued: int = 0
+    adopted: int = 0
+    left: int = 0
+    marked: int = 0
+
+
+async def check(
+    runs: Reconciliations, wanted: Wanted, *, cloud: str, home: str | None, dry_run: bool
+) -> None:
+    """Raise RefusedError for what may not be done here; `home`: the cloud of the installation."""
+    if home is not None and home != cloud:
+        raise RefusedError(
+            f"this database belongs to the cloud {home}, and the settings name {cloud}: correct "
+            "them, or run mediasweep adopt if it has moved"
+        )
+    if not wanted.acts:
+        return
+    if dry_run:
+        raise RefusedError(
+            "MEDIASWEEP_DRY_RUN is set, so nothing is done: only report, or unset it"
+        )
+    if away := await runs.away():
+        raise RefusedError(f"nothing is done here, only reported: {away}")
+    if wanted.orphans is Orphans.DELETE and not all([wanted.owned, *wanted.owned]):
+        raise RefusedError(
+            "say whose orphans may be deleted: --owned, with how your own public ids begin, as in "
+            "--owned uploads/; what others keep in this account looks like an orphan, too"
+        )
+    library = wanted.orphans is Orphans.ADOPT or wanted.ghosts is Ghosts.MARK
+    if library and not await runs.has_library():
+        raise RefusedError(
+            "there is no library here: it is made by mediasweep migrate --with-library"
+        )
+
+
+async def reconcile(reconciler: Reconciler, wanted: Wanted, who: str) -> Run:
+    """Compare, and return the complete run; raises RefusedError, AccountError or BusyError."""
+    adopting = wanted.orphans is Orphans.ADOPT
+    run = await reconciler.run(Asked(who, wanted.age_floor, wanted.shrunken, adopting))
+    if run.state == "refused":
+        raise RefusedError(run.reason or run.state)
+    if run.state == "failed":
+        raise AccountError(run.reason or run.state)
+    return run
+
+
+async def chosen(runs: Reconciliations, run: Run, wanted: Wanted) -> tuple[int, int]:
+    """Return how many orphans would be acted upon, and their bytes."""
+    if wanted.orphans is Orphans.DELETE:
+        return await runs.count_orphans(run.id, wanted.owned, sighted=True)
+    if wanted.orphans is Orphans.ADOPT:
+        return await runs.count_orphans(run.id, wanted.owned or None, sighted=False)
+    return 0, 0
+
+
+async def act(
+    reconciler: Reconciler, run: Run, wanted: Wanted, who: str, say: Callable[[Acted], None]
+) -> Acted:
+    """Do what is wanted about the findings of the last complete run; `say` is told how far."""
+    acted = Acted()
+    runs = reconciler.runs
+    if wanted.ghosts is Ghosts.MARK:
+        acted.marked = await runs.mark(run.id)
+    if wanted.orphans is Orphans.REPORT:
+        return acted
+    sighted = wanted.orphans is Orphans.DELETE
+    owned = wanted.owned or None
+    while some := await runs.orphans(run.id, LOOKED_AT, owned, sighted=sighted):
+        told = await reconciler.told(some)
+        same = {one.id: asset for one in some for asset in told if one.is_same(asset)}
+        changed = [one.id for one in some if one.id not in same]
+        await runs.leave(run.id, changed)
+        acted.left += len(changed)
+        if wanted.orphans is Orphans.ADOPT:
+            await _adopt(runs, run, [(one, same[one.id]) for one in some if one.id in same], acted)
+        elif same:
+            queued = await runs.delete(run.id, list(same), wanted.owned, who)
+            if not queued:
+                raise BusyError("a newer reconciliation has come to its end meanwhile")
+            acted.queued += queued
+        say(acted)
+    return acted
+
+
+async def _adopt(
+    runs: Reconciliations,
+    run: Run,
+    some: Sequence[tuple[Finding, Mapping[str, Any]]],
+    acted: Acted,
+) -> None:
+    """Adopt one by one, so that an asset which cannot be keeps out no other."""
+    for one, asset in some:
+        try:
+            adopted = await runs.adopt(run.id, [one.id], _as_uploaded(asset))
+        except asyncpg.PostgresError as error:
+            if isinstance(error, PASSING):
+                raise
+            adopted = 0
+            await runs.leave(run.id, [one.id])
+        acted.adopted += adopted
+        acted.left += 1 - adopted
+
+
+def _as_uploaded(asset: Mapping[str, Any]) -> list[Change]:
+    """Return what the notification of its upload would have said, when it would have come."""
+    made = datetime.fromtimestamp(int(asset["version"]), UTC)
+    body = {**asset, "timestamp": made.isoformat()}
+    return Notification(UPLOAD, body).changes(datetime.now(UTC))

@@ -1,0 +1,102 @@
+-- Reconciliations. Their steps are functions: schema/functions/reconcile.sql, drift.sql and settle.sql.
+
+-- name: begin
+-- $1 cloud, $2 asked by, $3 holder, $4 age floor, $5 patience
+SELECT r.* FROM mediasweep.reconcile_begin($1, $2, $3, $4, $5) r
+
+-- name: run
+-- $1 run
+SELECT r.* FROM mediasweep.reconcile_run r WHERE r.id = $1
+
+-- name: last
+-- $1 cloud. The newest run that has ended, and the newest complete one.
+SELECT r.* FROM mediasweep.reconcile_run r
+ WHERE r.cloud_name = $1
+   AND r.id IN ((SELECT max(e.id) FROM mediasweep.reconcile_run e WHERE e.cloud_name = $1 AND e.finished_at IS NOT NULL),
+                (mediasweep.last_reconciled($1)).id)
+ ORDER BY r.id DESC
+
+-- name: due
+-- $1 cloud, $2 every so often. Whether no run that has ended began since, and this is the installation's cloud.
+SELECT NOT EXISTS (SELECT FROM mediasweep.installation i WHERE i.cloud_name <> $1)
+   AND NOT EXISTS (SELECT FROM mediasweep.reconcile_run r
+                    WHERE r.cloud_name = $1 AND r.finished_at IS NOT NULL AND r.started_at > clock_timestamp() - $2::interval)
+
+-- name: beat
+-- $1 run, $2 holder, $3 whether it leaves
+SELECT mediasweep.reconcile_beat($1, $2, $3)
+
+-- name: page
+-- $1 run, $2 holder, $3 resource type, $4 where it began, $5 where the next one begins, $6 assets
+SELECT mediasweep.reconcile_page($1, $2, $3, $4, $5, $6::jsonb)
+
+-- name: compare
+-- $1 run, $2 holder, $3 whether it may be shrunken, $4 whether orphans are to be adopted
+SELECT mediasweep.reconcile_compare($1, $2, $3, $4)
+
+-- name: name_rows
+-- $1 run, $2 holder, $3 after this finding, $4 at most so many
+SELECT mediasweep.reconcile_name($1, $2, $3, $4)
+
+-- name: looked
+-- $1 run, $2 holder, $3 findings, $4 those of them that are there, $5 calls made
+SELECT mediasweep.reconcile_looked($1, $2, $3, $4, $5)
+
+-- name: finish
+-- $1 run, $2 holder, $3 why it has failed
+SELECT mediasweep.reconcile_finish($1, $2, $3)
+
+-- name: unseen
+-- $1 run, $2 at most so many: ghosts about which Cloudinary was not asked by itself
+SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
+  FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.kind = 'ghost' AND f.looked_at IS NULL
+ ORDER BY f.id LIMIT $2
+
+-- name: orphans
+-- $1 run, $2 at most so many, $3 under these prefixes (NULL: any), $4 only those that were sighted before: nothing was done about them yet
+SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
+  FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
+   AND ($3::text[] IS NULL OR EXISTS (SELECT FROM unnest($3) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
+   AND (f.sighted_at IS NOT NULL OR NOT $4)
+ ORDER BY f.id LIMIT $2
+
+-- name: count_orphans
+-- $1 run, $2 prefixes, $3 only those that were sighted before
+SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
+  FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
+   AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
+   AND (f.sighted_at IS NOT NULL OR NOT $3)
+
+-- name: findings
+-- $1 run, $2 after this one, $3 at most so many
+SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version, f.bytes, f.made_at,
+       mediasweep.source_name(f.source_id) AS source, f.row_name AS row, f.detail, f.sighted_at, f.action, f.acted_at
+  FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.id > $2
+ ORDER BY f.id LIMIT $3
+
+-- name: delete_orphans
+-- $1 run, $2 findings, $3 owned prefixes, $4 who
+SELECT mediasweep.delete_orphans($1, $2, $3, $4)
+
+-- name: adopt_orphans
+-- $1 run, $2 findings, $3 changes
+SELECT mediasweep.adopt_orphans($1, $2, $3::jsonb)
+
+-- name: leave_orphans
+-- $1 run, $2 findings
+SELECT mediasweep.leave_orphans($1, $2)
+
+-- name: mark_ghosts
+-- $1 run
+SELECT mediasweep.mark_ghosts($1)
+
+-- name: away
+-- The gates that say that this may not be the database that it was.
+SELECT string_agg(g.reason, '; ' ORDER BY g.name) FROM mediasweep.gate g WHERE g.name IN ('environment', 'failover')
+
+-- name: has_library
+SELECT mediasweep.has_library()

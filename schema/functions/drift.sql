@@ -1,0 +1,122 @@
+-- Where the account and the rows that use it differ: one statement over what was listed and every attached table.
+--
+-- One statement, so that a reference which moves from one table to another is seen in one of them. It writes nothing while it reads, so that
+-- no deletion waits for it. A use is whatever may be meant, as for the guard; a ghost is only what a row surely names, as for capture.
+
+-- What the tables name, as a query over (source_id, public_id, …): `use` or `capture`, see shape.sql.
+CREATE OR REPLACE FUNCTION mediasweep.all_refs(purpose text) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT coalesce(string_agg(format(
+           'SELECT %s AS source_id, ref.public_id COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
+           ' ref.delivery_type COLLATE "C" AS delivery_type, ref.asset_id COLLATE "C" AS asset_id, ref.version, ref.file_size, ref.folder'
+           ' FROM (%s) ref', a.id, mediasweep.refs_query(a, a.relation::text, purpose)), E'\n UNION ALL ' ORDER BY a.id),
+         'SELECT NULL::integer AS source_id, NULL::text AS public_id, NULL::text AS resource_type, NULL::text AS delivery_type,'
+         ' NULL::text AS asset_id, NULL::bigint AS version, NULL::bigint AS file_size, NULL::text AS folder WHERE false')
+    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+$$;
+
+-- Whether two name the same asset: by name, where a type that is not known matches every type.
+CREATE OR REPLACE FUNCTION mediasweep.same_name(one text, another text) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$
+  SELECT format('%1$s.public_id = %2$s.public_id AND (%1$s.resource_type = %2$s.resource_type OR %2$s.resource_type IS NULL)'
+                ' AND (%1$s.delivery_type = %2$s.delivery_type OR %2$s.delivery_type IS NULL)', one, another)
+$$;
+
+-- The part of `differing` that only our own library can tell, if there is one. A row that was changed since is left to the next time.
+CREATE OR REPLACE FUNCTION mediasweep.library_differing() RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN mediasweep.has_library() THEN format($q$
+       UNION ALL
+      SELECT %s, l.*, jsonb_strip_nulls(jsonb_build_object(
+               'format', CASE WHEN m.format <> l.format THEN jsonb_build_array(m.format, l.format) END,
+               'display_name', CASE WHEN m.display_name <> l.display_name THEN jsonb_build_array(m.display_name, l.display_name) END,
+               'tags', CASE WHEN NOT (m.tags @> l.tags AND m.tags <@ l.tags) THEN jsonb_build_array(m.tags, l.tags) END))
+        FROM public.media_assets m
+        JOIN there l ON l.public_id = m.cloudinary_public_id::text COLLATE "C" AND l.resource_type = m.resource_type AND l.delivery_type = m.delivery_type
+       WHERE m.deleted_at IS NULL AND coalesce(greatest(m.updated_at, m.last_synced_at) < $1, true)
+         AND (m.format <> l.format OR m.display_name <> l.display_name OR NOT (m.tags @> l.tags AND m.tags <@ l.tags))$q$, a.id) ELSE '' END
+    FROM (SELECT (SELECT a.id FROM mediasweep.attached a WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NULL)) a (id)
+$$;
+
+-- The differences, as findings without a run; and as rows of the kind `count`, how much of something there is (`bytes`).
+-- `began`: when the listing did. An asset that is younger than `floor` may be one whose row is still to come.
+CREATE OR REPLACE FUNCTION mediasweep.drift(began timestamptz, floor interval) RETURNS SETOF mediasweep.reconcile_finding
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET enable_nestloop = off SET jit = off
+AS $$
+BEGIN
+  RETURN QUERY EXECUTE format($q$
+    WITH may AS MATERIALIZED (%1$s),
+    names AS MATERIALIZED (%2$s),
+    there AS MATERIALIZED (SELECT l.* FROM mediasweep.reconcile_listed l WHERE NOT l.placeholder),
+    lost AS MATERIALIZED (
+      SELECT r.* FROM may r
+       WHERE NOT EXISTS (SELECT FROM there l WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM there l WHERE l.asset_id = r.asset_id)),
+    loose AS MATERIALIZED (
+      SELECT l.* FROM there l
+       WHERE l.delivery_type IN ('upload', 'private', 'authenticated')
+         AND NOT EXISTS (SELECT FROM may r WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM may r WHERE r.asset_id = l.asset_id)),
+    -- on its way out already, or gone since it was listed
+    let_go AS MATERIALIZED (
+      SELECT q.cloudinary_public_id COLLATE "C" AS public_id, q.resource_type, q.delivery_type, q.asset_id
+        FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE q.processed_at IS NULL OR q.status = 'completed' AND q.processed_at >= $1),
+    free AS MATERIALIZED (
+      SELECT l.* FROM loose l
+       WHERE NOT EXISTS (SELECT FROM let_go r WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM let_go r WHERE r.asset_id = l.asset_id)
+         AND NOT EXISTS (SELECT FROM lost r WHERE r.public_id = l.public_id)),
+    ghost AS MATERIALIZED (
+      SELECT DISTINCT ON (n.source_id, n.public_id, n.resource_type, n.delivery_type, n.asset_id) n.*
+        FROM names n
+       WHERE EXISTS (SELECT FROM lost r WHERE r.public_id = n.public_id AND r.resource_type IS NOT DISTINCT FROM n.resource_type
+                        AND r.delivery_type IS NOT DISTINCT FROM n.delivery_type)
+         AND NOT EXISTS (SELECT FROM there l WHERE l.asset_id = n.asset_id)),
+    differing AS (
+      -- under another type than the row says
+      SELECT g.source_id, l.*, jsonb_strip_nulls(jsonb_build_object(
+               'resource_type', CASE WHEN g.resource_type <> l.resource_type THEN jsonb_build_array(g.resource_type, l.resource_type) END,
+               'delivery_type', CASE WHEN g.delivery_type <> l.delivery_type THEN jsonb_build_array(g.delivery_type, l.delivery_type) END)) AS detail
+        FROM ghost g JOIN loose l ON l.public_id = g.public_id
+       UNION ALL
+      SELECT r.source_id, l.*, jsonb_strip_nulls(jsonb_build_object(
+               'asset_id', CASE WHEN r.asset_id <> l.asset_id THEN jsonb_build_array(r.asset_id, l.asset_id) END,
+               'version', CASE WHEN r.version < l.version THEN jsonb_build_array(r.version, l.version) END,
+               'bytes', CASE WHEN r.file_size <> l.bytes THEN jsonb_build_array(r.file_size, l.bytes) END,
+               'folder', CASE WHEN r.folder <> l.folder THEN jsonb_build_array(r.folder, l.folder) END))
+        FROM names r JOIN there l ON %3$s
+       WHERE (r.asset_id <> l.asset_id OR r.version < l.version OR r.file_size <> l.bytes OR r.folder <> l.folder)
+         AND (r.version > l.version) IS NOT TRUE   -- else the row knows a later file
+         AND (r.asset_id = l.asset_id OR r.resource_type IS NOT NULL AND r.delivery_type IS NOT NULL)
+       UNION ALL
+      SELECT r.source_id, l.*, jsonb_build_object('public_id', jsonb_build_array(r.public_id, l.public_id))
+        FROM names r JOIN there l ON l.asset_id = r.asset_id
+       WHERE r.public_id <> l.public_id%4$s)
+    SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', NULL::integer, NULL::text, f.public_id, f.resource_type, f.delivery_type,
+           f.asset_id, f.version, f.bytes, f.made_at, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
+      FROM free f WHERE f.made_at <= $1 - $2
+     UNION ALL
+    SELECT NULL, NULL, 'ghost', g.source_id, NULL, g.public_id, g.resource_type, g.delivery_type, g.asset_id, g.version, g.file_size,
+           NULL, jsonb_build_object('backup', EXISTS (SELECT FROM mediasweep.reconcile_listed p WHERE p.placeholder AND p.public_id = g.public_id)),
+           NULL, NULL, NULL, NULL
+      FROM ghost g WHERE NOT EXISTS (SELECT FROM loose l WHERE l.public_id = g.public_id)
+     UNION ALL
+    SELECT NULL, NULL, 'mismatch', d.source_id, NULL, d.public_id, d.resource_type, d.delivery_type, d.asset_id,
+           d.version, d.bytes, d.made_at, jsonb_object_agg(e.key, e.value), NULL, NULL, NULL, NULL
+      FROM differing d CROSS JOIN LATERAL jsonb_each(d.detail) e
+     WHERE d.made_at <= $1 - interval '1 hour'   -- what is newer may not have come to the row yet
+     GROUP BY d.source_id, d.public_id, d.resource_type, d.delivery_type, d.asset_id, d.version, d.bytes, d.made_at
+     UNION ALL
+    SELECT NULL, NULL, 'count', NULL, NULL, c.name, NULL, NULL, NULL, NULL, c.n, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT 'refs', (SELECT count(*) FROM may)
+             UNION ALL SELECT 'waiting', (SELECT count(*) FROM loose) - (SELECT count(*) FROM free)
+             UNION ALL SELECT 'young', (SELECT count(*) FROM free f WHERE f.made_at > $1 - $2)) c (name, n)
+    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing()) USING began, floor;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

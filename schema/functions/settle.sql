@@ -1,0 +1,91 @@
+-- What is done about the findings of the last complete reconciliation. Each is done once; whoever comes after a crash does the rest.
+
+-- The last complete run of a cloud, which alone may be acted upon.
+CREATE OR REPLACE FUNCTION mediasweep.last_reconciled(cloud text) RETURNS mediasweep.reconcile_run
+LANGUAGE sql STABLE
+AS $$
+  SELECT r.* FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = cloud ORDER BY r.id DESC LIMIT 1
+$$;
+
+-- Queue these orphans, sighted twice and under an owned prefix, for deletion: guard, brake and horizon do the rest. Returns how many.
+CREATE OR REPLACE FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  queued  integer;
+BEGIN
+  WITH taken AS (
+    UPDATE mediasweep.reconcile_finding f SET action = 'queued', acted_at = clock_timestamp()
+      FROM mediasweep.reconcile_run r
+     WHERE r.id = run AND r.id = (mediasweep.last_reconciled(r.cloud_name)).id
+       AND f.run_id = r.id AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL AND f.sighted_at IS NOT NULL
+       AND EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE o.prefix <> '' AND starts_with(f.public_id, o.prefix))
+    RETURNING f.*)
+  INSERT INTO mediasweep.cloudinary_cleanup_queue
+    (cloudinary_public_id, resource_type, delivery_type, asset_id, version, file_size, deletion_reason, trigger_source, actor)
+  SELECT t.public_id, t.resource_type, t.delivery_type, t.asset_id, t.version, t.bytes, 'orphan', 'reconcile', who FROM taken t;
+  GET DIAGNOSTICS queued = ROW_COUNT;
+  PERFORM mediasweep.wake();
+  RETURN queued;
+END $$;
+
+-- Put these orphans into the library, as if the notification of their upload had come; returns how many. What somebody let go of since its
+-- upload does not come back.
+CREATE OR REPLACE FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '10s'
+AS $$
+DECLARE
+  began    timestamptz := clock_timestamp();
+  adopted  integer;
+BEGIN
+  PERFORM mediasweep.hear(c.change) FROM jsonb_array_elements(changes) c (change) ORDER BY c.change ->> 'asset_id';
+  PERFORM mediasweep.queue_nothing(began);
+  UPDATE mediasweep.reconcile_finding f
+     SET acted_at = clock_timestamp(),
+         action = CASE WHEN EXISTS (SELECT FROM public.media_assets m WHERE m.cloudinary_asset_id = f.asset_id AND m.deleted_at IS NULL)
+                       THEN 'adopted' ELSE 'let go' END
+   WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL;
+  SELECT count(*) INTO adopted FROM mediasweep.reconcile_finding f WHERE f.run_id = run AND f.id = ANY (ids) AND f.action = 'adopted';
+  RETURN adopted;
+END $$;
+
+-- These orphans are not what was sighted any more.
+CREATE OR REPLACE FUNCTION mediasweep.leave_orphans(run bigint, ids bigint[]) RETURNS void
+LANGUAGE sql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE mediasweep.reconcile_finding f SET action = 'changed', acted_at = clock_timestamp()
+   WHERE f.run_id = run AND f.id = ANY (ids) AND f.action IS NULL
+$$;
+
+-- Say in the rows of the library that their asset is not at Cloudinary, and take it back where it is there again; returns in how many it was said.
+-- No row goes, and nothing is queued.
+CREATE OR REPLACE FUNCTION mediasweep.mark_ghosts(run bigint) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '10s'
+AS $$
+DECLARE
+  marked  integer;
+BEGIN
+  WITH ghost AS (
+    UPDATE mediasweep.reconcile_finding f SET action = 'marked', acted_at = clock_timestamp()
+      FROM mediasweep.attached a
+     WHERE f.run_id = run AND f.kind = 'ghost' AND f.action IS NULL
+       AND a.id = f.source_id AND a.relation = to_regclass('public.media_assets')
+    RETURNING f.*)
+  UPDATE public.media_assets m
+     SET sync_status = 'error', sync_error_message = 'not at Cloudinary, found by reconcile ' || run
+    FROM ghost g
+   WHERE m.deleted_at IS NULL AND m.cloudinary_public_id = g.public_id AND m.resource_type = g.resource_type AND m.delivery_type = g.delivery_type;
+  GET DIAGNOSTICS marked = ROW_COUNT;
+  UPDATE public.media_assets m SET sync_status = 'synced', sync_error_message = NULL
+   WHERE m.sync_error_message LIKE 'not at Cloudinary, found by reconcile %'
+     AND NOT EXISTS (SELECT FROM mediasweep.reconcile_finding f
+                      WHERE f.run_id = run AND f.kind = 'ghost' AND f.public_id = m.cloudinary_public_id
+                        AND f.resource_type = m.resource_type AND f.delivery_type = m.delivery_type);
+  RETURN marked;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -1,0 +1,135 @@
+"""What is done about findings: only what was asked for, and never about an asset in use."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+
+import cloudinary.uploader
+import pytest
+
+from mediasweep.emulator.client import Cloud
+from mediasweep.operations.reconcile import Acted, Ghosts, Orphans, Wanted, act, chosen
+from mediasweep.postgres.pool import Connection as Db
+from mediasweep.postgres.reconcile import Run
+from tests.reconcile.sides import AGO, DAY_S, HOUR, compare, in_library, reconciler
+
+DELETE = Wanted(orphans=Orphans.DELETE, owned=("own/",))
+QUEUED = """
+SELECT q.cloudinary_public_id, q.trigger_source, q.status, q.deletion_reason, q.actor
+  FROM mediasweep.cloudinary_cleanup_queue q ORDER BY 1
+"""
+LIBRARY = """
+SELECT m.cloudinary_public_id, m.sync_status::text AS status, m.sync_error_message IS NULL AS well
+  FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY 1
+"""
+
+
+async def do(db: Db, cloud: Cloud, run: Run, wanted: Wanted) -> Acted:
+    """Act on a run."""
+    async with reconciler(db, cloud) as one:
+        return await act(one, run, wanted, "me", lambda _: None)
+
+
+async def two_sightings(db: Db, cloud: Cloud) -> Run:
+    """Compare twice, as if two hours had passed between."""
+    await compare(db, cloud)
+    await db.execute(AGO, 2 * HOUR)
+    return await compare(db, cloud)
+
+
+async def test_only_owned_orphans_that_stay_the_same_are_queued(db: Db, cloud: Cloud) -> None:
+    """What two sightings an hour apart found, owned, old and still the same, is queued."""
+    await in_library(db, "own/1")
+    await to_thread(cloud.plant, "own/", 5, age_s=3 * DAY_S)
+    await to_thread(cloud.plant, "others/", 2, age_s=3 * DAY_S)
+    await to_thread(cloud.fill, "own/fresh", 1)  # the webhook of which was dropped
+    once = await compare(db, cloud)
+    assert await do(db, cloud, once, DELETE) == Acted()  # sighted for the first time
+    twice = await compare(db, cloud)
+    assert await do(db, cloud, twice, DELETE) == Acted()  # not an hour later
+    await to_thread(upload, cloud, "own/2")
+    await db.execute(AGO, 2 * HOUR)
+    run = await compare(db, cloud)
+    await to_thread(upload, cloud, "own/3")
+    await to_thread(destroy, cloud, "own/4")
+    async with reconciler(db, cloud) as one:
+        assert await chosen(one.runs, run, DELETE) == (3, 21)
+    assert await do(db, cloud, run, DELETE) == Acted(queued=1, left=2)
+    assert await do(db, cloud, run, DELETE) == Acted()
+    queued = [tuple(row) for row in await db.fetch(QUEUED)]
+    assert queued == [("own/0", "reconcile", "pending", "orphan", "me")]
+
+
+@pytest.mark.parametrize("broken", ["sighted", "owned", "run"])
+async def test_the_database_itself_keeps_to_what_may_be_deleted(
+    db: Db, cloud: Cloud, broken: str
+) -> None:
+    """Whoever asks for it, an orphan sighted once, of others, or of an older run is not queued."""
+    await in_library(db, "used")
+    await to_thread(cloud.plant, "own/", 1, age_s=3 * DAY_S)
+    await to_thread(cloud.plant, "used", 1, age_s=3 * DAY_S)
+    run = await two_sightings(db, cloud)
+    ids = [row["id"] for row in await db.fetch(OWN, run.id)]
+    if broken == "sighted":
+        await db.execute("UPDATE mediasweep.reconcile_finding f SET sighted_at = NULL")
+    elif broken == "run":
+        await compare(db, cloud)
+    async with reconciler(db, cloud) as one:
+        owned = ["other/", ""] if broken == "owned" else ["own/"]
+        assert await one.runs.delete(run.id, ids, owned, "me") == 0
+        assert not await db.fetch(QUEUED)
+
+
+async def test_orphans_are_adopted_by_the_library(db: Db, cloud: Cloud) -> None:
+    """An adopted orphan is a row and queues nothing, and what somebody has let go of stays away."""
+    await in_library(db, "p0")
+    await to_thread(cloud.plant, "p", 3, age_s=3 * DAY_S)
+    await db.execute(
+        "INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id, status,"
+        " processed_at) VALUES ('p2', 'skipped', now())"
+    )
+    run = await compare(db, cloud)
+    wanted = Wanted(orphans=Orphans.ADOPT)
+    assert await do(db, cloud, run, wanted) == Acted(adopted=1, left=1)
+    assert [row["cloudinary_public_id"] for row in await db.fetch(LIBRARY)] == ["p0", "p1"]
+    row = await db.fetchrow(ADOPTED)
+    assert row is not None
+    assert tuple(row) == (7, "png", "p1", True)
+    assert len(await db.fetch(QUEUED)) == 1
+    assert (await compare(db, cloud)).counts["orphans"] == 1
+
+
+async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud: Cloud) -> None:
+    """The row of a ghost says so until its asset is there again, stays, and queues nothing."""
+    await in_library(db, "p0", "gone")
+    await to_thread(cloud.plant, "p", 1, age_s=3 * DAY_S)
+    run = await compare(db, cloud)
+    assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted(marked=1)
+    rows = [tuple(row) for row in await db.fetch(LIBRARY)]
+    assert rows == [("gone", "error", False), ("p0", "synced", True)]
+    assert not await db.fetch(QUEUED)
+    assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted()
+    await to_thread(upload, cloud, "gone")
+    run = await compare(db, cloud)
+    assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted()
+    assert {row["status"] for row in await db.fetch(LIBRARY)} == {"synced"}
+
+
+def upload(cloud: Cloud, name: str) -> None:
+    """Upload a file over another."""
+    cloudinary.uploader.upload(b"new", public_id=name, **cloud.options())
+
+
+def destroy(cloud: Cloud, name: str) -> None:
+    """Destroy an image behind our back."""
+    cloudinary.uploader.destroy(name, **cloud.options())
+
+
+OWN = """
+SELECT f.id FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.public_id = 'own/0'
+"""
+ADOPTED = """
+SELECT m.file_size, m.format, m.display_name, m.cloudinary_asset_id IS NOT NULL
+  FROM public.media_assets m WHERE m.cloudinary_public_id = 'p1'
+"""
