@@ -31,6 +31,8 @@ PLAIN: list[tuple[str, str, object, str, object]] = [
     ("MEDIASWEEP_RETRY_BASE", "retry_base", 15, "1", 1),
     ("MEDIASWEEP_HTTP_BIND", "http_bind", "127.0.0.1:8080", "[::1]:0", "[::1]:0"),
     ("MEDIASWEEP_WEBHOOK_WINDOW", "webhook_window", 1200, "600", 600),
+    ("MEDIASWEEP_RECONCILE_HOURS", "reconcile_hours", 0, "24", 24),
+    ("MEDIASWEEP_RECONCILE_SHARE", "reconcile_share", 0.5, "0.1", 0.1),
     ("MEDIASWEEP_LOG_FORMAT", "log_format", "json", "console", "console"),
     ("MEDIASWEEP_LOG_LEVEL", "log_level", "info", "debug", "debug"),
 ]
@@ -51,6 +53,8 @@ REFUSED = {
     "MEDIASWEEP_RETENTION": ("nan", "0", "3651"),
     "MEDIASWEEP_GRACE": ("nan", "inf", "-1", "2592001", "1 day"),
     "MEDIASWEEP_WEBHOOK_WINDOW": ("nan", "59", "86401", "1 day"),
+    "MEDIASWEEP_RECONCILE_HOURS": ("nan", "-1", "8761", "daily"),
+    "MEDIASWEEP_RECONCILE_SHARE": ("nan", "0", "1.1", "5 %"),
     "MEDIASWEEP_BATCH_SIZE": ("0", "101", "1.5"),
     "MEDIASWEEP_MAX_RETRIES": ("0", "101"),
     "MEDIASWEEP_CONCURRENCY": ("0", "21", ""),
