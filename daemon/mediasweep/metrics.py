@@ -44,11 +44,6 @@ WAKE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 
 
-def _code(status: int | None) -> str:
-    code = str(status or "none")
-    return code if code in CODES else "other"
-
-
 class Happened:
     """What events move. All series are there from the start, at zero."""
 
@@ -181,7 +176,8 @@ class Happened:
             self.wake_to_claim.observe(event.since_notified)
 
     def _called(self, event: events.CloudinaryCalled) -> None:
-        self.requests.labels(event.api, _code(event.status)).inc()
+        code = str(event.status or "none")
+        self.requests.labels(event.api, code if code in CODES else "other").inc()
         self.request_seconds.labels(event.api).observe(event.seconds)
         if event.quota is not None:
             self.quota_limit.labels(event.api).set(event.quota.limit)
@@ -249,8 +245,13 @@ FLEET = {
         "horizon_held_seconds",
         "How long the oldest due row has waited for an open transaction that writes; 0: none does",
     ),
+    "reconciled_s": ("reconcile_age_seconds", "Since the last complete comparison; +Inf: none"),
+    "orphans": ("reconcile_orphans", "Assets that no row uses, by the last comparison"),
+    "ghosts": ("reconcile_ghosts", "Rows without their asset, by the last comparison"),
+    "mismatches": ("reconcile_mismatches", "Rows that say something else of their asset"),
     "age_s": ("fleet_state_age_seconds", "How old this answer's figures of the fleet are"),
 }
+NEVER = {"age_s": math.inf, "reconciled_s": math.inf}
 
 
 class Common:
@@ -269,7 +270,7 @@ class Common:
             "gate_closed", "1 while this gate is closed or being tested" + SAME, ["gate"]
         )
         self._single = {key: gauge(name, told + SAME) for key, (name, told) in FLEET.items()}
-        self.show(dict.fromkeys((*FLEET, *Status), 0) | {"gates": (), "age_s": math.inf})
+        self.show(dict.fromkeys((*FLEET, *Status), 0) | {"gates": ()} | NEVER)
 
     def show(self, state: Mapping[str, Any]) -> None:
         """Set the series to a state of the fleet."""
@@ -278,7 +279,7 @@ class Common:
         for gate in GATES:
             self._closed.labels(gate).set(gate in state["gates"])
         for key, gauge in self._single.items():
-            gauge.set(state[key])
+            gauge.set(state.get(key, NEVER.get(key, 0)))
 
 
 class Metrics:

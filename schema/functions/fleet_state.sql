@@ -87,7 +87,11 @@ BEGIN
     'journal', mediasweep.estimated('SELECT FROM mediasweep.journal'),
     'gates', ARRAY(SELECT DISTINCT g.name FROM mediasweep.gate g
                     WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL),
-    'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f));
+    'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f))
+    || (SELECT jsonb_strip_nulls(jsonb_build_object(
+                 'reconciled_s', extract(epoch FROM clock_timestamp() - max(r.finished_at)), 'orphans', coalesce(sum((r.counts ->> 'orphans')::bigint), 0),
+                 'ghosts', coalesce(sum((r.counts ->> 'ghosts')::bigint), 0), 'mismatches', coalesce(sum((r.counts ->> 'mismatches')::bigint), 0)))
+          FROM mediasweep.reconcile_run r WHERE r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done'));
 END $$;
 
 -- The state, and its age. Who finds it too old counts, unless somebody is counting just now, or the count could not be kept, as on

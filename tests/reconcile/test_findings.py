@@ -81,6 +81,9 @@ async def test_what_is_on_its_way_is_no_orphan(db: Db, cloud: Cloud) -> None:
     run = await compare(db, cloud)
     assert await found(db, run) == [("ghost", "other", "image"), ("orphan", "old2", "image")]
     assert (run.counts["waiting"], run.counts["young"]) == (2, 2)
+    state = json.loads(await db.fetchval("SELECT f.state FROM mediasweep.fleet_state() f"))
+    told = [state[name] for name in ("orphans", "ghosts", "mismatches")]
+    assert (told, 0 <= state["reconciled_s"] < 60) == ([1, 1, 0], True)  # for the metrics
 
 
 async def test_a_backup_in_place_of_an_asset_is_not_the_asset(db: Db, cloud: Cloud) -> None:

@@ -136,6 +136,7 @@ def test_all_series_start_at_zero(metrics: Metrics) -> None:
         "mediasweep_build_info": 1,
         "mediasweep_listener_canary_age_seconds": math.inf,  # never heard
         "mediasweep_fleet_state_age_seconds": math.inf,  # not known
+        "mediasweep_reconcile_age_seconds": math.inf,  # never
     }
     closed = {"deletions_total": Outcome, "gate_closed": GATES, "queue_rows": Status}
     closed |= {"sweeps_total": WOKEN_BY, "claims_total": BROUGHT}
