@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 
+import asyncpg
 import cloudinary.uploader
 import pytest
 
@@ -12,6 +13,7 @@ from mediasweep.operations.reconcile import Acted, Ghosts, Orphans, Wanted, act,
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Run
 from tests.reconcile.sides import AGO, DAY_S, HOUR, compare, in_library, reconciler
+from tests.schema.roles import staffed
 
 DELETE = Wanted(orphans=Orphans.DELETE, owned=("own/",))
 QUEUED = """
@@ -133,3 +135,25 @@ ADOPTED = """
 SELECT m.file_size, m.format, m.display_name, m.cloudinary_asset_id IS NOT NULL
   FROM public.media_assets m WHERE m.cloudinary_public_id = 'p1'
 """
+
+
+async def test_the_daemons_role_may_compare_and_act(database: str, db: Db, cloud: Cloud) -> None:
+    """Of three roles the daemon's is enough for all of it; a reader sees the report."""
+    async with staffed(database) as staff:
+        await in_library(db, "own/0", "gone")
+        await to_thread(cloud.plant, "own/", 2, age_s=3 * DAY_S)
+        daemon = await asyncpg.connect(staff.daemon.dsn)
+        reader = await asyncpg.connect(staff.reader.dsn)
+        try:
+            await compare(daemon, cloud)
+            await db.execute(AGO, 2 * HOUR)
+            run = await compare(daemon, cloud)
+            assert (await do(daemon, cloud, run, DELETE)).queued == 1
+            assert (await do(daemon, cloud, run, Wanted(ghosts=Ghosts.MARK))).marked == 1
+            async with reconciler(reader, cloud) as one:
+                assert len(await one.runs.findings(run.id, 0, 9)) == 2
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await one.runs.mark(run.id)
+        finally:
+            await daemon.close()
+            await reader.close()
