@@ -4,8 +4,10 @@
 -- Whoever comes after a crash goes on where the last step ended. Nothing is done about a finding before the run is complete.
 
 -- The run that is under way, taken over if nobody was heard of for `patience`; else a new one. Where the answer has another holder, that one is
--- at work. A listing that is too old to go on with, or of which the server has lost a part, begins anew.
-CREATE OR REPLACE FUNCTION mediasweep.reconcile_begin(cloud text, asked_by text, holder uuid, age_floor interval, patience interval)
+-- at work. A listing that is too old to go on with, or of which the server has lost a part, begins anew. `shrunken`: what was refused is taken
+-- up again, so that what was told is what is accepted, and nothing is listed twice.
+CREATE OR REPLACE FUNCTION mediasweep.reconcile_begin(
+  cloud text, asked_by text, holder uuid, age_floor interval, patience interval, shrunken boolean)
 RETURNS mediasweep.reconcile_run
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -14,6 +16,8 @@ DECLARE
   run  mediasweep.reconcile_run;
 BEGIN
   LOCK TABLE mediasweep.reconcile_run IN SHARE ROW EXCLUSIVE MODE;
+  UPDATE mediasweep.reconcile_run r SET state = 'listing', finished_at = NULL, reason = NULL, heard_at = '-infinity'
+   WHERE shrunken AND r.state = 'refused' AND r.id = (SELECT max(n.id) FROM mediasweep.reconcile_run n);
   SELECT r.* INTO run FROM mediasweep.reconcile_run r WHERE r.finished_at IS NULL;
   IF run.holder <> reconcile_begin.holder AND run.heard_at > clock_timestamp() - patience THEN
     RETURN run;

@@ -84,7 +84,9 @@ class Reconciler:
     async def run(self, asked: Asked) -> Run:
         """Begin a run or go on with one, and return it as it ended: done, refused or failed."""
         cloud = self.account.credentials.cloud_name
-        run = await self.runs.begin(cloud, asked.by, asked.age_floor, PATIENCE)
+        run = await self.runs.begin(
+            cloud, asked.by, asked.age_floor, PATIENCE, shrunken=asked.shrunken
+        )
         if run.holder != self.runs.holder:
             raise BusyError(
                 f"{run.asked_by} is at it, last heard of at {run.heard_at:%H:%M:%S} UTC"

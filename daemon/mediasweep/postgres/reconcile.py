@@ -86,10 +86,16 @@ class Reconciliations:
         self.holder = holder
 
     async def begin(
-        self, cloud: str, asked_by: str, age_floor: timedelta, patience: timedelta
+        self,
+        cloud: str,
+        asked_by: str,
+        age_floor: timedelta,
+        patience: timedelta,
+        *,
+        shrunken: bool,
     ) -> Run:
         """Return the run to work on, or one that another holder is at work on."""
-        given = (cloud, asked_by, self.holder, age_floor, patience)
+        given = (cloud, asked_by, self.holder, age_floor, patience, shrunken)
         return Run.read((await self._given.fetch(SQL["begin"], *given))[0])
 
     async def get(self, run: int) -> Run:

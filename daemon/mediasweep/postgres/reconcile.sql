@@ -1,8 +1,8 @@
 -- Reconciliations. Their steps are functions: schema/functions/reconcile.sql, drift.sql and settle.sql.
 
 -- name: begin
--- $1 cloud, $2 asked by, $3 holder, $4 age floor, $5 patience
-SELECT r.* FROM mediasweep.reconcile_begin($1, $2, $3, $4, $5) r
+-- $1 cloud, $2 asked by, $3 holder, $4 age floor, $5 patience, $6 whether it may be shrunken
+SELECT r.* FROM mediasweep.reconcile_begin($1, $2, $3, $4, $5, $6) r
 
 -- name: run
 -- $1 run
