@@ -148,6 +148,40 @@ async def test_a_server_that_lost_the_listing_has_it_begun_anew(db: Db, cloud: C
     assert (run.state, await found(db, run)) == ("done", [])
 
 
+async def test_an_old_cursor_begins_its_type_anew(db: Db, cloud: Cloud) -> None:
+    """What was listed of that type is not kept twice; a cursor that is never known is a failure."""
+    await in_library(db, "p000")
+    await to_thread(cloud.plant, "p", 501, age_s=3 * DAY_S)
+    old = {"action": "resources", "status": 400, "skip": 1}
+    old |= {"message": "Invalid value for parameter next_cursor"}
+    await to_thread(cloud.faults, old | {"times": 1})
+    run = await compare(db, cloud)
+    assert (run.state, run.counts["listed"], run.calls) == ("done", 501, 6)
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.reconcile_listed") == 501
+    await to_thread(cloud.faults, old)
+    run = await compare(db, cloud)
+    assert (run.state, "next_cursor" in (run.reason or "")) == ("failed", True)
+
+
+async def test_who_was_taken_over_concludes_nothing(db: Db, cloud: Cloud) -> None:
+    """The comparison of a process that somebody took over is not made, and is no report."""
+    await in_library(db, "gone")
+    await to_thread(cloud.plant, "p", 1, age_s=3 * DAY_S)
+    async with reconciler(db, cloud) as one:
+        listed = one.runs.keep
+
+        async def then_lose(*given: Any) -> bool:  # noqa: ANN401  as it is called
+            kept = await listed(*given)
+            if given[1].resource_type == "raw":
+                await db.execute("UPDATE mediasweep.reconcile_run r SET holder = gen_random_uuid()")
+            return kept
+
+        one.runs.keep = then_lose  # type: ignore[method-assign, assignment]
+        with pytest.raises(BusyError):
+            await one.run(ASKED)
+    assert not await db.fetch("SELECT FROM mediasweep.reconcile_finding")
+
+
 async def test_it_takes_no_more_than_its_share(db: Db, cloud: Cloud) -> None:
     """Of four calls an hour it makes two, says how long it waits, and goes on in the next hour."""
     await in_library(db, "gone")

@@ -105,6 +105,7 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
     from mediasweep.rules.attachment import AttachError
+    from mediasweep.rules.drift import ListingError
     from mediasweep.rules.filter import FilterError
     from mediasweep.rules.moment import MomentError
     from mediasweep.settings import SettingsError, StartError
@@ -114,7 +115,7 @@ def explained() -> dict[type[BaseException], int]:
     asked = (FilterError, MomentError, DigestError, AttachError, AddressError)
     given = dict.fromkeys((StartError, SettingsError, *asked), 2)
     other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6, WebhookError: 1}
-    other |= {AccountError: 4, BusyError: 1, StoppedError: 1}
+    other |= {AccountError: 4, ListingError: 4, BusyError: 1, StoppedError: 1}
     return given | other | demo | database
 
 

@@ -80,6 +80,7 @@ class Reconciler:
     quota: Quota | None = None
     _calls: int = 0  # since they were last written down
     _run: int = 0
+    _anew: int = 0  # how often a listing had to begin anew
 
     async def run(self, asked: Asked) -> Run:
         """Begin a run or go on with one, and return it as it ended: done, refused or failed."""
@@ -93,16 +94,18 @@ class Reconciler:
             )
         self._run = run.id
         try:
-            return await self._work(run, asked)
+            await self._work(run, asked)
         except ListingError as error:
             await self.runs.finish(run.id, str(error))
-            return await self.runs.get(run.id)
         finally:
             with suppress(*WAITED_OUT):  # nothing is lost: it is taken over a little later
                 await self.runs.beat(run.id, leaves=True)
             self._run = 0
+        ended = await self.runs.get(run.id)
+        self._ours(ended.finished_at is not None)
+        return ended
 
-    async def _work(self, run: Run, asked: Asked) -> Run:
+    async def _work(self, run: Run, asked: Asked) -> None:
         while run.state == "listing" and (place := run.next_place) is not None:
             self.say(run)
             await self._list(place)
@@ -117,25 +120,27 @@ class Reconciler:
             while ghosts := await self.runs.unseen(run.id, LOOKED_AT):
                 await self._look(ghosts)
             await self.runs.finish(run.id)
-        return await self.runs.get(run.id)
 
     async def _list(self, place: Place) -> None:
         answer = await self._ask(lambda: self.account.listed(place.resource_type, place.cursor))
         if answer.outcome is Outcome.REJECTED:
-            if place.cursor is None or OLD_CURSOR not in (answer.detail or ""):
+            self._anew += 1
+            if OLD_CURSOR not in (answer.detail or "") or self._anew > TRIES:
                 raise ListingError(answer.detail or "the listing was refused")
-            await self._ours(self.runs.keep(self._run, place, None, None))
+            self._ours(await self.runs.keep(self._run, place, None, None))
             return
         body: Mapping[str, Any] = answer.response or {}
         following = body.get("next_cursor") or None
-        await self._ours(self.runs.keep(self._run, place, following, page(body)))
+        if following is not None and following == place.cursor:
+            raise ListingError("a page leads to itself")
+        self._ours(await self.runs.keep(self._run, place, following, page(body)))
 
     async def _look(self, ghosts: list[Finding]) -> None:
         told = await self.told(ghosts)
         there = [one.id for one in ghosts if any(one.is_told(asset) for asset in told)]
         calls, self._calls = self._calls, 0
         ids = [one.id for one in ghosts]
-        await self._ours(self.runs.looked(self._run, ids, there, calls))
+        self._ours(await self.runs.looked(self._run, ids, there, calls))
 
     async def told(self, findings: list[Finding]) -> list[Mapping[str, Any]]:
         """Return what Cloudinary tells of these assets now: those that are there."""
@@ -153,8 +158,8 @@ class Reconciler:
     async def _told(self, question: Question) -> Told:
         return await self.account.told(question.ids, question.types)
 
-    async def _ours(self, step: Awaitable[bool]) -> None:
-        if not await step:
+    def _ours(self, still: bool) -> None:  # noqa: FBT001  what the database said
+        if not still:
             raise BusyError("somebody else has taken over")
 
     async def _ask(self, call: Callable[[], Awaitable[Told]]) -> Answer:
@@ -194,7 +199,7 @@ class Reconciler:
                 await asyncio.wait_for(self.stopping.wait(), min(left_s, BEAT_S))
                 raise StoppedError("told to stop")
             if self._run:
-                await self._ours(self.runs.beat(self._run))
+                self._ours(await self.runs.beat(self._run))
 
 
 @dataclass(slots=True)
