@@ -19,7 +19,7 @@ from mediasweep.operations.reconcile import act
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.drift import Reconciled, ReconcileWaits
 from tests.conftest import Connect
-from tests.daemons import ROOT, environment, until
+from tests.daemons import ROOT, environment, running, until
 from tests.reconcile.sides import AGO, ASKED, DAY_S, HOUR, compare, found, in_library, reconciler
 from tests.reconcile.test_acting import DELETE, QUEUED
 
@@ -210,3 +210,13 @@ async def test_it_comes_by_itself_when_it_is_time(db: Db, cloud: Cloud) -> None:
         await ReconcileLoop(other, timedelta(hours=6), ASKED, told.append).once()
     assert len(told) == 2
     assert told[1].counts["ghosts"] == 1
+
+
+async def test_a_daemon_reconciles_if_it_is_set_to(db: Db, database: str, cloud: Cloud) -> None:
+    """By its own pool, beside its work; nothing is done about what it finds."""
+    await in_library(db, "gone", "p0")
+    await to_thread(cloud.plant, "p", 2, age_s=3 * DAY_S)
+    async with running(environment(database, cloud.url, MEDIASWEEP_RECONCILE_HOURS="1")) as daemon:
+        told = await daemon.seen("reconciled")
+    assert (told["state"], told["counts"]["orphans"], told["counts"]["ghosts"]) == ("done", 1, 1)
+    assert not await db.fetch(QUEUED)
