@@ -143,6 +143,27 @@ BEGIN
   RETURN QUERY SELECT c ->> 'what', c ->> 'was', c ->> 'is' FROM jsonb_array_elements(changed) c;
 END $_$;
 
+CREATE FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET lock_timeout TO '10s'
+    AS $$
+DECLARE
+  began    timestamptz := clock_timestamp();
+  adopted  integer;
+BEGIN
+  PERFORM mediasweep.hear(c.change) FROM jsonb_array_elements(changes) c (change) ORDER BY c.change ->> 'asset_id';
+  PERFORM mediasweep.queue_nothing(began);
+  UPDATE mediasweep.reconcile_finding f
+     SET acted_at = clock_timestamp(),
+         action = CASE WHEN EXISTS (SELECT FROM public.media_assets m WHERE m.cloudinary_asset_id = f.asset_id AND m.deleted_at IS NULL)
+                       THEN 'adopted' ELSE 'let go' END
+   WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL;
+  SELECT count(*) INTO adopted FROM mediasweep.reconcile_finding f WHERE f.run_id = run AND f.id = ANY (ids) AND f.action = 'adopted';
+  RETURN adopted;
+END $$;
+
 CREATE FUNCTION mediasweep.advance(horizon jsonb) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -216,6 +237,19 @@ BEGIN
     RAISE NOTICE 'mediasweep: the guard looks through all of %, for want of an index: %', a.relation, index_;
   END LOOP;
 END $$;
+
+CREATE FUNCTION mediasweep.all_refs(purpose text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(string_agg(format(
+           'SELECT %s AS source_id, ref.public_id COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
+           ' ref.delivery_type COLLATE "C" AS delivery_type, ref.asset_id COLLATE "C" AS asset_id, ref.version, ref.file_size, ref.folder'
+           ' FROM (%s) ref', a.id, mediasweep.refs_query(a, a.relation::text, purpose)), E'\n UNION ALL ' ORDER BY a.id),
+         'SELECT NULL::integer AS source_id, NULL::text AS public_id, NULL::text AS resource_type, NULL::text AS delivery_type,'
+         ' NULL::text AS asset_id, NULL::bigint AS version, NULL::bigint AS file_size, NULL::text AS folder WHERE false')
+    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+$$;
 
 CREATE FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql
@@ -1315,7 +1349,11 @@ BEGIN
     'journal', mediasweep.estimated('SELECT FROM mediasweep.journal'),
     'gates', ARRAY(SELECT DISTINCT g.name FROM mediasweep.gate g
                     WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL),
-    'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f));
+    'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f))
+    || (SELECT jsonb_strip_nulls(jsonb_build_object(
+                 'reconciled_s', extract(epoch FROM clock_timestamp() - max(r.finished_at)), 'orphans', coalesce(sum((r.counts ->> 'orphans')::bigint), 0),
+                 'ghosts', coalesce(sum((r.counts ->> 'ghosts')::bigint), 0), 'mismatches', coalesce(sum((r.counts ->> 'mismatches')::bigint), 0)))
+          FROM mediasweep.reconcile_run r WHERE r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done'));
 END $$;
 
 CREATE FUNCTION mediasweep.cover() RETURNS integer
@@ -1342,6 +1380,28 @@ BEGIN
     END;
   END LOOP;
   RETURN done;
+END $$;
+
+CREATE FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  queued  integer;
+BEGIN
+  WITH taken AS (
+    UPDATE mediasweep.reconcile_finding f SET action = 'queued', acted_at = clock_timestamp()
+      FROM mediasweep.reconcile_run r
+     WHERE r.id = run AND r.id = (mediasweep.last_reconciled(r.cloud_name)).id
+       AND f.run_id = r.id AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL AND f.sighted_at IS NOT NULL
+       AND EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE o.prefix <> '' AND starts_with(f.public_id, o.prefix))
+    RETURNING f.*)
+  INSERT INTO mediasweep.cloudinary_cleanup_queue
+    (cloudinary_public_id, resource_type, delivery_type, asset_id, version, file_size, deletion_reason, trigger_source, actor)
+  SELECT t.public_id, t.resource_type, t.delivery_type, t.asset_id, t.version, t.bytes, 'orphan', 'reconcile', who FROM taken t;
+  GET DIAGNOSTICS queued = ROW_COUNT;
+  PERFORM mediasweep.wake();
+  RETURN queued;
 END $$;
 
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
@@ -1452,6 +1512,107 @@ BEGIN
     completed := mediasweep.estimated($q$SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'$q$);
     skipped := mediasweep.estimated($q$SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'skipped'$q$);
   END IF;
+END $_$;
+
+CREATE TABLE mediasweep.reconcile_finding (
+    id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    kind text NOT NULL,
+    source_id integer,
+    row_name text,
+    public_id text NOT NULL COLLATE pg_catalog."C",
+    resource_type text COLLATE pg_catalog."C",
+    delivery_type text COLLATE pg_catalog."C",
+    asset_id text COLLATE pg_catalog."C",
+    version bigint,
+    bytes bigint,
+    made_at timestamp with time zone,
+    detail jsonb,
+    sighted_at timestamp with time zone,
+    looked_at timestamp with time zone,
+    action text,
+    acted_at timestamp with time zone,
+    CONSTRAINT acted_has_action CHECK (((acted_at IS NOT NULL) = (action IS NOT NULL))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['orphan'::text, 'ghost'::text, 'mismatch'::text])))
+);
+
+CREATE FUNCTION mediasweep.drift(began timestamp with time zone, floor interval) RETURNS SETOF mediasweep.reconcile_finding
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    AS $_$
+BEGIN
+  RETURN QUERY EXECUTE format($q$
+    WITH may AS MATERIALIZED (%1$s),
+    names AS MATERIALIZED (%2$s),
+    there AS MATERIALIZED (SELECT l.* FROM mediasweep.reconcile_listed l WHERE NOT l.placeholder),
+    lost AS MATERIALIZED (
+      SELECT r.* FROM may r
+       WHERE NOT EXISTS (SELECT FROM there l WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM there l WHERE l.asset_id = r.asset_id)),
+    loose AS MATERIALIZED (
+      SELECT l.* FROM there l
+       WHERE l.delivery_type IN ('upload', 'private', 'authenticated')
+         AND NOT EXISTS (SELECT FROM may r WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM may r WHERE r.asset_id = l.asset_id)),
+    -- on its way out already, or gone since it was listed
+    let_go AS MATERIALIZED (
+      SELECT q.cloudinary_public_id COLLATE "C" AS public_id, q.resource_type, q.delivery_type, q.asset_id
+        FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE q.processed_at IS NULL OR q.status = 'completed' AND q.processed_at >= $1),
+    free AS MATERIALIZED (
+      SELECT l.* FROM loose l
+       WHERE NOT EXISTS (SELECT FROM let_go r WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM let_go r WHERE r.asset_id = l.asset_id)
+         AND NOT EXISTS (SELECT FROM lost r WHERE r.public_id = l.public_id)),
+    ghost AS MATERIALIZED (
+      SELECT DISTINCT ON (n.source_id, n.public_id, n.resource_type, n.delivery_type, n.asset_id) n.*
+        FROM names n
+       WHERE EXISTS (SELECT FROM lost r WHERE r.public_id = n.public_id AND r.resource_type IS NOT DISTINCT FROM n.resource_type
+                        AND r.delivery_type IS NOT DISTINCT FROM n.delivery_type)
+         AND NOT EXISTS (SELECT FROM there l WHERE l.asset_id = n.asset_id)),
+    differing AS (
+      -- under another type than the row says
+      SELECT g.source_id, l.*, jsonb_strip_nulls(jsonb_build_object(
+               'resource_type', CASE WHEN g.resource_type <> l.resource_type THEN jsonb_build_array(g.resource_type, l.resource_type) END,
+               'delivery_type', CASE WHEN g.delivery_type <> l.delivery_type THEN jsonb_build_array(g.delivery_type, l.delivery_type) END)) AS detail
+        FROM ghost g JOIN loose l ON l.public_id = g.public_id
+       UNION ALL
+      SELECT r.source_id, l.*, jsonb_strip_nulls(jsonb_build_object(
+               'asset_id', CASE WHEN r.asset_id <> l.asset_id THEN jsonb_build_array(r.asset_id, l.asset_id) END,
+               'version', CASE WHEN r.version < l.version THEN jsonb_build_array(r.version, l.version) END,
+               'bytes', CASE WHEN r.file_size <> l.bytes THEN jsonb_build_array(r.file_size, l.bytes) END,
+               'folder', CASE WHEN r.folder <> l.folder THEN jsonb_build_array(r.folder, l.folder) END))
+        FROM names r JOIN there l ON %3$s
+       WHERE (r.asset_id <> l.asset_id OR r.version < l.version OR r.file_size <> l.bytes OR r.folder <> l.folder)
+         AND (r.version > l.version) IS NOT TRUE   -- else the row knows a later file
+         AND (r.asset_id = l.asset_id OR r.resource_type IS NOT NULL AND r.delivery_type IS NOT NULL)
+       UNION ALL
+      SELECT r.source_id, l.*, jsonb_build_object('public_id', jsonb_build_array(r.public_id, l.public_id))
+        FROM names r JOIN there l ON l.asset_id = r.asset_id
+       WHERE r.public_id <> l.public_id%4$s)
+    SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', NULL::integer, NULL::text, f.public_id, f.resource_type, f.delivery_type,
+           f.asset_id, f.version, f.bytes, f.made_at, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
+      FROM free f WHERE f.made_at <= $1 - $2
+     UNION ALL
+    SELECT NULL, NULL, 'ghost', g.source_id, NULL, g.public_id, g.resource_type, g.delivery_type, g.asset_id, g.version, g.file_size,
+           NULL, jsonb_build_object('backup', EXISTS (SELECT FROM mediasweep.reconcile_listed p WHERE p.placeholder AND p.public_id = g.public_id)),
+           NULL, NULL, NULL, NULL
+      FROM ghost g WHERE NOT EXISTS (SELECT FROM loose l WHERE l.public_id = g.public_id)
+     UNION ALL
+    SELECT NULL, NULL, 'mismatch', d.source_id, NULL, d.public_id, d.resource_type, d.delivery_type, d.asset_id,
+           d.version, d.bytes, d.made_at, jsonb_object_agg(e.key, e.value), NULL, NULL, NULL, NULL
+      FROM differing d CROSS JOIN LATERAL jsonb_each(d.detail) e
+     WHERE d.made_at <= $1 - interval '1 hour'   -- what is newer may not have come to the row yet
+     GROUP BY d.source_id, d.public_id, d.resource_type, d.delivery_type, d.asset_id, d.version, d.bytes, d.made_at
+     UNION ALL
+    SELECT NULL, NULL, 'count', NULL, NULL, c.name, NULL, NULL, NULL, NULL, c.n, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT 'refs', (SELECT count(*) FROM may)
+             UNION ALL SELECT 'waiting', (SELECT count(*) FROM loose) - (SELECT count(*) FROM free)
+             UNION ALL SELECT 'young', (SELECT count(*) FROM free f WHERE f.made_at > $1 - $2)) c (name, n)
+    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing()) USING began, floor;
 END $_$;
 
 CREATE FUNCTION mediasweep.drop_triggers(triggers oid[]) RETURNS void
@@ -2250,6 +2411,31 @@ CREATE FUNCTION mediasweep.lacks(role name) RETURNS TABLE(verb text, object text
      AND NOT EXISTS (SELECT FROM mediasweep.roles() d WHERE d.kind <> 'owner' AND pg_has_role(lacks.role, d.name, 'USAGE'))
 $$;
 
+CREATE TABLE mediasweep.reconcile_run (
+    id bigint NOT NULL,
+    state text DEFAULT 'listing'::text NOT NULL,
+    cloud_name text NOT NULL,
+    asked_by text NOT NULL,
+    holder uuid NOT NULL,
+    heard_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    finished_at timestamp with time zone,
+    age_floor interval NOT NULL,
+    places jsonb NOT NULL,
+    calls integer DEFAULT 0 NOT NULL,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reason text,
+    CONSTRAINT finished_has_finished_at CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'refused'::text, 'failed'::text])))),
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['listing'::text, 'looking'::text, 'done'::text, 'refused'::text, 'failed'::text])))
+);
+
+CREATE FUNCTION mediasweep.last_reconciled(cloud text) RETURNS mediasweep.reconcile_run
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT r.* FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = cloud ORDER BY r.id DESC LIMIT 1
+$$;
+
 CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2274,6 +2460,14 @@ BEGIN
      WHERE g.name = 'environment' AND (g.detail ->> 'server_started_at')::timestamptz = learn_place.server_started_at;
   END IF;
 END $$;
+
+CREATE FUNCTION mediasweep.leave_orphans(run bigint, ids bigint[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE mediasweep.reconcile_finding f SET action = 'changed', acted_at = clock_timestamp()
+   WHERE f.run_id = run AND f.id = ANY (ids) AND f.action IS NULL
+$$;
 
 CREATE FUNCTION mediasweep.left_to_do(OUT unfinished bigint, OUT fallen bigint, OUT alive bigint) RETURNS record
     LANGUAGE sql
@@ -2371,6 +2565,23 @@ BEGIN
   END IF;
 END $_$;
 
+CREATE FUNCTION mediasweep.library_differing() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT CASE WHEN mediasweep.has_library() THEN format($q$
+       UNION ALL
+      SELECT %s, l.*, jsonb_strip_nulls(jsonb_build_object(
+               'format', CASE WHEN m.format <> l.format THEN jsonb_build_array(m.format, l.format) END,
+               'display_name', CASE WHEN m.display_name <> l.display_name THEN jsonb_build_array(m.display_name, l.display_name) END,
+               'tags', CASE WHEN NOT (m.tags @> l.tags AND m.tags <@ l.tags) THEN jsonb_build_array(m.tags, l.tags) END))
+        FROM public.media_assets m
+        JOIN there l ON l.public_id = m.cloudinary_public_id::text COLLATE "C" AND l.resource_type = m.resource_type AND l.delivery_type = m.delivery_type
+       WHERE m.deleted_at IS NULL AND coalesce(greatest(m.updated_at, m.last_synced_at) < $1, true)
+         AND (m.format <> l.format OR m.display_name <> l.display_name OR NOT (m.tags @> l.tags AND m.tags <@ l.tags))$q$, a.id) ELSE '' END
+    FROM (SELECT (SELECT a.id FROM mediasweep.attached a WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NULL)) a (id)
+$_$;
+
 CREATE FUNCTION mediasweep.list(known mediasweep.asset) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2409,6 +2620,26 @@ BEGIN
     END IF;
   END IF;
 END $$;
+
+CREATE FUNCTION mediasweep.listing_is_whole(run mediasweep.reconcile_run) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT (SELECT count(*) FROM mediasweep.reconcile_listed)
+         = (SELECT sum((p.value ->> 'listed')::bigint) FROM jsonb_each(run.places) p)
+$$;
+
+CREATE FUNCTION mediasweep.listing_refusal(run mediasweep.reconcile_run, last mediasweep.reconcile_run, assets bigint, shrunken boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT CASE
+    WHEN run.places @? '$.* ? (@.done == false)' THEN 'the listing is not complete'
+    WHEN NOT mediasweep.listing_is_whole(run) THEN 'the database server has lost a part of what was listed: run it again'
+    WHEN assets < (last.counts ->> 'assets')::bigint / 2 AND NOT shrunken
+      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, add --shrunken', assets, last.counts ->> 'assets', last.finished_at::date)
+  END
+$_$;
 
 CREATE FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) RETURNS text
     LANGUAGE sql STABLE
@@ -2823,6 +3054,34 @@ BEGIN
          count(*) FILTER (WHERE m.status = 'failed')
     INTO jobs, skipped, failed
     FROM marked m;
+END $$;
+
+CREATE FUNCTION mediasweep.mark_ghosts(run bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET lock_timeout TO '10s'
+    AS $$
+DECLARE
+  marked  integer;
+BEGIN
+  WITH ghost AS (
+    UPDATE mediasweep.reconcile_finding f SET action = 'marked', acted_at = clock_timestamp()
+      FROM mediasweep.attached a
+     WHERE f.run_id = run AND f.kind = 'ghost' AND f.action IS NULL
+       AND a.id = f.source_id AND a.relation = to_regclass('public.media_assets')
+    RETURNING f.*)
+  UPDATE public.media_assets m
+     SET sync_status = 'error', sync_error_message = 'not at Cloudinary, found by reconcile ' || run
+    FROM ghost g
+   WHERE m.deleted_at IS NULL AND m.cloudinary_public_id = g.public_id AND m.resource_type = g.resource_type AND m.delivery_type = g.delivery_type;
+  GET DIAGNOSTICS marked = ROW_COUNT;
+  UPDATE public.media_assets m SET sync_status = 'synced', sync_error_message = NULL
+   WHERE m.sync_error_message LIKE 'not at Cloudinary, found by reconcile %'
+     AND NOT EXISTS (SELECT FROM mediasweep.reconcile_finding f
+                      WHERE f.run_id = run AND f.kind = 'ghost' AND f.public_id = m.cloudinary_public_id
+                        AND f.resource_type = m.resource_type AND f.delivery_type = m.delivery_type);
+  RETURN marked;
 END $$;
 
 CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
@@ -3419,19 +3678,21 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    CROSS JOIN (VALUES
      ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
      ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
-     ('inbox', NULL),
+     ('inbox', NULL), ('reconcile_run', NULL), ('reconcile_finding', NULL),
      -- `ref` may be a whole row of a table of yours
      ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
-                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding}'::text[]) f (object)
+                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
-                  receive,take_inbox,apply_notification,put_back,prune_inbox}'::text[])
+                  receive,take_inbox,apply_notification,put_back,prune_inbox,
+                  reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,
+                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -3733,6 +3994,208 @@ BEGIN
   UPDATE mediasweep.daemon d SET home = i.version WHERE d.id = daemon AND d.home IS DISTINCT FROM i.version;
   RETURN i.version;
 END $$;
+
+CREATE FUNCTION mediasweep.reconcile_beat(run bigint, holder uuid, leaves boolean DEFAULT false) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH beaten AS (
+    UPDATE mediasweep.reconcile_run r SET heard_at = CASE WHEN leaves THEN '-infinity' ELSE clock_timestamp() END
+     WHERE r.id = run AND r.holder = reconcile_beat.holder AND r.finished_at IS NULL RETURNING r.id)
+  SELECT EXISTS (SELECT FROM beaten)
+$$;
+
+CREATE FUNCTION mediasweep.reconcile_begin(cloud text, asked_by text, holder uuid, age_floor interval, patience interval, shrunken boolean) RETURNS mediasweep.reconcile_run
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  run  mediasweep.reconcile_run;
+BEGIN
+  LOCK TABLE mediasweep.reconcile_run IN SHARE ROW EXCLUSIVE MODE;
+  UPDATE mediasweep.reconcile_run r SET state = 'listing', finished_at = NULL, reason = NULL, heard_at = '-infinity'
+   WHERE shrunken AND r.state = 'refused' AND r.id = (SELECT max(n.id) FROM mediasweep.reconcile_run n);
+  SELECT r.* INTO run FROM mediasweep.reconcile_run r WHERE r.finished_at IS NULL;
+  IF run.holder <> reconcile_begin.holder AND run.heard_at > clock_timestamp() - patience THEN
+    RETURN run;
+  ELSIF run.cloud_name = cloud AND run.started_at > clock_timestamp() - interval '1 day'
+        AND (run.state = 'looking' AND run.age_floor = reconcile_begin.age_floor
+             OR run.state = 'listing' AND mediasweep.listing_is_whole(run)) THEN
+    UPDATE mediasweep.reconcile_run r
+       SET holder = reconcile_begin.holder, heard_at = clock_timestamp(), age_floor = reconcile_begin.age_floor
+     WHERE r.id = run.id RETURNING r.* INTO run;
+    RETURN run;
+  END IF;
+  UPDATE mediasweep.reconcile_run r SET state = 'failed', finished_at = clock_timestamp(), reason = 'it was left, and could not be gone on with'
+   WHERE r.id = run.id;
+  TRUNCATE mediasweep.reconcile_listed;
+  DELETE FROM mediasweep.reconcile_run r
+   WHERE r.finished_at < clock_timestamp() - interval '30 days'
+     AND r.id <> ALL (ARRAY(SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done' GROUP BY d.cloud_name));
+  INSERT INTO mediasweep.reconcile_run AS r (cloud_name, asked_by, holder, age_floor, places)
+  VALUES (cloud, reconcile_begin.asked_by, reconcile_begin.holder, reconcile_begin.age_floor,
+          (SELECT jsonb_object_agg(t.name, '{"cursor": null, "done": false, "listed": 0}'::jsonb) FROM unnest('{image,video,raw}'::text[]) t (name)))
+  RETURNING r.* INTO run;
+  RETURN run;
+END $$;
+
+CREATE FUNCTION mediasweep.reconcile_compare(run bigint, holder uuid, shrunken boolean, adopting boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  me        mediasweep.reconcile_run;
+  last      mediasweep.reconcile_run;
+  told      jsonb;
+  counted   jsonb;
+  any_use   boolean;
+  refusal   text;
+BEGIN
+  SELECT r.* INTO me FROM mediasweep.reconcile_run r WHERE r.id = run AND r.holder = reconcile_compare.holder AND r.state = 'listing';
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  SELECT r.* INTO last FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = me.cloud_name ORDER BY r.id DESC LIMIT 1;
+  SELECT jsonb_build_object('listed', count(*), 'placeholders', count(*) FILTER (WHERE l.placeholder), 'assets', count(*) FILTER (WHERE NOT l.placeholder))
+    INTO told FROM mediasweep.reconcile_listed l;
+  refusal := mediasweep.listing_refusal(me, last, (told ->> 'assets')::bigint, shrunken);
+  IF refusal IS NULL THEN
+    BEGIN
+      EXECUTE format('SELECT EXISTS (%s)', mediasweep.all_refs('use')) INTO any_use;
+      IF any_use AND told ->> 'assets' = '0' THEN
+        RAISE SQLSTATE 'MS003' USING MESSAGE = 'Cloudinary lists nothing at all, although rows name assets: is this the right account?';
+      ELSIF NOT any_use AND told ->> 'assets' <> '0' AND NOT adopting THEN
+        RAISE SQLSTATE 'MS003' USING MESSAGE = 'no row of an attached table names an asset, so all of Cloudinary would be orphans: is this the right database?';
+      END IF;
+      WITH found AS MATERIALIZED (SELECT d.* FROM mediasweep.drift(me.started_at, me.age_floor) d),
+      kept AS (
+        INSERT INTO mediasweep.reconcile_finding
+          (run_id, kind, source_id, public_id, resource_type, delivery_type, asset_id, version, bytes, made_at, detail)
+        SELECT run, f.kind, f.source_id, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version, f.bytes, f.made_at, f.detail
+          FROM found f WHERE f.kind <> 'count')
+      SELECT jsonb_object_agg(f.public_id, f.bytes) INTO counted FROM found f WHERE f.kind = 'count';
+      IF (counted ->> 'refs')::bigint < (last.counts ->> 'refs')::bigint / 2 AND NOT shrunken THEN
+        RAISE SQLSTATE 'MS003' USING MESSAGE = format('rows name %s assets, less than half of the %s of %s: if that is so, add --shrunken',
+                                                      counted ->> 'refs', last.counts ->> 'refs', last.finished_at::date);
+      END IF;
+    EXCEPTION
+      WHEN SQLSTATE 'MS003' THEN refusal := SQLERRM;
+      -- a table that is gone, a column that was renamed, rows that row-level security would hide: never "not in use"
+      WHEN OTHERS THEN refusal := 'what rows use cannot be read: ' || SQLERRM;
+    END;
+  END IF;
+  UPDATE mediasweep.reconcile_run r
+     SET state = CASE WHEN refusal IS NULL THEN 'looking' ELSE 'refused' END, finished_at = CASE WHEN refusal IS NOT NULL THEN clock_timestamp() END,
+         reason = refusal, counts = told || coalesce(counted, '{}'), heard_at = clock_timestamp()
+   WHERE r.id = run AND r.holder = reconcile_compare.holder AND r.state = 'listing'
+  RETURNING r.state INTO me.state;
+  IF NOT FOUND THEN
+    RAISE SQLSTATE 'MS003' USING MESSAGE = 'somebody else has taken over this run';
+  END IF;
+  RETURN me.state;
+END $$;
+
+CREATE FUNCTION mediasweep.reconcile_finish(run bigint, holder uuid, failed text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  me      mediasweep.reconcile_run;
+  before  mediasweep.reconcile_run;
+BEGIN
+  SELECT r.* INTO me FROM mediasweep.reconcile_run r
+   WHERE r.id = run AND r.holder = reconcile_finish.holder AND r.finished_at IS NULL AND (r.state = 'looking' OR failed IS NOT NULL) FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT r.* INTO before FROM mediasweep.reconcile_run r
+   WHERE r.state = 'done' AND r.cloud_name = me.cloud_name AND r.finished_at <= me.started_at - interval '1 hour' ORDER BY r.id DESC LIMIT 1;
+  UPDATE mediasweep.reconcile_finding f SET sighted_at = before.finished_at
+    FROM mediasweep.reconcile_finding o
+   WHERE f.run_id = run AND f.kind = 'orphan' AND o.run_id = before.id AND o.kind = 'orphan'
+     AND o.asset_id = f.asset_id AND o.version IS NOT DISTINCT FROM f.version AND o.public_id = f.public_id;
+  UPDATE mediasweep.reconcile_run r
+     SET state = CASE WHEN failed IS NULL THEN 'done' ELSE 'failed' END, reason = failed, finished_at = clock_timestamp(),
+         counts = r.counts || (
+           SELECT jsonb_build_object('orphans', count(*) FILTER (WHERE f.kind = 'orphan'), 'ghosts', count(*) FILTER (WHERE f.kind = 'ghost'),
+                    'mismatches', count(*) FILTER (WHERE f.kind = 'mismatch'), 'orphan_bytes', coalesce(sum(f.bytes) FILTER (WHERE f.kind = 'orphan'), 0),
+                    'sighted', count(f.sighted_at))
+             FROM mediasweep.reconcile_finding f WHERE f.run_id = run)
+   WHERE r.id = run;
+END $$;
+
+CREATE FUNCTION mediasweep.reconcile_looked(run bigint, holder uuid, ids bigint[], there bigint[], calls integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE mediasweep.reconcile_run r SET calls = r.calls + reconcile_looked.calls, heard_at = clock_timestamp()
+   WHERE r.id = run AND r.holder = reconcile_looked.holder AND r.state = 'looking';
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  DELETE FROM mediasweep.reconcile_finding f WHERE f.run_id = run AND f.id = ANY (there);
+  UPDATE mediasweep.reconcile_finding f SET looked_at = clock_timestamp() WHERE f.run_id = run AND f.id = ANY (ids);
+  RETURN true;
+END $$;
+
+CREATE FUNCTION mediasweep.reconcile_name(run bigint, holder uuid, after bigint, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  ids    bigint[] := ARRAY(SELECT f.id FROM mediasweep.reconcile_finding f
+                            WHERE f.run_id = run AND f.kind <> 'orphan' AND f.id > after ORDER BY f.id LIMIT most);
+  named  jsonb;
+BEGIN
+  IF ids = '{}' OR NOT mediasweep.reconcile_beat(run, holder) THEN
+    RETURN NULL;
+  END IF;
+  SELECT coalesce(jsonb_object_agg(u.id, u.used_by), '{}') INTO named
+    FROM mediasweep.uses(ARRAY(
+      SELECT jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue, jsonb_build_object(
+               'id', lpad(to_hex(f.id), 32, '0')::uuid, 'cloudinary_public_id', f.public_id, 'asset_id', f.asset_id,
+               'resource_type', CASE f.kind WHEN 'ghost' THEN f.resource_type END, 'delivery_type', CASE f.kind WHEN 'ghost' THEN f.delivery_type END))
+        FROM mediasweep.reconcile_finding f WHERE f.id = ANY (ids))) u;
+  UPDATE mediasweep.reconcile_finding f SET row_name = named ->> lpad(to_hex(f.id), 32, '0')::uuid::text WHERE f.id = ANY (ids);
+  DELETE FROM mediasweep.reconcile_finding f WHERE f.id = ANY (ids) AND f.kind = 'ghost' AND f.row_name IS NULL;
+  RETURN ids[cardinality(ids)];
+END $$;
+
+CREATE FUNCTION mediasweep.reconcile_page(run bigint, holder uuid, resource_type text, was text, next text, page jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  places_  jsonb;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);   -- a crash that loses this commit empties the listing anyway
+  UPDATE mediasweep.reconcile_run r
+     SET places = jsonb_set(r.places, ARRAY[reconcile_page.resource_type], jsonb_build_object('cursor', next, 'done', page IS NOT NULL AND next IS NULL,
+           'listed', CASE WHEN page IS NULL THEN 0 ELSE (r.places -> reconcile_page.resource_type ->> 'listed')::bigint + jsonb_array_length(page) END)),
+         calls = r.calls + 1, heard_at = clock_timestamp()
+   WHERE r.id = run AND r.holder = reconcile_page.holder AND r.state = 'listing'
+     AND r.places @> jsonb_build_object(reconcile_page.resource_type, jsonb_build_object('cursor', was, 'done', false))
+  RETURNING r.places INTO places_;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF page IS NULL THEN
+    DELETE FROM mediasweep.reconcile_listed l WHERE l.resource_type = reconcile_page.resource_type;
+    RETURN true;
+  END IF;
+  INSERT INTO mediasweep.reconcile_listed
+    (asset_id, public_id, resource_type, delivery_type, version, bytes, format, folder, display_name, tags, made_at, placeholder)
+  SELECT p.asset_id, p.public_id, reconcile_page.resource_type, p.type, p.version, p.bytes, p.format, p.folder, p.display_name, p.tags, p.made_at, p.placeholder
+    FROM jsonb_to_recordset(page) p (asset_id text, public_id text, type text, version bigint, bytes bigint, format text, folder text,
+                                     display_name text, tags text[], made_at timestamptz, placeholder boolean);
+  IF next IS NULL AND NOT places_ @? '$.* ? (@.done == false)' THEN
+    ANALYZE mediasweep.reconcile_listed;
+  END IF;
+  RETURN true;
+END $_$;
 
 CREATE FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4088,6 +4551,14 @@ BEGIN
   END LOOP;
   RETURN found_;
 END $$;
+
+CREATE FUNCTION mediasweep.same_name(one text, another text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT format('%1$s.public_id = %2$s.public_id AND (%1$s.resource_type = %2$s.resource_type OR %2$s.resource_type IS NULL)'
+                ' AND (%1$s.delivery_type = %2$s.delivery_type OR %2$s.delivery_type IS NULL)', one, another)
+$_$;
 
 CREATE FUNCTION mediasweep.secure() RETURNS void
     LANGUAGE plpgsql
@@ -5370,6 +5841,39 @@ CREATE TABLE mediasweep.protected (
     CONSTRAINT prefix_is_not_empty CHECK ((prefix <> ''::text))
 );
 
+ALTER TABLE mediasweep.reconcile_finding ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mediasweep.reconcile_finding_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE UNLOGGED TABLE mediasweep.reconcile_listed (
+    asset_id text NOT NULL COLLATE pg_catalog."C",
+    public_id text NOT NULL COLLATE pg_catalog."C",
+    resource_type text NOT NULL COLLATE pg_catalog."C",
+    delivery_type text NOT NULL COLLATE pg_catalog."C",
+    version bigint,
+    bytes bigint,
+    format text,
+    folder text,
+    display_name text,
+    tags text[],
+    made_at timestamp with time zone NOT NULL,
+    placeholder boolean NOT NULL
+);
+
+ALTER TABLE mediasweep.reconcile_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mediasweep.reconcile_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE mediasweep.role (
     kind text NOT NULL,
     name text NOT NULL,
@@ -5483,6 +5987,12 @@ ALTER TABLE ONLY mediasweep.migration
 ALTER TABLE ONLY mediasweep.protected
     ADD CONSTRAINT protected_pkey PRIMARY KEY (prefix);
 
+ALTER TABLE ONLY mediasweep.reconcile_finding
+    ADD CONSTRAINT reconcile_finding_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mediasweep.reconcile_run
+    ADD CONSTRAINT reconcile_run_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY mediasweep.role
     ADD CONSTRAINT role_name_key UNIQUE (name);
 
@@ -5555,6 +6065,14 @@ CREATE INDEX journal_restored ON mediasweep.journal USING btree (public_id COLLA
 
 COMMENT ON INDEX mediasweep.journal_restored IS 'restore: whether a deletion was taken back since';
 
+CREATE INDEX reconcile_finding_of_run ON mediasweep.reconcile_finding USING btree (run_id, kind, id);
+
+COMMENT ON INDEX mediasweep.reconcile_finding_of_run IS 'reconcile: the report of a run, and what is to be done of it';
+
+CREATE UNIQUE INDEX reconcile_run_under_way ON mediasweep.reconcile_run USING btree ((true)) WHERE (finished_at IS NULL);
+
+COMMENT ON INDEX mediasweep.reconcile_run_under_way IS 'reconcile: one at a time';
+
 CREATE UNIQUE INDEX media_assets_live_asset ON public.media_assets USING btree (cloudinary_public_id, resource_type, delivery_type) WHERE (deleted_at IS NULL);
 
 CREATE TRIGGER media_assets_cleanup_trigger_delete AFTER DELETE ON public.media_assets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
@@ -5562,6 +6080,9 @@ CREATE TRIGGER media_assets_cleanup_trigger_delete AFTER DELETE ON public.media_
 CREATE TRIGGER media_assets_cleanup_trigger_truncate BEFORE TRUNCATE ON public.media_assets FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
 
 CREATE TRIGGER media_assets_cleanup_trigger_update AFTER UPDATE ON public.media_assets REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
+
+ALTER TABLE ONLY mediasweep.reconcile_finding
+    ADD CONSTRAINT reconcile_finding_run_id_fkey FOREIGN KEY (run_id) REFERENCES mediasweep.reconcile_run(id) ON DELETE CASCADE;
 
 ALTER TABLE mediasweep.acknowledgement ENABLE ROW LEVEL SECURITY;
 
@@ -5651,6 +6172,18 @@ CREATE POLICY nobody ON mediasweep.protected USING (false);
 
 COMMENT ON POLICY nobody ON mediasweep.protected IS 'FOR ALL TO PUBLIC USING (false)';
 
+CREATE POLICY nobody ON mediasweep.reconcile_finding USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.reconcile_finding IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.reconcile_listed USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.reconcile_listed IS 'FOR ALL TO PUBLIC USING (false)';
+
+CREATE POLICY nobody ON mediasweep.reconcile_run USING (false);
+
+COMMENT ON POLICY nobody ON mediasweep.reconcile_run IS 'FOR ALL TO PUBLIC USING (false)';
+
 CREATE POLICY nobody ON mediasweep.role USING (false);
 
 COMMENT ON POLICY nobody ON mediasweep.role IS 'FOR ALL TO PUBLIC USING (false)';
@@ -5660,6 +6193,12 @@ CREATE POLICY nobody ON mediasweep.scheduler USING (false);
 COMMENT ON POLICY nobody ON mediasweep.scheduler IS 'FOR ALL TO PUBLIC USING (false)';
 
 ALTER TABLE mediasweep.protected ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.reconcile_finding ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.reconcile_listed ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE mediasweep.reconcile_run ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE mediasweep.role ENABLE ROW LEVEL SECURITY;
 
@@ -5677,9 +6216,13 @@ REVOKE ALL ON FUNCTION mediasweep.acting_user() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.adopt(terms jsonb, who text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.advance(horizon jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.advise(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.all_refs(purpose text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) FROM PUBLIC;
 
@@ -5777,6 +6320,8 @@ REVOKE ALL ON FUNCTION mediasweep.count_fleet() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.dependents() FROM PUBLIC;
@@ -5790,6 +6335,8 @@ REVOKE ALL ON FUNCTION mediasweep.differences(daemon uuid, terms jsonb) FROM PUB
 REVOKE ALL ON FUNCTION mediasweep.disarm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.drift(began timestamp with time zone, floor interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.drop_triggers(triggers oid[]) FROM PUBLIC;
 
@@ -5895,7 +6442,11 @@ REVOKE ALL ON FUNCTION mediasweep.known_as(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.lacks(role name) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.last_reconciled(cloud text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.leave_orphans(run bigint, ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.left_to_do(OUT unfinished bigint, OUT fallen bigint, OUT alive bigint) FROM PUBLIC;
 
@@ -5905,7 +6456,13 @@ REVOKE ALL ON FUNCTION mediasweep.let_owner_go(attached_id integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.let_owner_read(attached_id integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.library_differing() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.list(known mediasweep.asset) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.listing_is_whole(run mediasweep.reconcile_run) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.listing_refusal(run mediasweep.reconcile_run, last mediasweep.reconcile_run, assets bigint, shrunken boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.live_expression(relation regclass, options jsonb, purpose text) FROM PUBLIC;
 
@@ -5932,6 +6489,8 @@ REVOKE ALL ON FUNCTION mediasweep.make_roles(owner text, daemon_ text, reader te
 REVOKE ALL ON FUNCTION mediasweep.make_way(row_id uuid, asset text, name jsonb, named timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
 
@@ -6029,6 +6588,20 @@ REVOKE ALL ON FUNCTION mediasweep.receive(digest bytea, notification_type text, 
 
 REVOKE ALL ON FUNCTION mediasweep.recognise(daemon uuid, terms jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.reconcile_beat(run bigint, holder uuid, leaves boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reconcile_begin(cloud text, asked_by text, holder uuid, age_floor interval, patience interval, shrunken boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reconcile_compare(run bigint, holder uuid, shrunken boolean, adopting boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reconcile_finish(run bigint, holder uuid, failed text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reconcile_looked(run bigint, holder uuid, ids bigint[], there bigint[], calls integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reconcile_name(run bigint, holder uuid, after bigint, most integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.reconcile_page(run bigint, holder uuid, resource_type text, was text, next text, page jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.record(daemon uuid, results mediasweep.result[], OUT recorded uuid[], OUT lost uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.ref_options() FROM PUBLIC;
@@ -6068,6 +6641,8 @@ REVOKE ALL ON FUNCTION mediasweep.row_name(relation regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.run_each(statements text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.same_assets(ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.same_name(one text, another text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.secure() FROM PUBLIC;
 

@@ -69,7 +69,7 @@ async def test_a_setting_that_cannot_work_is_refused(
 async def test_a_wrong_secret_is_refused(database: str, cloud: Cloud) -> None:
     """Cloudinary refuses the key's secret: exit 4, and the secret is not repeated."""
     url = cloud.url.replace(cloud.secret, "not-the-secret")
-    got, said = await _run(environment(database, url))
+    got, said = await _run(environment(database, url, MEDIASWEEP_LOG_LEVEL="info"))
     assert (got, len(said)) == (4, 1), said
     assert "refuses these credentials" in said[0]
     assert "not-the-secret" not in said[0]

@@ -155,7 +155,8 @@ async def test_a_guard_that_cannot_answer_is_told(db: Db, looking: Looking) -> N
     looking.memory.note(job("b"), DELETED, lost=False)
     await db.execute("ALTER TABLE public.articles RENAME cover TO picture")
     await looking.look.once()
-    assert looking.events == [Recalled(1), GuardFailed("column r.cover does not exist")]
+    error = "public.articles cannot be asked: column r.cover does not exist"
+    assert looking.events == [Recalled(1), GuardFailed(error)]
     await db.execute("ALTER TABLE public.articles RENAME picture TO cover")
     await looking.look.once()
     assert looking.events[2:] == [LookedAgain(1, 0, ())]

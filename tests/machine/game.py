@@ -19,7 +19,8 @@ from tests.machine.world import World
 
 # a table that the guard does not know of: it refuses to answer for the others too
 BREAK_GUARD = """
-INSERT INTO mediasweep.attached (relation, capture, refs) VALUES ('pg_catalog.pg_class', '', '')
+INSERT INTO mediasweep.attached (id, relation, capture, refs) OVERRIDING SYSTEM VALUE
+VALUES (1000, 'pg_catalog.pg_class', '', '')
 """
 MEND_GUARD = "DELETE FROM mediasweep.attached WHERE relation = 'pg_catalog.pg_class'::regclass"
 PROTECT, UNPROTECT = "SELECT mediasweep.protect($1)", "SELECT mediasweep.unprotect($1)"
