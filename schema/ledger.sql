@@ -1,7 +1,13 @@
 -- The private schema and the ledger of what has been applied to it.
 -- Idempotent: `mediasweep migrate` and the output of `mediasweep sql` both begin with this file.
 
-CREATE SCHEMA IF NOT EXISTS mediasweep;
+-- asked first: CREATE SCHEMA IF NOT EXISTS wants the right to make one also where it is there
+DO $$
+BEGIN
+  IF to_regnamespace('mediasweep') IS NULL THEN
+    CREATE SCHEMA mediasweep;
+  END IF;
+END $$;
 REVOKE ALL ON SCHEMA mediasweep FROM PUBLIC;
 
 CREATE TABLE IF NOT EXISTS mediasweep.migration (

@@ -10,9 +10,12 @@ AS $$
    CROSS JOIN mediasweep.parts(a.relation) p
    CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
    CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+   CROSS JOIN coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')) called
     JOIN pg_class c ON c.oid = p.part
+    -- one that was renamed is for the guard to complain of
+    JOIN pg_attribute t ON t.attrelid = p.part AND t.attname = called
    WHERE (p.part = a.relation OR NOT c.relispartition) AND pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
-     AND NOT mediasweep.has_index(p.part, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
+     AND NOT mediasweep.has_index(p.part, pre.index, called)
 $$;
 
 -- Whether there is an index that begins with the column, or has the expression.

@@ -1,13 +1,49 @@
--- What `mediasweep doctor` asks of the schema that its own role could not see: with the owner's eyes, and without a change.
+-- What `mediasweep doctor` and other commands ask of the schema that their own role could not see: with the owner's eyes, and without a change.
 
--- What the role lacks of all that a daemon does. With the grants alone a role sees no row: the policies name the daemon's role.
+-- What a role is measured by: as a reader, if it is one and could be no more.
+CREATE OR REPLACE FUNCTION mediasweep.kind_of(role name) RETURNS text
+LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce((SELECT min(r.kind) FROM mediasweep.roles() r WHERE pg_has_role(kind_of.role, r.name, 'USAGE') HAVING min(r.kind) = 'reader'),
+                  'daemon')
+$$;
+
+-- What keeps the guard from answering at all, as an error. It is asked about nothing, so whoever may not ask it otherwise learns
+-- no more than that.
+CREATE OR REPLACE FUNCTION mediasweep.ask_guard() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM mediasweep.uses('{}');
+END $$;
+
+-- What a person is told of each table that is or was attached, beside what stands in its row.
+CREATE OR REPLACE FUNCTION mediasweep.described()
+RETURNS TABLE (source integer, parts bigint, missing_indexes text[], shape text[], unserved boolean)
+LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT a.id, (SELECT count(*) FROM mediasweep.parts(a.relation)),
+         CASE WHEN a.detached_at IS NULL THEN ARRAY(SELECT m.statement FROM mediasweep.missing_indexes(a) m ORDER BY 1) ELSE '{}' END,
+         ARRAY(SELECT concat_ws(' ', CASE WHEN mediasweep.is_url(ref) THEN 'URLs' END, mediasweep.held_in(a.relation, ref),
+                                mediasweep.column_of(ref -> 'public_id'),
+                                CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN ref -> 'public_id' ->> 'path' END)
+                 FROM mediasweep.refs_of(a.options) ref),
+         EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref CROSS JOIN mediasweep.prefilter(a.relation, ref, 'public_id') pre
+                  WHERE pre.index IS NULL)
+    FROM mediasweep.attached a
+$$;
+
+-- What the role lacks of all that a daemon does, or a reader, if it is one. With the grants alone a role sees no row: the policies name the three roles.
 CREATE OR REPLACE FUNCTION mediasweep.lacks(role name) RETURNS TABLE (verb text, object text)
 LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH asked AS (
     SELECT p.verb, p.object, p.columns, to_regclass('mediasweep.' || quote_ident(p.object)) AS relation
-      FROM mediasweep.privileges() p WHERE p.kind = 'daemon')
+      FROM mediasweep.privileges() p WHERE p.kind = mediasweep.kind_of(lacks.role))
   SELECT a.verb, a.object
     FROM asked a
    WHERE a.verb <> 'EXECUTE'

@@ -21,7 +21,7 @@ AS $$
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
-                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
+                  differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,

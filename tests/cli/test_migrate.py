@@ -9,7 +9,7 @@ from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
 from tests.schema.privileges import matrix
-from tests.schema.roles import new_names, stranger
+from tests.schema.roles import new_names, staffed, stranger
 from tests.schema.test_guard import WITHOUT_GUARD
 
 URL = "cloudinary://key:secret@cloud"
@@ -54,6 +54,20 @@ async def test_a_role_that_was_granted_nothing_is_told_whose_member_to_be(databa
     async with stranger(database) as nobody:
         done = await mediasweep(environment(nobody.dsn, URL), "status")
     assert (done.code, "a member of the daemon's" in done.err) == (3, True)
+
+
+async def test_a_member_of_the_owner_migrates_and_others_are_told_whose_it_is(
+    database: str, db: Db
+) -> None:
+    """Renewing a schema takes no right on the database; who may not is told the owner's name."""
+    async with staffed(database) as staff, stranger(database) as hand:
+        await db.execute("DELETE FROM mediasweep.migration WHERE name = 'functions/wake.sql'")
+        refused = await mediasweep(environment(staff.daemon.dsn, URL), "migrate")
+        owner = await db.fetchval("SELECT quote_ident($1)", staff.roles.owner)
+        assert (refused.code, f"run it as {owner}, who owns" in refused.err) == (3, True)
+        await db.execute(f"GRANT {owner} TO {hand.name}")
+        done = await mediasweep(environment(hand.dsn, URL), "migrate")
+        assert (done.code, done.err) == (0, "applied functions/wake.sql\n")
 
 
 async def test_a_migrate_that_applies_nothing_says_what_it_did(database: str, db: Db) -> None:

@@ -127,15 +127,22 @@ async def test_a_guard_that_waits_for_a_lock_hides_nothing_else(
     assert (dry.code, reason in dry.err) == (0, True)
 
 
-async def test_who_may_not_ask_the_guard_is_told_of_no_fault(database: str, cloud: Cloud) -> None:
-    """The status of a reader is well when all is; what is the owner's is said to be so."""
+async def test_a_reader_learns_what_the_owner_would(database: str, db: Db, cloud: Cloud) -> None:
+    """Whether the guard answers, and what is attached, is for every role to see; a suggestion looks
+    into all tables, and is the owner's.
+    """
     async with staffed(database) as staff:
         env = environment(staff.reader.dsn, cloud.url)
         told = await mediasweep(env, "status")
         assert (told.code, told.out.startswith("rows: ")) == (0, True)
         for login in (staff.reader, staff.daemon):
             listed = await mediasweep(environment(login.dsn, cloud.url), "attach", "--list")
-            assert (listed.code, "is for the owner of the schema" in listed.err) == (3, True)
+            assert listed.code == 0, listed.err
+            assert "public.media_assets" in listed.out
+        suggested = await mediasweep(env, "attach", "--suggest")
+        assert (suggested.code, "is for the owner of the schema" in suggested.err) == (3, True)
+        await db.execute(HINTED)
+        assert (await mediasweep(env, "status")).out.startswith("the guard cannot answer")
 
 
 async def test_the_hint_of_an_error_of_the_guard_is_in_its_line(

@@ -19,7 +19,7 @@ from mediasweep.rules.diagnosis import work
 from mediasweep.rules.finding import Level
 from tests.conftest import Connect, Server
 from tests.daemons import ROOT
-from tests.operations.ill import ARTICLES, FAULTS, NOWHERE
+from tests.operations.ill import ARTICLES, FAULTS, LARGE, NOWHERE
 from tests.operations.installation import World
 from tests.schema.roles import staffed
 
@@ -125,17 +125,25 @@ async def test_a_table_that_is_locked_costs_a_check_its_time_and_no_more(
     assert all("this had no answer within" in said for said in told.values())
 
 
-async def test_a_reader_is_told_that_it_could_not_run_a_daemon(world: World) -> None:
-    """Members of the daemon's role are fine; one of the reader's lacks the claim, and sees all
-    else.
+async def test_a_reader_is_measured_as_one_and_sees_what_a_daemon_does(world: World) -> None:
+    """Members of both roles are fine, a reader with a note; each sees a guard that is broken, and
+    what it has lost of its own rights.
     """
     async with staffed(world.dsn) as staff:
         world.dsn = staff.daemon.dsn
         assert wrong(await world.report()) == {}
         world.dsn = staff.reader.dsn
+        well = await world.report()
+        assert wrong(well) == {}
+        assert [check for check, _ in well.findings] == ["rights", "level"]
+        reader = await world.db.fetchval("SELECT quote_ident($1)", staff.roles.reader)
+        await world.db.execute(f"REVOKE SELECT ON mediasweep.inbox FROM {reader}")
+        await world.db.execute(
+            f"{ARTICLES}; ALTER TABLE articles RENAME COLUMN cover TO c; {LARGE}"
+        )
         told = wrong(await world.report())
-    assert set(told) == {"rights"}
-    assert f"{staff.reader.name} may not do all that a daemon does" in told["rights"]
+    assert set(told) == {"rights", "guard"}
+    assert f"{staff.reader.name} may not do all that a reader does: SELECT" in told["rights"]
 
 
 async def test_rows_that_are_hidden_from_the_guard_are_found(world: World) -> None:

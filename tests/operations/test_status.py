@@ -85,9 +85,10 @@ async def test_the_status_counts_each_row_once_by_what_it_waits_for_first(
     writer = await connect()
     async with writer.transaction():
         await writer.execute("SELECT pg_current_xact_id()")
-        waiting = (await fleet.status(db))["waiting"]
+        found = await fleet.status(db)
     pid = writer.get_server_pid()
-    says = {re.sub(r"\d+ (s|min)$", r"some \1", one["says"]) for one in waiting}
+    assert found["due"]["in_doubt"] == 1  # also while it is not due
+    says = {re.sub(r"\d+ (s|min)$", r"some \1", one["says"]) for one in found["waiting"]}
     assert says == {
         f"3 behind the gate brake ({LIBRARY})",
         "1 in doubt, due in some min",

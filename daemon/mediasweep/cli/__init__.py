@@ -79,7 +79,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return (
             f"{said}: do it as the role that ran `mediasweep migrate`, or, if there are three, "
-            "as a member of the daemon's"
+            "as a member of the daemon's; what only the owner may, as a member of mediasweep_owner"
         )
     if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedObjectError):
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections import Counter
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediasweep.cli.output import cell, count, print_json
+from mediasweep.cli.output import count, in_a_line, print_json
 from mediasweep.cli.session import account, do
 from mediasweep.rules.finding import Finding, Level
 
@@ -51,7 +52,10 @@ def doctor(
 
 def _print(report: Report) -> None:
     """Print the findings, the worst first, and how many there are."""
-    width = min(WIDTH_MOST, shutil.get_terminal_size().columns)
+    # for programs, and for who copies from a log, a sentence is a line
+    width = (
+        min(WIDTH_MOST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
+    )
     for level in Level:
         for check, finding in report.findings:
             if finding.level is level:
@@ -63,12 +67,12 @@ def _print(report: Report) -> None:
 
 def _print_one(check: str, finding: Finding, width: int) -> None:
     level = typer.style(f"{finding.level:<9}", fg=COLOURS[finding.level], bold=True)
-    lines = textwrap.wrap(f"{check}: {cell(finding.what)}", width - len(INDENT))
+    lines = textwrap.wrap(f"{check}: {in_a_line(finding.what)}", width - len(INDENT))
     typer.echo(level + f"\n{INDENT}".join(lines))
     for said in (finding.why, f"to do: {finding.remedy}"):
         typer.echo(
             textwrap.fill(
-                str(cell(said)),
+                in_a_line(said),
                 width,
                 initial_indent=INDENT,
                 subsequent_indent=INDENT,

@@ -29,8 +29,8 @@ SQL = statements(__file__)
 ATTEMPTS = 5
 PATIENCE_S = 600.0  # attaching looks at ten thousand rows, uninstalling counts the queue
 OWNERS = (
-    ": what is attached is for the owner of the schema mediasweep to see and to change; run it as"
-    " the role that ran `mediasweep migrate`"
+    ": this is for the owner of the schema mediasweep; run it as the role that ran `mediasweep"
+    " migrate`, or, if there are three, as a member of the owner's, mediasweep_owner"
 )
 T = TypeVar("T")
 

@@ -46,16 +46,11 @@ SELECT mediasweep.cover()
 -- Attached tables, and those that were, while rows of theirs are unfinished.
 SELECT a.id AS source, CASE WHEN c.oid IS NOT NULL THEN a.relation::text END AS "table", a.options::text AS options,
        a.detached_at IS NULL AS attached, coalesce(left_.rows_, 0) AS unfinished,
-       (SELECT count(*) FROM mediasweep.parts(a.relation)) AS parts,
+       d.parts,
        ARRAY(SELECT format('%s: %s', u.part, u.missing) FROM mediasweep.uncovered() u WHERE u.source = a.id ORDER BY 1) AS uncovered,
-       CASE WHEN a.detached_at IS NULL THEN ARRAY(SELECT m.statement FROM mediasweep.missing_indexes(a) m ORDER BY 1) ELSE '{}' END AS missing_indexes,
-       ARRAY(SELECT concat_ws(' ', CASE WHEN mediasweep.is_url(ref) THEN 'URLs' END, mediasweep.held_in(a.relation, ref),
-                              mediasweep.column_of(ref -> 'public_id'),
-                              CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN ref -> 'public_id' ->> 'path' END)
-               FROM mediasweep.refs_of(a.options) ref) AS shape,
-       EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref CROSS JOIN mediasweep.prefilter(a.relation, ref, 'public_id') pre
-                WHERE pre.index IS NULL) AS unserved
+       d.missing_indexes, d.shape, d.unserved
   FROM mediasweep.attached a
+  JOIN mediasweep.described() d ON d.source = a.id
   LEFT JOIN pg_class c ON c.oid = a.relation
   LEFT JOIN LATERAL (SELECT count(*) AS rows_ FROM mediasweep.cloudinary_cleanup_queue q
                       WHERE q.source_id = a.id AND q.processed_at IS NULL) left_ ON true

@@ -8,6 +8,9 @@ SELECT current_user AS role, current_database() AS database, pg_postmaster_start
        coalesce((SELECT s.ssl FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()), false) AS encrypted,
        CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_notification_queue_usage() END AS notifications
 
+-- name: rights
+SELECT mediasweep.kind_of(current_user) AS kind
+
 -- name: lacks
 SELECT l.verb, l.object FROM mediasweep.lacks(current_user) l ORDER BY l.verb, l.object
 

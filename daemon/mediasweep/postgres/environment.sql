@@ -16,12 +16,9 @@ SELECT state, looked, in_use, error FROM mediasweep.look_again($1, $2)
 -- $1 terms
 SELECT what, was, "is" FROM mediasweep.differences(NULL, $1::jsonb)
 
--- name: may_ask
-SELECT has_function_privilege('mediasweep.uses(mediasweep.cloudinary_cleanup_queue[])', 'EXECUTE')
-
 -- name: guard
--- Ask the guard about nothing: it raises what keeps it from answering at all
-SELECT count(*) FROM mediasweep.uses('{}')
+-- It raises what keeps the guard from answering at all
+SELECT mediasweep.ask_guard()
 
 -- name: gates
 SELECT g.name AS gate, g.reason, g.closed_at

@@ -25,7 +25,7 @@ SELECT q.status, count(*) AS rows FROM mediasweep.cloudinary_cleanup_queue q GRO
 
 -- name: due
 -- The rows that a claim could take if every gate were open, and how long the oldest has been so: how late the fleet is.
-SELECT u.due AS rows, u.oldest_due_s AS oldest_seconds, u.due_in_doubt AS in_doubt,
+SELECT u.due AS rows, u.oldest_due_s AS oldest_seconds, u.in_doubt,
        (SELECT count(*) FROM mediasweep.fallback) AS fallback, mediasweep.failed_rows() AS failed
   FROM mediasweep.unfinished() u
 

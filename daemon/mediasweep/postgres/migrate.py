@@ -231,10 +231,10 @@ async def patiently(
         except PASSING:
             raise
         except asyncpg.InsufficientPrivilegeError as error:
-            grant = await connection.fetchval(SQL["may_create"])
-            remedy = f"; let its owner run: {grant}" if grant else ""
+            remedy = await connection.fetchval(SQL["remedy"])
+            said = f"{error}; {remedy}" if remedy else str(error)
             raise DatabaseError(
-                f"{name} could not be applied, nothing of it was: {error}{remedy}"
+                f"{name} could not be applied, nothing of it was: {said}"
             ) from error
         except asyncpg.PostgresError as error:
             raise DatabaseError(

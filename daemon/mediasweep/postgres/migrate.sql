@@ -20,10 +20,14 @@ SELECT format('DROP INDEX CONCURRENTLY %s', i.indexrelid::regclass) AS drop
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
  WHERE NOT i.indisvalid AND c.relnamespace = 'mediasweep'::regnamespace
 
--- name: may_create
--- What a role needs that is to make the schema; NULL: it has it.
-SELECT CASE WHEN NOT has_database_privilege(current_database(), 'CREATE') AND to_regnamespace('mediasweep') IS NULL
-            THEN format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) END
+-- name: remedy
+-- What a role needs that is to make the schema, or who may renew the one that is there; NULL: it is not for want of that.
+SELECT CASE WHEN n.nspowner IS NULL AND NOT has_database_privilege(current_database(), 'CREATE')
+            THEN format('let its owner run: GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
+            WHEN NOT pg_has_role(n.nspowner, 'USAGE')
+            THEN format('run it as %s, who owns the schema mediasweep, or as a member of that role', n.nspowner::regrole) END
+  FROM (SELECT to_regnamespace('mediasweep') AS oid) schema
+  LEFT JOIN pg_namespace n ON n.oid = schema.oid
 
 -- name: misplaced
 -- What a person has to decide about attached tables.

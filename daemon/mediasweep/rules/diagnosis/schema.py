@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediasweep.rules.finding import Finding, problem, some, warning
+from mediasweep.rules.finding import Finding, note, problem, some, warning
 
 Row = Mapping[str, Any]
 
@@ -28,14 +28,22 @@ def unfit(said: str) -> list[Finding]:
     return problem(what, why, remedy.replace("; nothing was changed", ""))
 
 
-def lacks(lacking: Sequence[Row], role: str) -> list[Finding]:
-    """Judge what the role may not do that a daemon does."""
+def lacks(lacking: Sequence[Row], role: str, kind: str) -> list[Finding]:
+    """Judge what the role may not do of what its `kind` does, `daemon` or `reader`."""
+    if not lacking and kind == "reader":
+        return note(
+            f"{role} is a reader, who sees all that the other checks look at, and changes nothing",
+            "a daemon under this role cannot claim, delete and record",
+            "nothing, unless a daemon has this DATABASE_URL: it needs a member of the daemon's",
+        )
     if not lacking:
         return []
     named = some([f"{row['verb']} on {row['object']}" for row in lacking])
     return problem(
-        f"{role} may not do all that a daemon does: {named}",
-        "a daemon under this role cannot claim, delete and record",
+        f"{role} may not do all that a {kind} does: {named}",
+        "a daemon under this role cannot claim, delete and record"
+        if kind == "daemon"
+        else "what it may not see is not looked at",
         "run it as the role that ran `mediasweep migrate`, or as a member of the daemon's: "
         "`mediasweep migrate --roles` makes one",
     )

@@ -61,8 +61,9 @@ def fallback(captures: Row) -> list[Finding]:
         found += warning(
             f"captures that failed and are not queued yet: {captures['waiting']} "
             f"({captures['error'] or 'the row could not be read'})",
-            "they are queued by the chores of a daemon, and the next ones fail as well",
-            "mend what the error says; `mediasweep migrate` rebuilds what is generated",
+            "as long as the cause lasts, the next ones fail as well; then a daemon queues them all",
+            "mend what the error says: where a column was renamed, detach the table and attach it "
+            "with the new name; what belongs to mediasweep, `mediasweep migrate` makes anew",
         )
     if captures["refused"]:
         found += problem(
