@@ -71,7 +71,16 @@ def test_a_limit_of_ones_own_takes_the_place_of_the_default() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("dew", "1"), ("due", "many"), ("due_for", "5"), ("runbooks", "a b"), ("jobs", '"}')],
+    [
+        ("dew", "1"),
+        ("due", "many"),
+        ("due_for", "5"),
+        ("runbooks", "a b"),
+        ("jobs", '"}'),
+        ("jobs", "a("),
+        ("jobs", "(?!a)"),
+        ("fleet", "job,name-space"),
+    ],
 )
 def test_a_limit_that_makes_no_sense_is_refused(name: str, value: str) -> None:
     """An unknown name, and a value of another kind than the default, is an error that names it."""

@@ -23,13 +23,13 @@ def free_port() -> int:
         return port
 
 
-def ask(port: int, path: str) -> tuple[int, object]:
-    """Return status and body of an answer."""
+def ask(port: int, path: str, method: str = "GET") -> tuple[int, object]:
+    """Return status and body of an answer; None: it has no body."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", path)
+        connection.request(method, path)
         answer = connection.getresponse()
-        return answer.status, json.load(answer)
+        return answer.status, json.loads(answer.read() or "null")
     finally:
         connection.close()
 
@@ -43,6 +43,7 @@ async def test_a_daemon_that_waits_for_its_database_is_alive_and_not_ready() -> 
     told = await mediasweep(env, "status", "--probe")
     assert (told.code, told.out, told.err) == (0, "alive\n", "")
     assert await to_thread(ask, port, "/livez") == (200, {"status": "ok"})
+    assert await to_thread(ask, port, "/livez", "HEAD") == (200, None)
     status, body = await to_thread(ask, port, "/readyz")
     assert (status, "waiting for the database" in str(body)) == (503, True)
     assert await daemon.stop() == 0

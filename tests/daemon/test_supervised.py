@@ -136,7 +136,8 @@ async def test_work_that_hangs_is_silent_and_no_longer_alive_though_the_process_
     flag = tmp_path / "hang"
     daemon = await spawn(env, ("-c", HANG.format(**hanging, flag=str(flag), silence_s=WATCHDOG_S)))
     await supervisor.until(lambda said: "READY" in said)
-    assert await to_thread(_livez, daemon) == 200
+    assert await to_thread(_asked, daemon, "livez") == 200
+    assert await to_thread(_asked, daemon, "openapi.json") == 404
     flag.touch()
     await db.execute("DELETE FROM media_assets")
     await daemon.seen("hangs")
@@ -148,14 +149,16 @@ async def test_work_that_hangs_is_silent_and_no_longer_alive_though_the_process_
             except TimeoutError:
                 silent = True
     async with asyncio.timeout(20):
-        while await to_thread(_livez, daemon) != 503:
+        while await to_thread(_asked, daemon, "livez") != 503:
             await db.execute("SELECT pg_sleep(0.1)")
     await daemon.kill()
 
 
-def _livez(daemon: Daemon) -> int:
+def _asked(daemon: Daemon, path: str) -> int:
+    """Return the status of an answer to HEAD, by which load balancers ask."""
+    head = urllib.request.Request(f"{daemon.address}/{path}", method="HEAD")  # noqa: S310  our own
     try:
-        with urllib.request.urlopen(f"{daemon.address}/livez", timeout=5) as answer:  # noqa: S310  our own
+        with urllib.request.urlopen(head, timeout=5) as answer:  # noqa: S310  as above
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

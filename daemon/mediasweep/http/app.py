@@ -20,6 +20,7 @@ from mediasweep.http.webhook import add_webhook
 from mediasweep.operations.probes import Probes
 from mediasweep.operations.webhooks import Webhooks
 
+PROBED = ["GET", "HEAD"]  # load balancers ask by HEAD, some by default
 Refresh = Callable[[], Awaitable[None]]
 
 
@@ -31,17 +32,17 @@ def build(
     version: str,
 ) -> FastAPI:
     """Return the application; `refresh` sets the gauges that come from the database."""
-    app = FastAPI(title="mediasweep", version=version, docs_url=None, redoc_url=None)
+    app = FastAPI(title="mediasweep", version=version, openapi_url=None)
     add_webhook(app, webhooks)
 
-    @app.get("/livez")
+    @app.api_route("/livez", methods=PROBED)
     async def livez() -> JSONResponse:
         """Answer 200 as long as the event loop turns and the work gets on, else 503."""
         hangs = probes.hangs()
         return JSONResponse({"status": "hangs" if hangs else "ok"}, 503 if hangs else 200)
 
-    @app.get("/readyz")
-    @app.get("/healthz", include_in_schema=False)
+    @app.api_route("/readyz", methods=PROBED)
+    @app.api_route("/healthz", methods=PROBED)
     async def readyz() -> JSONResponse:
         """Answer 200 if this daemon can work, else 503 with the reasons."""
         ready, checks = probes.ready()

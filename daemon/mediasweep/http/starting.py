@@ -25,11 +25,12 @@ async def _answer(reader: StreamReader, writer: StreamWriter) -> None:
     try:
         async with asyncio.timeout(WITHIN_S):
             request = await reader.readuntil(b"\r\n\r\n")
-            alive = request.startswith(b"GET /livez ")
+            alive = request.startswith((b"GET /livez ", b"HEAD /livez "))
             body = json.dumps(LIVEZ if alive else READYZ)
             status = "200 OK" if alive else "503 Service Unavailable"
             head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close"
-            writer.write(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+            sent = "" if request.startswith(b"HEAD ") else body
+            writer.write(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{sent}".encode())
             await writer.drain()
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         pass  # who asks so gets no answer
