@@ -203,6 +203,18 @@ def test_supabase_gets_its_authority_where_the_addresses_look_for_it() -> None:
         assert all(address.endswith(verified) for address in addresses)
 
 
+def test_the_pod_for_the_owner_is_as_the_others_are(objects: list[Object]) -> None:
+    """What is shipped to run a command as the owner is known, restricted, and of this version."""
+    text = (KUBERNETES / "owner.example.yaml").read_text(encoding="utf-8")
+    owner = yaml.safe_load(text)
+    kubernetes_validate.validate(owner, NEWEST, strict=True)
+    assert [*unrestricted(owner["spec"])] == []
+    (container,) = owner["spec"]["containers"]
+    assert container["image"] == f"mediasweep:{__version__}"
+    job = pod(one(objects, "Job", "mediasweep-migrate"))
+    assert owner["spec"]["volumes"][0] == job["volumes"][0]
+
+
 def test_there_is_one_version(objects: list[Object]) -> None:
     """The image, the manifests and compose name the version that the package has."""
     label = f'org.opencontainers.image.version="{__version__}"'
