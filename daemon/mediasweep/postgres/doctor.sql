@@ -57,9 +57,11 @@ SELECT format('what is replicated into %s', a.relation::regclass), format('ALTER
 SELECT u.relation, u.rows, u.statement FROM mediasweep.unindexed($1) u ORDER BY u.rows DESC, u.statement
 
 -- name: unlogged
+-- But for the listing of an account, which is unlogged on purpose.
 SELECT c.oid::regclass::text AS relation, format('ALTER TABLE %s SET LOGGED', c.oid::regclass) AS statement
   FROM pg_class c
  WHERE c.relnamespace = to_regnamespace('mediasweep') AND c.relkind IN ('r', 'p') AND c.relpersistence <> 'p'
+   AND c.relname <> 'reconcile_listed'
  ORDER BY c.relname
 
 -- name: unvacuumed
