@@ -346,6 +346,14 @@ CREATE FUNCTION mediasweep.as_in_an_address(public_id text) RETURNS text
     FROM regexp_split_to_table(public_id, '') WITH ORDINALITY c (one, n)
 $$;
 
+CREATE FUNCTION mediasweep.ask_guard() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM FROM mediasweep.uses('{}');
+END $$;
+
 CREATE FUNCTION mediasweep.asleep_key() RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1429,6 +1437,21 @@ CREATE FUNCTION mediasweep.dependents() RETURNS text
                       WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid)
 $$;
 
+CREATE FUNCTION mediasweep.described() RETURNS TABLE(source integer, parts bigint, missing_indexes text[], shape text[], unserved boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT a.id, (SELECT count(*) FROM mediasweep.parts(a.relation)),
+         CASE WHEN a.detached_at IS NULL THEN ARRAY(SELECT m.statement FROM mediasweep.missing_indexes(a) m ORDER BY 1) ELSE '{}' END,
+         ARRAY(SELECT concat_ws(' ', CASE WHEN mediasweep.is_url(ref) THEN 'URLs' END, mediasweep.held_in(a.relation, ref),
+                                mediasweep.column_of(ref -> 'public_id'),
+                                CASE jsonb_typeof(ref -> 'public_id') WHEN 'object' THEN ref -> 'public_id' ->> 'path' END)
+                 FROM mediasweep.refs_of(a.options) ref),
+         EXISTS (SELECT FROM mediasweep.refs_of(a.options) ref CROSS JOIN mediasweep.prefilter(a.relation, ref, 'public_id') pre
+                  WHERE pre.index IS NULL)
+    FROM mediasweep.attached a
+$$;
+
 CREATE FUNCTION mediasweep.detach(relation regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2357,6 +2380,14 @@ CREATE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
    WHERE used.name IS NOT NULL
 $$;
 
+CREATE FUNCTION mediasweep.kind_of(role name) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce((SELECT min(r.kind) FROM mediasweep.roles() r WHERE pg_has_role(kind_of.role, r.name, 'USAGE') HAVING min(r.kind) = 'reader'),
+                  'daemon')
+$$;
+
 CREATE FUNCTION mediasweep.kinds(a mediasweep.attached) RETURNS text[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2393,7 +2424,7 @@ CREATE FUNCTION mediasweep.lacks(role name) RETURNS TABLE(verb text, object text
     AS $$
   WITH asked AS (
     SELECT p.verb, p.object, p.columns, to_regclass('mediasweep.' || quote_ident(p.object)) AS relation
-      FROM mediasweep.privileges() p WHERE p.kind = 'daemon')
+      FROM mediasweep.privileges() p WHERE p.kind = mediasweep.kind_of(lacks.role))
   SELECT a.verb, a.object
     FROM asked a
    WHERE a.verb <> 'EXECUTE'
@@ -3176,9 +3207,12 @@ CREATE FUNCTION mediasweep.missing_indexes(a mediasweep.attached) RETURNS TABLE(
    CROSS JOIN mediasweep.parts(a.relation) p
    CROSS JOIN unnest('{public_id,asset_id}'::text[]) by
    CROSS JOIN mediasweep.prefilter(a.relation, ref, by) pre
+   CROSS JOIN coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')) called
     JOIN pg_class c ON c.oid = p.part
+    -- one that was renamed is for the guard to complain of
+    JOIN pg_attribute t ON t.attrelid = p.part AND t.attname = called
    WHERE (p.part = a.relation OR NOT c.relispartition) AND pre.index IS NOT NULL AND (by = 'public_id' OR ref ? 'asset_id')
-     AND NOT mediasweep.has_index(p.part, pre.index, coalesce(mediasweep.column_of(ref -> by), mediasweep.column_of(ref -> 'public_id')))
+     AND NOT mediasweep.has_index(p.part, pre.index, called)
 $$;
 
 CREATE FUNCTION mediasweep.missing_triggers(a mediasweep.attached) RETURNS TABLE(part regclass, operation text, statement text)
@@ -3685,7 +3719,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
-                  differences,uncovered,strays,lacks,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
+                  differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
@@ -6234,6 +6268,8 @@ REVOKE ALL ON FUNCTION mediasweep.arm() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.as_in_an_address(public_id text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.ask_guard() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.asleep_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM PUBLIC;
@@ -6325,6 +6361,8 @@ REVOKE ALL ON FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.dependents() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.described() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.detach(relation regclass) FROM PUBLIC;
 
@@ -6433,6 +6471,8 @@ REVOKE ALL ON FUNCTION mediasweep.keep_rows_statement(a mediasweep.attached, row
 REVOKE ALL ON FUNCTION mediasweep.kept_refs(kept jsonb, source integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.key_expression(a mediasweep.attached) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.kind_of(role name) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.kinds(a mediasweep.attached) FROM PUBLIC;
 
