@@ -2371,7 +2371,7 @@ CREATE FUNCTION mediasweep.key_expression(a mediasweep.attached) RETURNS text
     AS $$
   SELECT string_agg(CASE WHEN mediasweep.column_type(a.relation, used.name) = 'jsonb'
                          THEN format('jsonb_hash_extended(coalesce(r.%I, ''null''), ', used.name)
-                         ELSE format('hashtextextended(coalesce(r.%I::text, '''') COLLATE "C", ', used.name) END, '')
+                         ELSE format('hashtextextended(coalesce(r.%I::text, '''') COLLATE "C", ', used.name) END, '' ORDER BY used.name)
          || format('CASE WHEN %s THEN 1 ELSE 0 END', mediasweep.gone_expression(a.relation, a.options))
          || coalesce(E' + CASE (' || (a.options ->> 'filter') || E'\n) WHEN true THEN 2 WHEN false THEN 4 ELSE 6 END', '')
          || repeat(')', count(*)::integer)
@@ -2397,7 +2397,7 @@ DECLARE
 BEGIN
   PERFORM mediasweep.check_deleted(a.relation, a.options);
   PERFORM mediasweep.check_public_id(a.relation, ref) FROM mediasweep.refs_of(a.options) ref;
-  EXECUTE format('SELECT ARRAY(%s)', mediasweep.kinds_query(a)) INTO known;
+  EXECUTE format('SELECT ARRAY(%s ORDER BY 1)', mediasweep.kinds_query(a)) INTO known;
   RETURN known;
 END $$;
 
@@ -4918,7 +4918,7 @@ DECLARE
 BEGIN
   BEGIN
     IF TG_OP = 'UPDATE' THEN
-      IF (SELECT sum(hashtextextended(coalesce(r.resource_type::text, '') COLLATE "C", hashtextextended(coalesce(r.delivery_type::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_public_id::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_asset_id::text, '') COLLATE "C", CASE WHEN r.deleted_at IS NOT NULL THEN 1 ELSE 0 END))))) FROM old_rows r) IS NOT DISTINCT FROM (SELECT sum(hashtextextended(coalesce(r.resource_type::text, '') COLLATE "C", hashtextextended(coalesce(r.delivery_type::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_public_id::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_asset_id::text, '') COLLATE "C", CASE WHEN r.deleted_at IS NOT NULL THEN 1 ELSE 0 END))))) FROM new_rows r) THEN
+      IF (SELECT sum(hashtextextended(coalesce(r.cloudinary_asset_id::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_public_id::text, '') COLLATE "C", hashtextextended(coalesce(r.delivery_type::text, '') COLLATE "C", hashtextextended(coalesce(r.resource_type::text, '') COLLATE "C", CASE WHEN r.deleted_at IS NOT NULL THEN 1 ELSE 0 END))))) FROM old_rows r) IS NOT DISTINCT FROM (SELECT sum(hashtextextended(coalesce(r.cloudinary_asset_id::text, '') COLLATE "C", hashtextextended(coalesce(r.cloudinary_public_id::text, '') COLLATE "C", hashtextextended(coalesce(r.delivery_type::text, '') COLLATE "C", hashtextextended(coalesce(r.resource_type::text, '') COLLATE "C", CASE WHEN r.deleted_at IS NOT NULL THEN 1 ELSE 0 END))))) FROM new_rows r) THEN
         RETURN NULL;
       END IF;
     END IF;
@@ -5408,7 +5408,7 @@ BEGIN
   IF to_regclass('public.media_assets') IS DISTINCT FROM 0::regclass THEN
     RAISE EXCEPTION '%', (SELECT coalesce(mediasweep.misplaced(a), concat('the attached table ', 'public.media_assets', ' was renamed or restored: run mediasweep migrate'))
                              FROM mediasweep.attached a WHERE a.id = 1);
-  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 0::regclass AND NOT c.attisdropped AND c.attname = ANY ('{cloudinary_asset_id,cloudinary_public_id,deleted_at,delivery_type,resource_type}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_public_id S","cloudinary_asset_id S","delivery_type S","resource_type S","deleted_at D"}')) THEN
+  ELSIF EXISTS (SELECT k.kind FROM (SELECT format('%s %s', c.attname, t.typcategory) FROM pg_attribute c JOIN pg_type t ON t.oid = c.atttypid WHERE c.attrelid = 0::regclass AND NOT c.attisdropped AND c.attname = ANY ('{cloudinary_asset_id,cloudinary_public_id,deleted_at,delivery_type,resource_type}')) k (kind) WHERE k.kind <> ALL ('{"cloudinary_asset_id S","cloudinary_public_id S","deleted_at D","delivery_type S","resource_type S"}')) THEN
     RAISE EXCEPTION 'a column of the attached table % is of another kind now: run mediasweep migrate', 'public.media_assets';
   END IF;
   RETURN QUERY

@@ -45,7 +45,7 @@ LANGUAGE sql STABLE
 AS $$
   SELECT string_agg(CASE WHEN mediasweep.column_type(a.relation, used.name) = 'jsonb'
                          THEN format('jsonb_hash_extended(coalesce(r.%I, ''null''), ', used.name)
-                         ELSE format('hashtextextended(coalesce(r.%I::text, '''') COLLATE "C", ', used.name) END, '')
+                         ELSE format('hashtextextended(coalesce(r.%I::text, '''') COLLATE "C", ', used.name) END, '' ORDER BY used.name)
          || format('CASE WHEN %s THEN 1 ELSE 0 END', mediasweep.gone_expression(a.relation, a.options))
          || coalesce(E' + CASE (' || (a.options ->> 'filter') || E'\n) WHEN true THEN 2 WHEN false THEN 4 ELSE 6 END', '')
          || repeat(')', count(*)::integer)

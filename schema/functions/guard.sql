@@ -135,7 +135,7 @@ DECLARE
 BEGIN
   PERFORM mediasweep.check_deleted(a.relation, a.options);
   PERFORM mediasweep.check_public_id(a.relation, ref) FROM mediasweep.refs_of(a.options) ref;
-  EXECUTE format('SELECT ARRAY(%s)', mediasweep.kinds_query(a)) INTO known;
+  EXECUTE format('SELECT ARRAY(%s ORDER BY 1)', mediasweep.kinds_query(a)) INTO known;
   RETURN known;
 END $$;
 
