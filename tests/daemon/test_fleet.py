@@ -17,7 +17,7 @@ from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import INSERT_ASSETS, ROOT, environment, finished, running, until
 
-ROWS, LIMIT, OF_THE_OLD_ONE = 20_000, 8, 2
+ROWS, LIMIT, OF_THE_OLD_ONE = 10_000, 8, 2
 NEW_SINCE = "schema/migrations/0002_engine.sql"
 DAEMONS = "SELECT count(DISTINCT daemon) FROM mediasweep.journal WHERE event = 'completed'"
 SHARES = "SELECT sum(concurrency) = $1 AND min(concurrency) > 0 FROM mediasweep.daemon"
@@ -51,7 +51,7 @@ async def _delete_all(db: Db) -> None:
 async def test_three_daemons_and_one_of_the_release_before_destroy_each_asset_once(
     blank_database: str, cloud: Cloud, tmp_path: Path
 ) -> None:
-    """20,000 rows: 20,000 calls, no asset twice, all four take part, and never over the limit."""
+    """10,000 rows: 10,000 calls, no asset twice, all four take part, and never over the limit."""
     old = _release_before(tmp_path)
     await to_thread(cloud.fill, "a", ROWS)
     await to_thread(cloud.faults, {"latency_s": 0.003})
