@@ -19,8 +19,7 @@ from tests.schema.roles import staffed
 ROW = """
 INSERT INTO public.media_assets (cloudinary_public_id, cloudinary_asset_id, cloudinary_version,
                                  file_size, mime_type, secure_url, url, tags, alt_text, created_at)
-VALUES ($1, $2, $3, 1, 'image/png', 'u', 'u', '{own}', 'own', $4)
-RETURNING id
+VALUES ($1, $2, $3, 1, 'image/png', 'u', 'u', '{own}', 'own', $4) RETURNING id
 """
 DELETED_AT = "SELECT deleted_at FROM public.media_assets WHERE id = $1"
 DUE = "SELECT count(*) FROM mediasweep.inbox WHERE done_at IS NULL"

@@ -1,4 +1,5 @@
 """Everything that can happen in the daemon. Said once; logs, metrics and tests all listen.
+
 The list is the operator's manual: `docs/operating.md` names each event as it appears in the log.
 """
 
@@ -19,10 +20,7 @@ from mediasweep.rules.webhook import WebhookEvent
 
 @dataclass(frozen=True, slots=True)
 class DaemonStarted:
-    """All parts are up; `daemon` is this process's id in the registry.
-
-    `enabled`: it deletes. `dry_run`: it says what it would delete.
-    """
+    """All parts are up. `daemon`: its id in the registry; `enabled`: it deletes; or `dry_run`."""
 
     daemon: str
     version: str
