@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from mediasweep.cli.consent import agree, need_terminal
 from mediasweep.cli.output import count, misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
+from mediasweep.cli.sheet import sheet
 from mediasweep.cli.signals import stop_by_signals
 
 if TYPE_CHECKING:
@@ -193,9 +193,9 @@ async def _show(
     as_json: bool,
 ) -> None:
     shown: list[dict[str, Any]] = []
-    with _writer(path) as write:
+    with sheet(path, WRITTEN) as write:
         async for finding in _findings(reconciler.runs, run, None if path else limit):
-            write(finding)
+            write([_cells(finding)])
             if len(shown) < limit:
                 shown.append(finding | {"told": _told(finding)})
     said = {name: getattr(run, name) for name in ("id", "started_at", "finished_at", "asked_by")}
@@ -245,22 +245,7 @@ def _summary(run: Run, shown: int, reconciler: Reconciler) -> str:
     )
 
 
-@contextmanager
-def _writer(path: Path | None) -> Iterator[Callable[[dict[str, Any]], Any]]:
-    """Give a function that writes a finding to the file."""
-    if path is None:
-        yield lambda _: None
-        return
-    try:
-        file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        misused(f"--csv: {error}")
-    with file:
-        writer = csv.DictWriter(file, WRITTEN, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-
-        def write(finding: dict[str, Any]) -> None:
-            detail = finding["detail"]
-            writer.writerow(finding | {"detail": None if detail is None else json.dumps(detail)})
-
-        yield write
+def _cells(finding: dict[str, Any]) -> dict[str, Any]:
+    """Return a finding as a row of the file, in which a cell holds text."""
+    detail = finding["detail"]
+    return finding | {"detail": None if detail is None else json.dumps(detail)}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from mediasweep.cli.filters import row_id
 from mediasweep.cli.output import count, misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
+from mediasweep.cli.sheet import sheet
 from mediasweep.cli.signals import stop_by_signals
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
     """Restore, print what became of it, and return the exit code."""
     from mediasweep.operations.restore import Report
 
-    with _csv(csv_file) as write:
+    with sheet(csv_file, SUPPORT) as write:
         report = do(_restore(found.deletions)) if found.deletions else Report()
         lost = [{**_row(verdict.deletion), "why": verdict.why} for verdict in report.failed]
         write(lost)
@@ -194,22 +194,6 @@ def _words(news: Progress | Waiting) -> str:
     if isinstance(news, Waiting):
         return f"waiting {news.duration.total_seconds():.0f} s: {news.why}"
     return f"{news.done} of {news.of}, {news.failed} of them not restored"
-
-
-@contextmanager
-def _csv(path: Path | None) -> Iterator[Any]:
-    """Give a function that writes rows to the file, which is opened before anything is sent."""
-    if path is None:
-        yield lambda _: None
-        return
-    try:
-        file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        misused(f"--csv: {error}")
-    with file:
-        writer = csv.DictWriter(file, SUPPORT, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        yield writer.writerows
 
 
 def _row(one: Deletion) -> dict[str, Any]:
