@@ -23,7 +23,7 @@ import cloudinary.api
 import cloudinary.uploader
 import urllib3
 from cloudinary.api_client.call_api import call_json_api
-from cloudinary.utils import get_http_connector, now
+from cloudinary.utils import build_upload_params, get_http_connector, now
 
 from mediasweep.answers import OK, read_body, read_exception
 from mediasweep.rules.asset import Asset, Road, roads
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from mediasweep.rules.events import Emit
+    from mediasweep.rules.upload import Part
 
 NOT_FOUND = 404  # also how an account answers that does not delete by asset id
 PAGE = 500  # the most that one call lists
+PART_S = 300.0  # a part may have to go over a slow line, and a film to be looked through
 RULED_OUT_MOST = 1000
 RULED_OUT_S = 30.0  # later, a file may have been uploaded there
 Told = tuple[Answer, Mapping[str, str]]  # and the headers, under names in lower case
@@ -175,6 +177,35 @@ class Account:
         said |= {"resource_type": types[0], "type": types[1]}
         return await self._manage(cloudinary.api.resources_by_ids, list(ids), **said)
 
+    async def store(
+        self, part: Part, named: Mapping[str, object], may_not: Callable[[], str | None]
+    ) -> Answer:
+        """Send a file, or a part of one; `may_not` is asked immediately before. DELETED is a good
+        answer here, too: its `response` is the asset once the last part has come.
+
+        `named` is what the SDK calls the options of an upload. Each phase may take `PART_S`.
+        """
+
+        def call() -> Any:  # noqa: ANN401  whatever the SDK parsed
+            if reason := may_not():
+                raise _NotSentError(reason)
+            return cloudinary.uploader.call_api(
+                "upload",
+                build_upload_params(**named),
+                http_headers=part.headers(),
+                file=(part.filename, part.data),
+                resource_type=named["resource_type"],
+                # a whole part has to be sent within the first of the two
+                timeout=urllib3.Timeout(connect=PART_S, read=PART_S),
+                return_error=True,
+                **self.credentials.options(),
+            )
+
+        def stored(body: Any) -> Answer:  # noqa: ANN401  as above
+            return Answer(Outcome.DELETED, response=body)
+
+        return (await self._run("upload", call, stored, PART_S))[0]
+
     def close(self) -> None:
         """Let go of the threads; calls that are still running end by their own timeout."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -203,10 +234,16 @@ class Account:
             by_asset_id=road.asset_id is not None,
         )
 
-    async def _run(self, api: str, call: Callable[[], Any], read: Callable[[Any], Answer]) -> Told:
+    async def _run(
+        self,
+        api: str,
+        call: Callable[[], Any],
+        read: Callable[[Any], Answer],
+        within_s: float | None = None,
+    ) -> Told:
         """Make a call and tell of it; returns also the headers, under names in lower case."""
         began_s, heard = time.monotonic(), list[Any]()
-        answer = await self._ask(call, read, heard)
+        answer = await self._ask(call, read, heard, within_s or self._timeout_s)
         headers = {name.lower(): told for one in heard for name, told in one.headers.items()}
         if answer.outcome is not Outcome.UNSENT:
             status = heard[0].status if heard else answer.status
@@ -215,7 +252,11 @@ class Account:
         return answer, headers
 
     async def _ask(
-        self, call: Callable[[], Any], read: Callable[[Any], Answer], heard: list[Any]
+        self,
+        call: Callable[[], Any],
+        read: Callable[[Any], Answer],
+        heard: list[Any],
+        within_s: float,
     ) -> Answer:
         started = threading.Event()
 
@@ -227,7 +268,7 @@ class Account:
         pool = self._pool
         try:
             # urllib3's timeout runs between bytes: a server that drips would never reach it
-            async with asyncio.timeout(2 * self._timeout_s):
+            async with asyncio.timeout(2 * within_s):
                 body = await asyncio.get_running_loop().run_in_executor(pool, noticed)
         except TimeoutError:
             if not started.is_set():
