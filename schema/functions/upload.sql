@@ -30,9 +30,9 @@ BEGIN
      AND (q.resource_type = look_for_upload.resource_type) IS NOT FALSE AND (q.delivery_type = look_for_upload.delivery_type) IS NOT FALSE
    LIMIT 1;
   -- what is on its way to be deleted could take the new file along
-  refused := CASE WHEN due > clock_timestamp() THEN format('an upload of %s is under way, or was broken off and is cleaned up at %s', public_id, date_trunc('second', due))
-                  WHEN due IS NOT NULL THEN format('%s is being deleted: try again when it is gone', public_id)
-                  WHEN listed AND NOT overwrite THEN format('the library has %s already', public_id) END;
+  refused := CASE WHEN listed AND NOT overwrite THEN format('the library has %s already', public_id)
+                  WHEN due > clock_timestamp() THEN format('an upload of %s is under way, or was broken off and is cleaned up at %s', public_id, date_trunc('second', due))
+                  WHEN due IS NOT NULL THEN format('%s is in the queue: try again when that row is finished', public_id) END;
 END $$;
 
 -- Queue a name for later; returns the row, or why not. Once this has committed, what comes of the upload cannot be left behind.

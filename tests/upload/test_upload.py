@@ -1,0 +1,221 @@
+"""Upload: a file becomes an asset and a row, or leaves neither behind."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from asyncio import to_thread
+from datetime import UTC, datetime, timedelta
+from urllib.request import urlopen
+from uuid import uuid4
+
+import pytest
+
+from mediasweep.cloudinary import Account
+from mediasweep.demo.files import png
+from mediasweep.emulator.client import Cloud
+from mediasweep.operations import upload as operation
+from mediasweep.operations.refusal import RefusedError
+from mediasweep.operations.upload import UploadError
+from mediasweep.postgres.inbox import Inbox, Received
+from mediasweep.postgres.pool import Connection as Db
+from mediasweep.postgres.upload import Uploads
+from mediasweep.rules.notification import Notification
+from mediasweep.rules.upload import PART, UploadNameError, Wanted
+from tests.daemons import ROOT, environment, finished, running
+from tests.upload import victim
+from tests.upload.uploads import opened, queued, send
+
+HOUR = timedelta(hours=1)
+ROWS = "SELECT * FROM public.media_assets WHERE deleted_at IS NULL ORDER BY cloudinary_public_id"
+OVER = """
+UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = now() WHERE due_at > now();
+SELECT mediasweep.wake()
+"""
+LISTED = "SELECT count(*) FROM public.media_assets WHERE deleted_at IS NULL"
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    """Give an account of the emulator."""
+    return opened(cloud)
+
+
+async def test_a_file_becomes_an_asset_and_its_row(db: Db, account: Account) -> None:
+    """The row has what the upload answered, and what the application said of it."""
+    owner = {"uploaded_by": str(uuid4()), "used_in_personnel": 7}
+    wanted = Wanted(
+        "Cat.png", folder="pets", tags=("red", "blue"), context={"alt": "A cat"}, owner=owner
+    )
+    done = await send(db, account, png(8, 6, 1), wanted)
+    row = await db.fetchrow(ROWS)
+    assert row is not None
+    assert (row["id"], row["cloudinary_public_id"]) == (done.row, done.public_id)
+    assert done.public_id.startswith("pets/")
+    assert (row["original_filename"], row["folder"], row["format"]) == ("Cat.png", "pets", "png")
+    assert (row["width"], row["height"], row["tags"]) == (8, 6, ["blue", "red"])
+    assert (row["alt_text"], row["cloudinary_asset_id"]) == ("A cat", done.asset_id)
+    assert (str(row["uploaded_by"]), row["used_in_personnel"]) == tuple(owner.values())
+    [left] = await queued(db)
+    assert (left["public_id"], left["asset_id"]) == (done.public_id, done.asset_id)
+    assert (left["status"], left["due_in"] <= timedelta(0)) == ("pending", True)
+
+
+async def test_a_large_file_goes_in_parts(db: Db, account: Account) -> None:
+    """The parts make up the file, and the progress is told after each."""
+    data = bytes(range(256)) * (PART // 256) * 2 + b"end"
+    told: list[int] = []
+    done = await send(db, account, data, Wanted("a.bin", resource_type="raw"), told.append)
+    assert told == [PART, 2 * PART, 2 * PART + 3]
+
+    def stored() -> bytes:
+        with urlopen(done.response["secure_url"], timeout=30) as answer:  # noqa: S310  our own
+            return bytes(answer.read())
+
+    assert hashlib.sha256(await to_thread(stored)).digest() == hashlib.sha256(data).digest()
+
+
+async def test_a_name_that_is_not_free_is_refused_and_nothing_is_queued(
+    db: Db, cloud: Cloud, account: Account
+) -> None:
+    """What the library has, what is there without it, what is in the queue, and odd names."""
+    await send(db, account, b"one", Wanted("a", name="listed"))
+    await to_thread(cloud.fill, "stray", 1, "video")
+    await db.execute(
+        "INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id) VALUES ('going')"
+    )
+    before = await queued(db)
+    for name, why in (
+        ("stray0", "in no row"),
+        ("going", "in the queue"),
+        ("listed", "has listed already"),
+    ):
+        with pytest.raises(RefusedError, match=why):
+            await send(db, account, b"two", Wanted("a", name=name))
+    for name in ("a b", "a+b", "/a", "a/", "v1/a", "ä" * 256, "", "a//b"):
+        with pytest.raises(UploadNameError):
+            await send(db, account, b"two", Wanted("a", name=name))
+    assert [row["id"] for row in await queued(db)] == [row["id"] for row in before]
+    await to_thread(cloud.faults, {"action": "resources", "effect": "status", "status": 500})
+    with pytest.raises(UploadError, match="could not be asked"):
+        await send(db, account, b"two", Wanted("a", name="unknown"))
+
+
+async def test_an_asset_that_came_meanwhile_is_neither_changed_nor_queued(
+    db: Db, cloud: Cloud, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the name after we had looked: the upload is refused, and it is never deleted."""
+    begin = Uploads.begin
+
+    async def slow(*args: object) -> object:
+        await to_thread(cloud.fill, "taken", 1)
+        return await begin(*args)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(Uploads, "begin", slow)
+    with pytest.raises(RefusedError, match="left as it is"):
+        await send(db, account, b"mine", Wanted("a", name="taken0", resource_type="image"))
+    assert [row["status"] for row in await queued(db)] == ["skipped"]
+    assert await to_thread(cloud.assets) == {("image", "upload", "taken0")}
+
+
+async def test_without_a_library_it_is_refused_with_what_to_do(db: Db, account: Account) -> None:
+    """Nothing is queued or sent."""
+    await db.execute("SELECT mediasweep.detach('public.media_assets')")
+    with pytest.raises(RefusedError, match="migrate --with-library"):
+        await send(db, account, b"one", Wanted("a"))
+    assert await queued(db) == []
+
+
+async def test_what_certainly_was_not_stored_is_not_queued_any_longer(
+    db: Db, cloud: Cloud, account: Account
+) -> None:
+    """After a refusal the row is skipped; after an answer that says nothing it stays."""
+    await to_thread(cloud.faults, {"action": "upload", "effect": "status", "status": 400})
+    with pytest.raises(UploadError, match="nothing was stored"):
+        await send(db, account, b"one", Wanted("a", name="a"))
+    await to_thread(cloud.faults, {"action": "upload", "effect": "status", "status": 500})
+    with pytest.raises(UploadError, match="deleted in an hour"):
+        await send(db, account, b"one", Wanted("a", name="a"))
+    with pytest.raises(UploadError, match="nothing was stored"):
+        await send(db, account, b"", Wanted("a", name="b"))
+    rows = [(row["public_id"], row["status"]) for row in await queued(db)]
+    assert rows == [("a", "skipped"), ("a", "pending"), ("b", "skipped")]
+    with pytest.raises(RefusedError, match="broken off and is cleaned up at"):
+        await send(db, account, b"one", Wanted("a", name="a"))
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_the_notification_of_an_upload_makes_no_second_row(
+    db: Db, account: Account, monkeypatch: pytest.MonkeyPatch, *, first: bool
+) -> None:
+    """Whether it is applied before the upload is listed or after, there is one row."""
+    list_ = operation._list  # noqa: SLF001  between the answer and the row
+
+    async def told(response: object) -> None:
+        body = json.dumps({"notification_type": "upload", **dict(response)}).encode()  # type: ignore[call-overload]  # a mapping
+        one = Received(hashlib.sha256(body).digest(), datetime.now(UTC), body)
+        await Inbox(db).receive(one, "upload", timedelta(0))
+        changes = Notification.read(body).changes(one.signed_at)
+        assert await Inbox(db).apply(one.digest, changes) == "applied"
+
+    async def late(*args: object) -> object:
+        await told(args[2])
+        return await list_(*args)  # type: ignore[arg-type]  # handed through
+
+    if first:
+        monkeypatch.setattr(operation, "_list", late)
+    done = await send(db, account, png(4, 4, 1), Wanted("Cat.png", owner={"used_in_personnel": 3}))
+    if not first:
+        await told({**done.response, "original_filename": "Cat"})
+    [row] = await db.fetch("SELECT * FROM public.media_assets")
+    assert (row["id"], row["used_in_personnel"]) == (done.row, 3)
+
+
+async def test_an_upload_that_outlasts_its_hour_is_deleted_and_told(
+    database: str, db: Db, cloud: Cloud, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row was claimed meanwhile: what was stored goes, and no row of the library is made."""
+    store = account.store
+
+    async def slow(*args: object) -> object:
+        await db.execute(OVER)
+        assert await finished(db) == {"completed": 1}  # what is not there yet is absent
+        return await store(*args)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(account, "store", slow)
+    async with running(environment(database, cloud.url)):
+        with pytest.raises(UploadError, match="longer than it was held"):
+            await send(db, account, b"one", Wanted("a", name="a"))
+        assert await finished(db) == {"completed": 2}
+    assert await to_thread(cloud.assets) == set()
+    assert await db.fetchval(LISTED) == 0
+    monkeypatch.setattr(operation, "HELD_S", -1)  # as if it had been stopped after that
+    monkeypatch.setattr(account, "store", store)
+    with pytest.raises(UploadError, match="stopped for too long"):
+        await send(db, account, b"one", Wanted("a", name="b"))
+
+
+async def test_a_kill_at_any_step_leaves_nothing_behind(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """SIGKILL around each call: when the hour is over, there are an asset and a row, or neither."""
+    args = (database, cloud.url, *victim.POINTS)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "tests.upload.victim", *args,
+        env=environment(database, cloud.url), cwd=ROOT,
+    )  # fmt: skip
+    assert await process.wait() == 0
+    names = {victim.name(point) for point in victim.POINTS}
+    stored = {victim.name(f"{at}") for at in ("store:after:2", "finish:before:1", "finish:after:1")}
+    assert {name for _, _, name in await to_thread(cloud.assets)} == stored
+    left = {row["public_id"]: row["due_in"] for row in await queued(db)}
+    listed = victim.name("finish:after:1")
+    assert set(left) == names - {victim.name("begin:before:1")}
+    assert all(timedelta(minutes=50) < left[n] <= HOUR for n in set(left) - {listed})
+    await db.execute(OVER)
+    async with running(environment(database, cloud.url)):
+        assert await finished(db) == {"skipped": 1, "completed": len(left) - 1}
+    assert await to_thread(cloud.assets) == {("raw", "upload", listed)}
+    assert [row["cloudinary_public_id"] for row in await db.fetch(ROWS)] == [listed]
