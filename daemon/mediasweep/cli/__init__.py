@@ -24,6 +24,7 @@ from mediasweep.cli import (
     restore,
     scheduler,
     schema,
+    selftest,
     webhook,
 )
 
@@ -54,6 +55,7 @@ app.command("resume")(fleet.resume)
 app.command("adopt")(environment.adopt)
 app.command("restore")(restore.restore)
 app.command("reconcile")(reconcile.reconcile)
+app.command("selftest")(selftest.selftest)
 app.add_typer(queue.app, name="queue")
 app.add_typer(scheduler.app, name="scheduler")
 app.add_typer(brake.app, name="brake")

@@ -56,9 +56,13 @@ class UploadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """An asset and its row of the library; `response` is what Cloudinary told of it."""
+    """An asset and its row of the library; `response` is what Cloudinary told of it.
+
+    `queued`: the row of the queue that was for the case that it had been broken off.
+    """
 
     row: UUID
+    queued: UUID
     public_id: str
     resource_type: str
     delivery_type: str
@@ -180,6 +184,7 @@ async def _list(uploads: Uploads, row: UUID, told: dict[str, Any], wanted: Wante
     named = changes[0].said["name"]
     return Uploaded(
         listed,
+        row,
         named["public_id"],
         named["resource_type"],
         named["type"],

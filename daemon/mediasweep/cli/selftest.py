@@ -1,0 +1,53 @@
+"""selftest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediasweep.cli.output import cell, print_json
+from mediasweep.cli.session import account, database, do, who
+
+if TYPE_CHECKING:
+    from mediasweep.rules.selftest import Report, Verdict
+
+
+def selftest(
+    *,
+    within: Annotated[
+        float, typer.Option(min=1, max=600, help="Seconds for which a check may wait.")
+    ] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See with throw-away assets whether everything works, from upload to deletion.
+
+    It needs a daemon that runs, and cleans up after itself. Exit code 1: a check failed.
+    """
+    report = do(_run(timedelta(seconds=within), (lambda _: None) if as_json else _print))
+    if as_json:
+        print_json(report.plain(datetime.now(UTC)))
+    else:
+        typer.echo(f"{report.passed} of {len(report.verdicts)} checks passed")
+    raise typer.Exit(report.passed < len(report.verdicts))
+
+
+async def _run(within: timedelta, say: Callable[[Verdict], None]) -> Report:
+    from mediasweep.operations.selftest import run
+
+    task = asyncio.current_task()
+    if task:  # as an interrupt from the keyboard does, so that it cleans up
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with account() as asked:
+        async with database() as connection:
+            return await run(connection, asked, who=who(), within=within, say=say)
+
+
+def _print(verdict: Verdict) -> None:
+    word = "passed" if verdict.passed else "FAILED"
+    said = typer.style(word, fg="green" if verdict.passed else "red", bold=True)
+    typer.echo(f"{said}  {verdict.duration_ms:>6} ms  {verdict.name}: {cell(verdict.message)}")

@@ -1,0 +1,84 @@
+"""What the self-test does to the database, and looks for in it.
+
+Each method is one transaction. On failure it raises what asyncpg raised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.postgres.pool import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from mediasweep.postgres.pool import Connection
+
+SQL = statements(__file__)
+
+
+class Traces:
+    """The throw-away rows, and what became of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Keep whom to ask."""
+        self._connection = connection
+
+    async def now(self) -> datetime:
+        """Return the time by the database's clock."""
+        now: datetime = await self._connection.fetchval(SQL["now"])
+        return now
+
+    async def delete(self, row: UUID, *, softly: bool) -> None:
+        """Delete a row of the library, as an application would."""
+        await self._connection.execute(SQL["delete_softly" if softly else "delete"], row)
+
+    async def captured(self, asset_id: str) -> UUID | None:
+        """Return the row of the queue by which an asset was let go of."""
+        row: UUID | None = await self._connection.fetchval(SQL["captured"], asset_id)
+        return row
+
+    async def queue(
+        self, public_id: str, resource_type: str, delivery_type: str, asset_id: str
+    ) -> UUID:
+        """Queue an asset by hand."""
+        given = (public_id, resource_type, delivery_type, asset_id)
+        row: UUID = await self._connection.fetchval(SQL["queue"], *given)
+        await self._connection.execute(SQL["wake"])
+        return row
+
+    async def finished(self, row: UUID) -> Mapping[str, Any] | None:
+        """Return how a row of the queue ended, as soon as it has."""
+        ended = await self._connection.fetchrow(SQL["finished"], row)
+        return dict(ended) if ended else None
+
+    async def heard(self, asset_id: str, since: datetime) -> bool:
+        """Tell whether Cloudinary has told of an upload."""
+        return bool(await self._connection.fetchval(SQL["heard"], asset_id, since))
+
+    async def row(self, row: UUID) -> Mapping[str, Any]:
+        """Return a live row of the library; nothing in it if there is none."""
+        return dict(await self._connection.fetchrow(SQL["row"], row) or {})
+
+    async def unindexed(self) -> list[str]:
+        """Return the statements that make the indexes which the guard lacks on the library."""
+        return [row["statement"] for row in await self._connection.fetch(SQL["unindexed"])]
+
+    async def clean(self, folder: str, of_all: str, made: Sequence[tuple[str, ...]]) -> None:
+        """Delete what a run made, and what one has left that was killed.
+
+        `made`: public id, types and asset id of what has to go also if no row is left of it.
+        """
+        async with self._connection.transaction():
+            rows = await self._connection.fetch(SQL["delete_all"], folder, of_all)
+            columns = [*map(list, zip(*made, *map(tuple, rows), strict=True))]
+            if columns:
+                await self._connection.execute(SQL["queue_all"], *columns)
+                await self._connection.execute(SQL["wake"])
+
+    async def left(self, folder: str) -> Mapping[str, Any]:
+        """Return what there is of a run: listed, unfinished, failed, gone."""
+        [row] = await self._connection.fetch(SQL["left"], folder)
+        return dict(row)

@@ -1,0 +1,55 @@
+"""What came of a self-test, check by check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of one check, in a sentence."""
+
+    name: str
+    passed: bool
+    duration_ms: int
+    message: str
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "test": self.name,
+            "passed": self.passed,
+            "duration_ms": self.duration_ms,
+            "message": self.message,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of all checks."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def passed(self) -> int:
+        """Return how many passed."""
+        return sum(one.passed for one in self.verdicts)
+
+    def plain(self, now: datetime) -> Mapping[str, Any]:
+        """Return it in the shape of `POST /api/test-bidirectional-sync`."""
+        total = len(self.verdicts)
+        return {
+            "success": self.passed == total,
+            "summary": {
+                "total_tests": total,
+                "passed": self.passed,
+                "failed": total - self.passed,
+                "success_rate": round(100 * self.passed / total, 2) if total else 0.0,
+                "total_duration_ms": sum(one.duration_ms for one in self.verdicts),
+            },
+            "test_results": [one.plain() for one in self.verdicts],
+            "timestamp": now,
+        }

@@ -1,0 +1,137 @@
+"""The self-test: six of six where all is well, and a useful sentence where one part is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import cloudinary.api
+import pytest
+
+from mediasweep.cloudinary import Account
+from mediasweep.emulator.client import Cloud
+from mediasweep.operations import fleet, webhooks
+from mediasweep.operations.selftest import run
+from mediasweep.postgres.pool import Connection as Db
+from tests.commands import mediasweep
+from tests.daemons import ROOT, Daemon, environment, finished, running
+from tests.upload.uploads import opened
+
+LEFT = """
+SELECT (SELECT count(*) FROM public.media_assets WHERE deleted_at IS NULL),
+       (SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NULL)
+"""
+OLD = """
+INSERT INTO public.media_assets
+  (cloudinary_public_id, file_size, mime_type, secure_url, url, created_at)
+VALUES ('mediasweep-selftest/killed0', 1, 'image/gif', 'u', 'u', now() - interval '2 h')
+"""
+CAPTURE = "ALTER TABLE public.media_assets {} TRIGGER ALL"
+UNINDEXED = "DROP INDEX public.media_assets_live_asset"
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    """Give an account of the emulator."""
+    return opened(cloud)
+
+
+@pytest.fixture
+async def daemon(database: str, cloud: Cloud, account: Account) -> AsyncIterator[Daemon]:
+    """Give a daemon that hears what the account tells."""
+    async with running(environment(database, cloud.url)) as started:
+        await webhooks.register(account, started.address)
+        yield started
+
+
+async def test_all_six_pass_where_all_is_well(
+    database: str, db: Db, cloud: Cloud, daemon: Daemon
+) -> None:
+    """Each has its time and a sentence; nothing is left, nor of a run that was killed before."""
+    assert daemon.count("listener_up")
+    await to_thread(cloud.fill, "mediasweep-selftest/killed", 1)
+    await db.execute(OLD)
+    done = await mediasweep(environment(database, cloud.url), "selftest", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["success"], told["summary"]["passed"]) == (0, True, 6), told
+    assert all(one["message"] and one["duration_ms"] >= 0 for one in told["test_results"])
+    assert await finished(db) == {"completed": 5, "skipped": 5}  # four uploads, one by hand
+    assert await to_thread(cloud.assets) == set()
+    assert tuple(await db.fetchrow(LEFT) or ()) == (0, 0)
+
+
+async def test_each_broken_part_is_told_in_a_sentence(
+    db: Db, cloud: Cloud, account: Account, daemon: Daemon
+) -> None:
+    """Trigger, gate, index, webhook and its secret, the key, the daemon: each by its own check."""
+
+    async def failures(with_: Account = account) -> dict[str, str]:
+        report = await run(db, with_, who="test", within=timedelta(seconds=2))
+        return {one.name: one.message for one in report.verdicts if not one.passed}
+
+    await db.execute(CAPTURE.format("DISABLE"))
+    told = await failures()
+    assert set(told) == {"ui_deletion_sync", "database_trigger_sync"}
+    assert "ENABLE TRIGGER" in told["database_trigger_sync"]
+    await db.execute(CAPTURE.format("ENABLE"))
+
+    await fleet.pause(db, reason="lunch", who="ann", duration=None)
+    told = await failures()
+    assert "upload_and_sync" not in told
+    assert len(told) == 5
+    assert all(
+        "the gate pause is closed by ann: lunch; it is opened by" in m for m in told.values()
+    )
+    await fleet.resume(db, who="ann")
+
+    await db.execute(UNINDEXED)
+    told = await failures()
+    assert set(told) == {"integrity_verification"}
+    assert "CREATE INDEX" in told["integrity_verification"]
+
+    await to_thread(cloud.switch, hook_key="1", hook_secret="another")
+    told = await failures()
+    assert "whether its secret is another one" in told["upload_and_sync"]
+    for trigger in await webhooks.triggers(account):
+        await to_thread(cloudinary.api.delete_trigger, trigger["id"], **cloud.options())
+    told = await failures()
+    assert "`mediasweep webhook register`" in told["upload_and_sync"]
+
+    wrong = Account(
+        replace(account.credentials, api_secret="wrong"), threads=1, timeout=timedelta(seconds=5)
+    )
+    told = await failures(wrong)
+    assert "refuses key and secret" in told["database_trigger_sync"]
+
+    await daemon.stop()
+    told = await failures()
+    assert "start `mediasweep run`" in told["scheduler_functionality"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_run_cleans_up(
+    database: str, db: Db, cloud: Cloud, daemon: Daemon, how: signal.Signals
+) -> None:
+    """What it had uploaded is let go of, and goes."""
+    await fleet.pause(db, reason="so that it waits", who="ann", duration=None)
+    await to_thread(cloud.faults, {"action": "triggers", "effect": "none", "latency_s": 20})
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "mediasweep", "selftest"),
+        env=environment(database, cloud.url),
+        cwd=ROOT,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await to_thread(cloud.wait_calls, 2, "triggers")  # the first was that of the fixture
+    process.send_signal(how)
+    assert await process.wait() != 0
+    await fleet.resume(db, who="ann")
+    await daemon.seen("released")
+    await finished(db)
+    assert await to_thread(cloud.assets) == set()
+    assert tuple(await db.fetchrow(LEFT) or ()) == (0, 0)
