@@ -97,9 +97,10 @@ BEGIN
     EXECUTE format('GRANT SELECT ON %s TO %I', table_.called, owner);
     UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
   END IF;
-  IF table_.called = to_regclass('public.media_assets') AND mediasweep.has_library()   -- what Cloudinary tells is written there
-     AND NOT (has_table_privilege(owner, table_.called, 'INSERT') AND has_table_privilege(owner, table_.called, 'UPDATE')) THEN
-    EXECUTE format('GRANT INSERT, UPDATE ON %s TO %I', table_.called, owner);
+  IF table_.called = to_regclass('public.media_assets') AND mediasweep.has_library()   -- what Cloudinary tells is written there, and the self-test deletes what it made
+     AND NOT (has_table_privilege(owner, table_.called, 'INSERT') AND has_table_privilege(owner, table_.called, 'UPDATE')
+              AND has_table_privilege(owner, table_.called, 'DELETE')) THEN
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO %I', table_.called, owner);
     UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
   END IF;
   IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') OR NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
@@ -128,7 +129,7 @@ BEGIN
     FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
    WHERE a.id = attached_id;
   IF gone.granted THEN
-    EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON %s FROM %I', gone.called, gone.owner);
+    EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %I', gone.called, gone.owner);
   END IF;
   IF gone.granted_usage THEN
     UPDATE mediasweep.attached a SET granted_usage = true

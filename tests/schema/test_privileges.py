@@ -45,6 +45,7 @@ READS = {
         *("away", "has_library"),
     },
     "postgres/scheduler.sql": {"config"},
+    "postgres/selftest.sql": {"captured", "finished", "heard", "unindexed"},
 }
 CALLED = re.compile(r"mediasweep\.(\w+)\(")
 

@@ -24,9 +24,10 @@ def selftest(
     ] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """See with throw-away assets whether everything works, from upload to deletion.
+    """See with throw-away assets whether everything works.
 
-    It needs a daemon that runs, and cleans up after itself. Exit code 1: a check failed.
+    It goes from upload to deletion, needs a daemon that runs, and cleans up after itself. Exit
+    code 1: a check failed.
     """
     report = do(_run(timedelta(seconds=within), (lambda _: None) if as_json else _print))
     if as_json:

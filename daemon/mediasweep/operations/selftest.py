@@ -21,6 +21,7 @@ from mediasweep.operations.refusal import RefusedError
 from mediasweep.operations.upload import Uploaded, UploadError, upload
 from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
 from mediasweep.rules.diagnosis import capture
 from mediasweep.rules.outcome import Outcome
@@ -96,7 +97,7 @@ class Selftest:
 
     async def upload_and_sync(self) -> str:
         """A file that is uploaded is at Cloudinary and in the library, and was told of."""
-        since = await self._traces.now()
+        since = await Journal(self.connection).now()
         made = await self._upload()
         row = await self._traces.row(made.row)
         if (row.get("asset_id"), row.get("file_size")) != (made.asset_id, len(GIF)):
@@ -164,7 +165,7 @@ class Selftest:
     async def clean(self) -> None:
         """Let go of all that was made."""
         made = [_identity(one) for one in self.made]
-        await self._traces.clean(self.folder + "/", FOLDER + "/", made)
+        await self._traces.clean(self.folder + "/", made)
 
     async def _upload(self) -> Uploaded:
         wanted = Wanted("selftest.gif", folder=self.folder, resource_type="image")

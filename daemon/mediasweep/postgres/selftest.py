@@ -1,10 +1,11 @@
 """What the self-test does to the database, and looks for in it.
 
-Each method is one transaction. On failure it raises what asyncpg raised.
+Each method is one statement in its own transaction. On failure it raises what asyncpg raised.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from mediasweep.postgres.pool import Connection
+    from mediasweep.postgres.pool import Connection, Pool
 
 SQL = statements(__file__)
 
@@ -22,18 +23,13 @@ SQL = statements(__file__)
 class Traces:
     """The throw-away rows, and what became of them."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Keep whom to ask."""
+    def __init__(self, connection: Pool | Connection) -> None:
+        """Use a connection or a pool."""
         self._connection = connection
-
-    async def now(self) -> datetime:
-        """Return the time by the database's clock."""
-        now: datetime = await self._connection.fetchval(SQL["now"])
-        return now
 
     async def delete(self, row: UUID, *, softly: bool) -> None:
         """Delete a row of the library, as an application would."""
-        await self._connection.execute(SQL["delete_softly" if softly else "delete"], row)
+        await self._connection.execute(SQL["delete"], row, softly)
 
     async def captured(self, asset_id: str) -> UUID | None:
         """Return the row of the queue by which an asset was let go of."""
@@ -46,7 +42,6 @@ class Traces:
         """Queue an asset by hand."""
         given = (public_id, resource_type, delivery_type, asset_id)
         row: UUID = await self._connection.fetchval(SQL["queue"], *given)
-        await self._connection.execute(SQL["wake"])
         return row
 
     async def finished(self, row: UUID) -> Mapping[str, Any] | None:
@@ -66,19 +61,14 @@ class Traces:
         """Return the statements that make the indexes which the guard lacks on the library."""
         return [row["statement"] for row in await self._connection.fetch(SQL["unindexed"])]
 
-    async def clean(self, folder: str, of_all: str, made: Sequence[tuple[str, ...]]) -> None:
+    async def clean(self, folder: str, made: Sequence[Sequence[str]]) -> None:
         """Delete what a run made, and what one has left that was killed.
 
         `made`: public id, types and asset id of what has to go also if no row is left of it.
         """
-        async with self._connection.transaction():
-            rows = await self._connection.fetch(SQL["delete_all"], folder, of_all)
-            columns = [*map(list, zip(*made, *map(tuple, rows), strict=True))]
-            if columns:
-                await self._connection.execute(SQL["queue_all"], *columns)
-                await self._connection.execute(SQL["wake"])
+        await self._connection.execute(SQL["clean"], folder, json.dumps(made))
 
     async def left(self, folder: str) -> Mapping[str, Any]:
-        """Return what there is of a run: listed, unfinished, failed, gone."""
+        """Return what there is of a run: listed, unfinished, failed."""
         [row] = await self._connection.fetch(SQL["left"], folder)
         return dict(row)
