@@ -191,7 +191,7 @@ class Account:
                 raise _NotSentError(reason)
             return cloudinary.uploader.call_api(
                 "upload",
-                build_upload_params(**named),
+                build_upload_params(**named) | {"timestamp": named.get("timestamp", now())},
                 http_headers=part.headers(),
                 file=(part.filename, part.data),
                 resource_type=named["resource_type"],

@@ -45,7 +45,7 @@ READS = {
         *("away", "has_library"),
     },
     "postgres/scheduler.sql": {"config"},
-    "postgres/selftest.sql": {"captured", "finished", "heard", "unindexed"},
+    "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},
 }
 CALLED = re.compile(r"mediasweep\.(\w+)\(")
 

@@ -22,6 +22,9 @@ def selftest(
     within: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds for which a check may wait.")
     ] = 30,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Also see what the documentation leaves open.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See with throw-away assets whether everything works.
@@ -29,15 +32,19 @@ def selftest(
     It goes from upload to deletion, needs a daemon that runs, and cleans up after itself. Exit
     code 1: a check failed.
     """
-    report = do(_run(timedelta(seconds=within), (lambda _: None) if as_json else _print))
+    say = (lambda _: None) if as_json else _print
+    report = do(_run(timedelta(seconds=within), say, probing=probe))
     if as_json:
         print_json(report.plain(datetime.now(UTC)))
     else:
+        for one in report.probed:
+            typer.echo(f"{one.question}: {cell(one.seen)}")
         typer.echo(f"{report.passed} of {len(report.verdicts)} checks passed")
     raise typer.Exit(report.passed < len(report.verdicts))
 
 
-async def _run(within: timedelta, say: Callable[[Verdict], None]) -> Report:
+async def _run(within: timedelta, say: Callable[[Verdict], None], *, probing: bool) -> Report:
+    from mediasweep.operations.probe import probe
     from mediasweep.operations.selftest import run
 
     task = asyncio.current_task()
@@ -45,7 +52,10 @@ async def _run(within: timedelta, say: Callable[[Verdict], None]) -> Report:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with account() as asked:
         async with database() as connection:
-            return await run(connection, asked, who=who(), within=within, say=say)
+            report = await run(connection, asked, who=who(), within=within, say=say)
+            if probing:
+                report.probed = await probe(connection, asked, who=who(), within=within)
+            return report
 
 
 def _print(verdict: Verdict) -> None:

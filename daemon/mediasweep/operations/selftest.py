@@ -24,8 +24,9 @@ from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
 from mediasweep.rules.diagnosis import capture
+from mediasweep.rules.notification import UPLOAD
 from mediasweep.rules.outcome import Outcome
-from mediasweep.rules.selftest import Report, Verdict
+from mediasweep.rules.selftest import FOLDER, GIF, Report, Verdict
 from mediasweep.rules.upload import Wanted
 
 if TYPE_CHECKING:
@@ -35,11 +36,8 @@ if TYPE_CHECKING:
     from mediasweep.cloudinary import Account
     from mediasweep.postgres.pool import Connection
 
-FOLDER = "mediasweep-selftest"
 LOOK_S = 0.1
 OURS = {None, "public.media_assets", "manual"}  # the sources of what is let go of here
-# one black pixel
-GIF = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
 
 
 class _FailedError(Exception):
@@ -244,7 +242,7 @@ class Selftest:
                 "Cloudinary tells nobody: `mediasweep webhook register` with a daemon's address"
             )
         async for _ in self._looks():
-            if await self._traces.heard(made.asset_id, since):
+            if UPLOAD in await self._traces.told_as(made.asset_id, since):
                 return
         where = ", ".join(str(one.get("uri")) for one in triggers)
         raise _FailedError(

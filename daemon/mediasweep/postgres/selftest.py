@@ -49,9 +49,9 @@ class Traces:
         ended = await self._connection.fetchrow(SQL["finished"], row)
         return dict(ended) if ended else None
 
-    async def heard(self, asset_id: str, since: datetime) -> bool:
-        """Tell whether Cloudinary has told of an upload."""
-        return bool(await self._connection.fetchval(SQL["heard"], asset_id, since))
+    async def told_as(self, asset_id: str, since: datetime) -> list[str]:
+        """Return the types of the notifications that Cloudinary has sent of an asset."""
+        return [row[0] for row in await self._connection.fetch(SQL["told_as"], asset_id, since)]
 
     async def row(self, row: UUID) -> Mapping[str, Any]:
         """Return a live row of the library; nothing in it if there is none."""

@@ -18,10 +18,11 @@ SELECT mediasweep.selftest_queue($1, $2, $3, $4)
 SELECT q.status, coalesce(q.error_message, q.status) AS why, extract(epoch FROM q.processed_at - q.queued_at)::float8 AS seconds
   FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = $1 AND q.processed_at IS NOT NULL
 
--- name: heard
--- $1 asset id, $2 since when; whether its upload was told
-SELECT EXISTS (SELECT FROM mediasweep.inbox i
-                WHERE i.notification_type = 'upload' AND i.received_at >= $2 AND position(convert_to($1, 'UTF8') IN i.body) > 0)
+-- name: told_as
+-- $1 asset id, $2 since when; the types of the notifications that name it
+SELECT DISTINCT i.notification_type FROM mediasweep.inbox i
+ WHERE i.received_at >= $2 AND position(convert_to($1, 'UTF8') IN i.body) > 0
+ ORDER BY 1
 
 -- name: row
 -- $1 row of the library

@@ -1,11 +1,15 @@
-"""What came of a self-test, check by check."""
+"""A self-test: what is uploaded for it, and what came of each check."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+FOLDER = "mediasweep-selftest"
+# one black pixel
+GIF = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,20 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an account does where its documentation leaves it open."""
+
+    question: str
+    seen: str
+
+
 @dataclass(slots=True)
 class Report:
-    """What came of all checks."""
+    """What came of all checks, and of a probe if there was one."""
 
     verdicts: list[Verdict] = field(default_factory=list)
+    probed: list[Seen] = field(default_factory=list)
 
     @property
     def passed(self) -> int:
@@ -51,5 +64,6 @@ class Report:
                 "total_duration_ms": sum(one.duration_ms for one in self.verdicts),
             },
             "test_results": [one.plain() for one in self.verdicts],
+            "probe": [asdict(one) for one in self.probed],
             "timestamp": now,
         }
