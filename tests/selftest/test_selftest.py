@@ -116,22 +116,21 @@ async def test_each_broken_part_is_told_in_a_sentence(
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_run_cleans_up(
-    database: str, db: Db, cloud: Cloud, daemon: Daemon, how: signal.Signals
+    database: str, db: Db, cloud: Cloud, account: Account, how: signal.Signals
 ) -> None:
     """What it had uploaded is let go of, and goes."""
-    await fleet.pause(db, reason="so that it waits", who="ann", duration=None)
-    await to_thread(cloud.faults, {"action": "triggers", "effect": "none", "latency_s": 20})
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "mediasweep", "selftest"),
-        env=environment(database, cloud.url),
-        cwd=ROOT,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    await to_thread(cloud.wait_calls, 2, "triggers")  # the first was that of the fixture
-    process.send_signal(how)
-    assert await process.wait() != 0
-    await fleet.resume(db, who="ann")
-    await daemon.seen("released")
-    await finished(db)
+    await webhooks.register(account, "http://127.0.0.1:9")  # nobody is there, so it waits
+    calls = (await to_thread(cloud.state))["calls"]["triggers"]
+    async with running(environment(database, cloud.url)):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "mediasweep", "selftest"),
+            env=environment(database, cloud.url),
+            cwd=ROOT,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await to_thread(cloud.wait_calls, calls + 1, "triggers")
+        process.send_signal(how)
+        assert await process.wait() != 0
+        assert sum((await finished(db)).values()) == 2  # of its upload, and of its deletion
     assert await to_thread(cloud.assets) == set()
     assert tuple(await db.fetchrow(LEFT) or ()) == (0, 0)

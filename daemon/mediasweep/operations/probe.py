@@ -25,7 +25,7 @@ from mediasweep.rules.selftest import FOLDER, GIF, Seen
 from mediasweep.rules.upload import Part, Wanted
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from mediasweep.cloudinary import Account
     from mediasweep.postgres.pool import Connection, Pool
@@ -52,6 +52,8 @@ class Probe:
     account: Account
     within_s: float
     public_id: str
+    since: datetime
+    asset_id: str = ""
 
     async def look(self) -> list[Seen]:
         """Ask one thing after the other."""
@@ -101,8 +103,8 @@ class Probe:
 
     async def _by_asset_id(self) -> str:
         _, found = await self._told(self.public_id)
-        asset_id = str(found[0]["asset_id"]) if found else None
-        asset = Asset(self.public_id, *TYPES, asset_id)
+        self.asset_id = str(found[0]["asset_id"]) if found else ""
+        asset = Asset(self.public_id, *TYPES, self.asset_id or None)
         answer = await self.account.destroy(asset, lambda: None)
         if answer.outcome is Outcome.DELETED and not answer.by_asset_id:
             return "does not work: it was deleted by public id"
@@ -119,17 +121,23 @@ class Probe:
         return _shown(found) if answer.outcome is Outcome.DELETED else _said(answer)
 
     async def _restored(self) -> str:
+        await self._told_as("delete", self.since)  # or it would be taken for that of the restore
         since = await Journal(self.connection).now()
         answer = await self.account.restore([self.public_id], TYPES)
         told = (answer.response or {}).get(self.public_id) or {}
         if answer.outcome is not Outcome.DELETED or told.get("error"):
             return told.get("error") or _said(answer)
+        types = await self._told_as("", since)
+        return ", ".join(types) or f"nothing that came in {self.within_s:g} s"
+
+    async def _told_as(self, type_: str, since: datetime) -> list[str]:
+        """Wait until the asset was told of, in this way or in any; returns in which it was."""
         until_s = time.monotonic() + self.within_s
-        while time.monotonic() < until_s:
-            if types := await Traces(self.connection).told_as(str(told.get("asset_id")), since):
-                return ", ".join(types)
+        while True:
+            types = await Traces(self.connection).told_as(self.asset_id, since)
+            if type_ in types or (types and not type_) or time.monotonic() > until_s:
+                return types
             await asyncio.sleep(LOOK_S)
-        return f"nothing that came in {self.within_s:g} s"
 
 
 async def probe(
@@ -142,7 +150,8 @@ async def probe(
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:
         raise RefusedError(refused or "refused")
-    seen = await Probe(connection, account, within.total_seconds(), public_id).look()
+    since = await Journal(connection).now()
+    seen = await Probe(connection, account, within.total_seconds(), public_id, since).look()
     # due now: whatever is there of it the daemons delete, and what is not is absent
     await uploads.hold(row, 0 * LATER)
     return seen
