@@ -23,6 +23,7 @@ from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
+from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.diagnosis import capture
 from mediasweep.rules.notification import UPLOAD
 from mediasweep.rules.outcome import Outcome
@@ -52,8 +53,14 @@ async def run(
     within: timedelta,
     say: Callable[[Verdict], None] = lambda _: None,
 ) -> Report:
-    """Run all checks, each of which may wait so long; `say` hears of each."""
+    """Run all checks, each of which may wait so long; `say` hears of each.
+
+    Raises RefusedError where there is no library.
+    """
     test = Selftest(connection, account, who, within.total_seconds())
+    refused, _ = await Uploads(connection).look(test.folder, Wanted(""))
+    if refused:
+        raise RefusedError(refused)
     report = Report()
     checks = (
         *(test.upload_and_sync, test.ui_deletion_sync, test.database_trigger_sync),
