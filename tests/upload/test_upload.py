@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 from asyncio import to_thread
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
 from uuid import uuid4
@@ -24,7 +25,7 @@ from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.notification import Notification
 from mediasweep.rules.upload import PART, UploadNameError, Wanted
-from tests.daemons import ROOT, environment, finished, running
+from tests.daemons import INSERT_ASSETS, ROOT, environment, finished, running
 from tests.upload import victim
 from tests.upload.uploads import opened, queued, send
 
@@ -75,6 +76,42 @@ async def test_a_large_file_goes_in_parts(db: Db, account: Account) -> None:
             return bytes(answer.read())
 
     assert hashlib.sha256(await to_thread(stored)).digest() == hashlib.sha256(data).digest()
+
+
+async def test_a_part_that_was_not_taken_is_sent_again(
+    db: Db, cloud: Cloud, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off after it was sent, and throttled: the file is whole all the same."""
+    monkeypatch.setattr(operation, "PAUSES_S", (0, 0))
+    await to_thread(
+        cloud.faults,
+        {"action": "upload", "effect": "reset", "act": True, "times": 1},
+        {"action": "upload", "effect": "status", "status": 429, "times": 1},
+    )
+    data = bytes(PART + 1)
+    done = await send(db, account, data, Wanted("a.bin", resource_type="raw"))
+    assert done.response["bytes"] == len(data)
+    assert len(await to_thread(cloud.calls, "upload")) == 4
+
+
+async def test_only_an_asset_of_the_library_is_overwritten(
+    db: Db, cloud: Cloud, account: Account
+) -> None:
+    """Its row says what the new file is; what no row keeps is left as it is."""
+    await to_thread(cloud.fill, "x", 2)
+    await db.execute(INSERT_ASSETS, "x", 1)
+    row = await db.fetchval("SELECT id FROM public.media_assets")
+    wanted = Wanted("Cat.png", name="x0", resource_type="image", overwrite=True)
+    done = await send(db, account, png(8, 6, 1), wanted)
+    now = await db.fetchrow(ROWS)
+    assert now is not None
+    assert (now["id"], now["width"], now["cloudinary_asset_id"]) == (row, 8, done.asset_id)
+    with pytest.raises(RefusedError, match="in no row"):
+        await send(db, account, png(8, 6, 1), replace(wanted, name="x1"))
+    for vague in (replace(wanted, name=None), replace(wanted, resource_type=None)):
+        with pytest.raises(UploadNameError, match="give its name"):
+            await send(db, account, b"two", vague)
+    assert {row["public_id"] for row in await queued(db)} == {"x0"}
 
 
 async def test_a_name_that_is_not_free_is_refused_and_nothing_is_queued(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 LATER = timedelta(hours=1)
 # a part that was allowed must be answered, or given up, well before the row falls due
 HELD_S = LATER.total_seconds() - 3 * PART_S
+PAUSES_S = (1.0, 4.0)  # after a part that could not be sent
 LISTING_TRIES = 20
 LISTING_WAIT_S = 0.5
 # answers after which it is certain that nothing was stored
@@ -151,11 +152,27 @@ async def _send(
         def too_late(until_s: float = until_s) -> str | None:
             return "this process was stopped for too long" if boot_s() > until_s else None
 
-        answer = await account.store(part, options, too_late)
+        answer = await _store(account, part, options, too_late)
         if answer.outcome is not Outcome.DELETED:
             break
         say(part.end)
     return answer
+
+
+async def _store(
+    account: Account,
+    part: Part,
+    options: Mapping[str, object],
+    may_not: Callable[[], str | None],
+) -> Answer:
+    """Send a part, again where that does no harm: a part replaces itself, the last one does not."""
+    for pause_s in PAUSES_S:
+        answer = await account.store(part, options, may_not)
+        unclear = answer.outcome is Outcome.UNCLEAR and not part.is_last
+        if not unclear and answer.outcome not in {Outcome.THROTTLED, Outcome.UNREACHABLE}:
+            return answer
+        await asyncio.sleep(pause_s)
+    return await account.store(part, options, may_not)
 
 
 async def _parts(file: BinaryIO, filename: str) -> AsyncIterator[Part]:

@@ -44,6 +44,8 @@ class Wanted:
 
     def public_id(self, unguessable: str) -> str:
         """Return the public id, folder included; raises UploadNameError."""
+        if self.overwrite and (self.name is None or self.resource_type is None):
+            raise UploadNameError("to overwrite an asset, give its name and its resource type")
         name = unguessable if self.name is None else self.name
         return checked(f"{self.folder.strip('/')}/{name}" if self.folder.strip("/") else name)
 
