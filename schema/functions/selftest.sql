@@ -56,8 +56,8 @@ AS $$
 BEGIN
   WITH gone AS (
     DELETE FROM public.media_assets r
-     WHERE starts_with(r.cloudinary_public_id, selftest_clean.folder)
-        OR starts_with(r.cloudinary_public_id, mediasweep.selftest_folder()) AND r.created_at < clock_timestamp() - interval '1 hour'
+     WHERE starts_with(r.cloudinary_public_id, mediasweep.selftest_folder())
+       AND (starts_with(r.cloudinary_public_id, selftest_clean.folder) OR r.created_at < clock_timestamp() - interval '1 hour')
     RETURNING jsonb_build_array(r.cloudinary_public_id, r.resource_type, r.delivery_type, r.cloudinary_asset_id) AS asset)
   SELECT made || coalesce(jsonb_agg(g.asset), '[]') INTO made FROM gone g;
   PERFORM mediasweep.selftest_queue(m.asset ->> 0, m.asset ->> 1, m.asset ->> 2, m.asset ->> 3)

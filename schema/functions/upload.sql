@@ -63,7 +63,7 @@ BEGIN
   PERFORM mediasweep.be_durable();
   UPDATE mediasweep.cloudinary_cleanup_queue q
      SET due_at = clock_timestamp() + later, updated_at = clock_timestamp()
-   WHERE q.id = queue_id AND q.status = 'pending' AND q.claim_no = 0;
+   WHERE q.id = queue_id AND q.status = 'pending' AND q.claim_no = 0 AND mediasweep.of_upload(q);
   RETURN FOUND;
 END $$;
 
@@ -96,7 +96,7 @@ BEGIN
      SET cloudinary_public_id = name ->> 'public_id', resource_type = name ->> 'resource_type', delivery_type = name ->> 'type',
          asset_id = change ->> 'asset_id', version = (file ->> 'version')::bigint, file_size = (file ->> 'bytes')::bigint,
          due_at = began, updated_at = began
-   WHERE q.id = queue_id AND q.status = 'pending' AND q.claim_no = 0;
+   WHERE q.id = queue_id AND q.status = 'pending' AND q.claim_no = 0 AND mediasweep.of_upload(q);
   lost := NOT FOUND;
   IF lost THEN
     INSERT INTO mediasweep.cloudinary_cleanup_queue

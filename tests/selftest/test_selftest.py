@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import cloudinary.api
 import pytest
 
@@ -20,7 +21,8 @@ from mediasweep.operations import fleet, webhooks
 from mediasweep.operations.selftest import run
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
-from tests.daemons import ROOT, Daemon, environment, finished, running
+from tests.daemons import INSERT_ASSETS, ROOT, Daemon, environment, finished, running
+from tests.schema.roles import staffed
 from tests.upload.uploads import opened
 
 LEFT = """
@@ -51,19 +53,27 @@ async def daemon(database: str, cloud: Cloud, account: Account) -> AsyncIterator
 
 
 async def test_all_six_pass_where_all_is_well(
-    database: str, db: Db, cloud: Cloud, daemon: Daemon
+    database: str, db: Db, cloud: Cloud, account: Account
 ) -> None:
-    """Each has its time and a sentence; nothing is left, nor of a run that was killed before."""
-    assert daemon.count("listener_up")
+    """With the daemon's role, each in a sentence; nothing is left, nor of a run that was killed."""
     await to_thread(cloud.fill, "mediasweep-selftest/killed", 1)
     await db.execute(OLD)
-    done = await mediasweep(environment(database, cloud.url), "selftest", "--json")
-    told = json.loads(done.out)
-    assert (done.code, told["success"], told["summary"]["passed"]) == (0, True, 6), told
-    assert all(one["message"] and one["duration_ms"] >= 0 for one in told["test_results"])
-    assert await finished(db) == {"completed": 5, "skipped": 5}  # four uploads, one by hand
+    await db.execute(INSERT_ASSETS, "yours", 1)
+    async with staffed(database) as staff:
+        env = environment(staff.daemon.dsn, cloud.url)
+        async with running(env) as daemon:
+            await webhooks.register(account, daemon.address)
+            done = await mediasweep(env, "selftest", "--json")
+            told = json.loads(done.out)
+            assert (done.code, told["success"], told["summary"]["passed"]) == (0, True, 6), told
+            assert all(one["message"] and one["duration_ms"] >= 0 for one in told["test_results"])
+            # four uploads and one by hand are kept
+            assert await finished(db) == {"completed": 5, "skipped": 5}
+        beside = await asyncpg.connect(staff.daemon.dsn)
+        await beside.execute("SELECT mediasweep.selftest_clean('', '[]')")
+        await beside.close()
     assert await to_thread(cloud.assets) == set()
-    assert tuple(await db.fetchrow(LEFT) or ()) == (0, 0)
+    assert tuple(await db.fetchrow(LEFT) or ()) == (1, 0)
 
 
 async def test_each_broken_part_is_told_in_a_sentence(
