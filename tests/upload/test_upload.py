@@ -135,9 +135,10 @@ async def test_a_name_that_is_not_free_is_refused_and_nothing_is_queued(
         with pytest.raises(UploadNameError):
             await send(db, account, b"two", Wanted("a", name=name))
     assert [row["id"] for row in await queued(db)] == [row["id"] for row in before]
-    await to_thread(cloud.faults, {"action": "resources", "effect": "status", "status": 500})
-    with pytest.raises(UploadError, match="could not be asked"):
-        await send(db, account, b"two", Wanted("a", name="unknown"))
+    for fault in ({"effect": "status", "status": 404}, {"effect": "empty"}):
+        await to_thread(cloud.faults, {"action": "resources", **fault})
+        with pytest.raises(UploadError, match="could not be asked"):
+            await send(db, account, b"two", Wanted("a", name="unknown"))
 
 
 async def test_an_asset_that_came_meanwhile_is_neither_changed_nor_queued(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import asyncpg
 
-from mediasweep.cloudinary import NOT_FOUND, PART_S
+from mediasweep.cloudinary import PART_S
 from mediasweep.loops.ticket import boot_s
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.upload import Uploads
@@ -82,7 +82,8 @@ async def upload(
 ) -> Uploaded:
     """Upload what a file yields, in parts if it is large; `say` hears how many bytes are there.
 
-    Never more than two parts are in memory. Raises UploadNameError for a name that cannot be had.
+    Never more than two parts are in memory; `file` has to give as much as is asked for, until it
+    ends. Raises UploadNameError for a name that cannot be had.
     """
     uploads = Uploads(connection)
     public_id = wanted.public_id(secrets.token_urlsafe(16).replace("-", "x").replace("_", "y"))
@@ -122,11 +123,11 @@ async def _see_that_it_is_free(
         if listed:
             break
         answer, _ = await account.told([public_id], (resource_type, wanted.delivery_type))
-        found = answer.response.get("resources") if answer.response else None
-        if answer.outcome is not Outcome.DELETED and answer.status != NOT_FOUND:
+        found = (answer.response or {}).get("resources")
+        if answer.outcome is not Outcome.DELETED or not isinstance(found, list):
             why = answer.detail or answer.outcome
             raise UploadError(f"whether {public_id} is free could not be asked: {why}", answer)
-        if any(not one.get("placeholder") for one in found or ()):
+        if any(not one.get("placeholder") for one in found):
             raise RefusedError(
                 f"{public_id} is there already ({resource_type}), and in no row of the library: "
                 "choose another name"
