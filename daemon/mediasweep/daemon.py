@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from mediasweep import __version__
 from mediasweep.http.app import build
+from mediasweep.http.guard import House
 from mediasweep.http.server import serve
 from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
@@ -31,6 +32,7 @@ from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, boot_s
 from mediasweep.loops.upkeep import Upkeep
+from mediasweep.operations.desk import Desk
 from mediasweep.operations.figures import Figures
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
@@ -180,10 +182,21 @@ class Daemon:
             self.emit,
         )
 
-    async def run(self, sock: socket.socket) -> None:
-        """Work, and answer HTTP on this socket, until told to stop."""
+    async def run(self, sock: socket.socket, house: House, visitors: Pool) -> None:
+        """Work, and answer HTTP on this socket, until told to stop.
+
+        `visitors`: connections for who asks over HTTP, so that they take none from the work.
+        """
         await self._enter()
-        app = build(self.probes, self.webhooks, self.metrics.registry, self._refresh, __version__)
+        app = build(
+            probes=self.probes,
+            webhooks=self.webhooks,
+            registry=self.metrics.registry,
+            refresh=self._refresh,
+            desk=Desk(visitors, self.account.credentials.cloud_name),
+            house=house,
+            version=__version__,
+        )
         host, port = sock.getsockname()[:2]
         try:
             async with asyncio.TaskGroup() as group:

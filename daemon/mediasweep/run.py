@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.daemon import Daemon
+from mediasweep.http.guard import house
 from mediasweep.http.server import bind
 from mediasweep.http.starting import answer
 from mediasweep.loops.heartbeat import PATIENCE
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
+VISITORS = 3  # connections for the API, opened when it is asked
 PATIENCE_WITH_POOL = timedelta(seconds=10)
 STEP_WITHIN = timedelta(seconds=90)  # one step of the start, which may have to wait for the next
 LEAVE_WITHIN = timedelta(seconds=10)  # once the time for finishing is up
@@ -51,6 +53,8 @@ async def run(settings: Settings) -> int:
     metrics = Metrics(__version__)
     report = Report(metrics)
     credentials = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
+    doors = house(settings)
+    settings = settings.model_copy(update={"api_token": None})  # of which only hashes are kept
     supervisor = Supervisor(os.environ)
     stopping = asyncio.Event()
     hard_stop = asyncio.Event()
@@ -71,6 +75,10 @@ async def run(settings: Settings) -> int:
         await _wait_for_database(settings, report.emit, supervisor, stopping)
         pool = await open_pool(settings.dsn(), size=POOL_SIZE, patience=PATIENCE_WITH_POOL)
         stack.callback(pool.terminate)
+        visitors = await open_pool(
+            settings.dsn(), size=VISITORS, patience=PATIENCE_WITH_POOL, kept=False
+        )
+        stack.callback(visitors.terminate)
         account = Account(
             credentials,
             threads=CONCURRENCY_CAP,
@@ -83,7 +91,7 @@ async def run(settings: Settings) -> int:
         await _check_account(account, report.emit, stopping)
         starting.close()  # from here on the daemon itself answers
         daemon = Daemon(settings, pool, account, report, stopping, hard_stop, supervisor)
-        await daemon.run(sock)
+        await daemon.run(sock, doors, visitors)
         return daemon.sweep.in_flight
 
 

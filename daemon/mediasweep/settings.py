@@ -16,11 +16,11 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from mediasweep.doors import HttpSettings
 from mediasweep.rules.address import checked_dsn, credentials, read_cloudinary_url
 from mediasweep.secret_files import read_secret
 
@@ -48,7 +48,7 @@ class StartError(Exception):
         self.code = code
 
 
-class Settings(BaseSettings):
+class Settings(HttpSettings):
     """Everything that can be set. Durations are seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -146,9 +146,6 @@ class Settings(BaseSettings):
     retry_base: Positive = Field(
         15, description="Seconds of the first wait after an unknown outcome; then 4 times it."
     )
-    http_bind: str = Field(
-        "127.0.0.1:8080", description="host:port for probes and metrics; port 0 takes a free one."
-    )
     webhook_secrets: SecretStr | None = Field(
         None, description="What notifications are signed with, if not with the API secret."
     )
@@ -165,14 +162,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
     )
-
-    @field_validator("http_bind")
-    @classmethod
-    def _bind_has_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the last port
-            raise ValueError("must be host:port, as in 127.0.0.1:8080")
-        return value
 
     @model_validator(mode="after")
     def _times_fit(self) -> Settings:
@@ -226,11 +215,6 @@ class Settings(BaseSettings):
         """Return what a notification may be signed with, or raise SettingsError."""
         given = self.webhook_secrets.get_secret_value() if self.webhook_secrets else ""
         return given.replace(",", " ").split() or [str(self.credentials()["api_secret"])]
-
-    def bind(self) -> tuple[str, int]:
-        """Return host and port of the HTTP server."""
-        host, _, port = self.http_bind.rpartition(":")
-        return host.strip("[]"), int(port)
 
     def seconds(self, name: str) -> timedelta:
         """Return a duration that is set in seconds."""

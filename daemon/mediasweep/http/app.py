@@ -1,5 +1,5 @@
 """The HTTP application: probes and metrics, which need no token and change nothing; the webhook,
-which has its signature.
+which has its signature; the API, behind the guard.
 
 A probe never waits for the database: it tells what the loops last saw. /metrics asks for the
 fleet's state, at most every two seconds; when the database is away, it leaves those gauges as they
@@ -16,7 +16,13 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from mediasweep.http.api import DESCRIPTION, add_api
+from mediasweep.http.body import Bodies
+from mediasweep.http.guard import Guard, House
+from mediasweep.http.headers import Headers
+from mediasweep.http.problem import add_problems
 from mediasweep.http.webhook import add_webhook
+from mediasweep.operations.desk import Desk
 from mediasweep.operations.probes import Probes
 from mediasweep.operations.webhooks import Webhooks
 
@@ -25,35 +31,54 @@ Refresh = Callable[[], Awaitable[None]]
 
 
 def build(
+    *,
     probes: Probes,
     webhooks: Webhooks,
     registry: CollectorRegistry,
     refresh: Refresh,
+    desk: Desk,
+    house: House,
     version: str,
 ) -> FastAPI:
     """Return the application; `refresh` sets the gauges that come from the database."""
-    app = FastAPI(title="mediasweep", version=version, openapi_url=None)
+    app = FastAPI(
+        title="mediasweep",
+        version=version,
+        openapi_url=DESCRIPTION,
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Bodies)
+    app.add_middleware(Guard, house=house)
+    app.add_middleware(Headers)  # the outermost
+    add_problems(app)
+    _add_probes(app, probes, registry, refresh)
     add_webhook(app, webhooks)
+    add_api(app, desk, house)
+    return app
 
-    @app.api_route("/livez", methods=PROBED)
+
+def _add_probes(
+    app: FastAPI, probes: Probes, registry: CollectorRegistry, refresh: Refresh
+) -> None:
+    @app.api_route("/livez", methods=PROBED, include_in_schema=False)
     async def livez() -> JSONResponse:
         """Answer 200 as long as the event loop turns and the work gets on, else 503."""
         hangs = probes.hangs()
         return JSONResponse({"status": "hangs" if hangs else "ok"}, 503 if hangs else 200)
 
-    @app.api_route("/readyz", methods=PROBED)
-    @app.api_route("/healthz", methods=PROBED)
+    @app.api_route("/readyz", methods=PROBED, include_in_schema=False)
+    @app.api_route("/healthz", methods=PROBED, include_in_schema=False)
     async def readyz() -> JSONResponse:
         """Answer 200 if this daemon can work, else 503 with the reasons."""
         ready, checks = probes.ready()
         body: dict[str, Any] = {"status": "ok" if ready else "unready", "checks": checks}
         return JSONResponse(body, status_code=200 if ready else 503)
 
-    @app.get("/metrics")
+    @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
         """Answer in the format that the scraper asks for."""
         await refresh()
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
-
-    return app

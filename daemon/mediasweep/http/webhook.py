@@ -6,17 +6,14 @@ Anything else makes Cloudinary send it again, three times within some 18 minutes
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
+from mediasweep.http.body import BODY_MOST, CLOSE, read
 from mediasweep.operations.webhooks import PATH, Webhooks
 from mediasweep.rules.webhook import Result
 
-BODY_MOST = 2**20
-BODY_WITHIN_S = 20.0
 STATUS = {
     Result.ACCEPTED: 200,
     Result.DUPLICATE: 200,
@@ -33,12 +30,11 @@ STATUS = {
 def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
     """Add the route to the application."""
 
-    @app.post(PATH)
+    @app.post(PATH, include_in_schema=False)
     async def cloudinary(request: Request) -> JSONResponse:
         """Take one notification."""
         try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                body = await _read(request)
+            body = await read(request)
         except (TimeoutError, ClientDisconnect):
             result, said = webhooks.refuse(Result.INCOMPLETE, "the body did not come in time")
         else:
@@ -46,23 +42,10 @@ def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
                 result, said = webhooks.refuse(Result.TOO_LARGE, f"over {BODY_MOST} bytes")
             else:
                 result, said = await webhooks.receive(body, request.headers)
-        headers = {} if body_was_read(result) else {"Connection": "close"}
+        headers = {} if body_was_read(result) else CLOSE
         return JSONResponse({"result": result, "detail": said}, STATUS[result], headers)
 
 
 def body_was_read(result: Result) -> bool:
     """Tell whether the connection may be used for another request."""
     return result not in {Result.INCOMPLETE, Result.TOO_LARGE}
-
-
-async def _read(request: Request) -> bytes | None:
-    """Return the body, None if it is too long."""
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > BODY_MOST:
-        return None
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_MOST:
-            return None
-    return bytes(body)

@@ -27,6 +27,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 COMMAND_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 3.0
+RESTS_S = 60.0  # after which a connection that nobody asks for is closed
 KEEPALIVE = (
     (socket.SO_KEEPALIVE, 1, socket.SOL_SOCKET),
     (getattr(socket, "TCP_KEEPIDLE", None), 15, socket.IPPROTO_TCP),
@@ -255,8 +256,8 @@ async def is_pooled(connection: Connection) -> bool:
     return connection.get_server_pid() != backend_pid
 
 
-async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
-    """Open the working pool, ready to be used through a transaction pooler as well."""
+async def open_pool(dsn: str, *, size: int, patience: timedelta, kept: bool = True) -> Pool:
+    """Open a pool, also through a transaction pooler; `kept`: a connection may rest for ever."""
     first = await connect(dsn, name="mediasweep", pooled=True)
     try:
         pooled = await is_pooled(first)
@@ -264,11 +265,11 @@ async def open_pool(dsn: str, *, size: int, patience: timedelta) -> Pool:
         await first.close(timeout=CONNECT_TIMEOUT_S)
     pool = await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=1 if kept else 0,
         max_size=size,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=patience.total_seconds(),
-        max_inactive_connection_lifetime=0,
+        max_inactive_connection_lifetime=0 if kept else RESTS_S,
         init=_init,
         reset=_no_reset,
         **_options("mediasweep", pooled=pooled),

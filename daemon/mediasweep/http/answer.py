@@ -1,0 +1,31 @@
+"""What every answer says, and the text that a request may bring."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+
+def _storable(text: str) -> str:
+    if "\0" in text or text.encode("utf-8", "ignore").decode() != text:
+        raise ValueError("holds what no database stores")
+    return text
+
+
+# as it may reach the database
+Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_storable)]
+
+
+class Asked(BaseModel):
+    """A request's body: what it does not know, it refuses, or a typing error would do nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """An answer as the origin's were: whether it went well, and when."""
+
+    success: bool = True
+    timestamp: datetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -1,0 +1,27 @@
+"""The routes of /api, each a thin layer over one operation, and their description."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from mediasweep.http.cleanup import add_cleanup
+from mediasweep.http.guard import House
+from mediasweep.http.problem import RESPONSES
+from mediasweep.http.scheduler import add_scheduler
+from mediasweep.http.session import add_session
+from mediasweep.operations.desk import Desk
+
+PREFIX = "/api"
+DESCRIPTION = "/api/openapi.json"
+
+
+def add_api(app: FastAPI, desk: Desk, house: House) -> None:
+    """Add the routes to the application."""
+    token = HTTPBearer(description="one of MEDIASWEEP_API_TOKEN", auto_error=False)
+    # for the description only: the guard has looked at the token before
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(token)], responses=RESPONSES)
+    add_session(router, house)
+    add_cleanup(router, desk)
+    add_scheduler(router, desk)
+    app.include_router(router)

@@ -1,0 +1,62 @@
+"""Bodies are read only as far as they may be long, and may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mediasweep.http.problem import problem
+from mediasweep.operations.webhooks import PATH as WEBHOOK
+
+BODY_MOST = 2**20
+BODY_WITHIN_S = 20.0
+CLOSE = {"Connection": "close"}  # what was not read must not be taken for the next request
+
+
+async def read(request: Request) -> bytes | None:
+    """Return the body, None if it is too long; raises TimeoutError or ClientDisconnect."""
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > BODY_MOST:
+        return None
+    body = bytearray()
+    async with asyncio.timeout(BODY_WITHIN_S):
+        async for part in request.stream():
+            body += part
+            if len(body) > BODY_MOST:
+                return None
+    return bytes(body)
+
+
+class Bodies:
+    """Reads the body before the route does; the webhook reads its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body, or refuse it."""
+        if scope["type"] != "http" or scope["path"].endswith(WEBHOOK):
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await read(Request(scope, receive))
+        except TimeoutError:
+            await problem(408, "the body did not come in time", CLOSE)(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
+        if body is None:
+            await problem(413, f"over {BODY_MOST} bytes", CLOSE)(scope, receive, send)
+            return
+        read_already = False
+
+        async def replay() -> Message:
+            nonlocal read_already
+            if read_already:
+                return await receive()
+            read_already = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)

@@ -1,0 +1,95 @@
+"""GET and POST /api/cloudinary/cleanup: the queue as it stands, and a sweep on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from mediasweep.http.answer import Answer, Asked
+from mediasweep.operations import cleanup
+from mediasweep.operations.desk import Desk
+from mediasweep.rules.job import Status
+
+PATH = "/cloudinary/cleanup"
+WITHIN_S = 20.0
+
+
+class Stats(BaseModel):
+    """Rows by status."""
+
+    total: int
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    skipped: int
+
+
+class CleanupStatus(Answer):
+    """How the queue stands, with its newest twenty rows."""
+
+    stats: Stats
+    recent_items: list[dict[str, Any]]
+    has_pending: bool
+
+
+class CleanupAsked(Asked):
+    """What is to be cleaned up."""
+
+    limit: int = Field(default=10, ge=1, le=100, description="At most so many rows.")
+    force_retry: bool = Field(default=False, description="Failed rows as well.")
+    specific_id: UUID | None = Field(default=None, description="This row alone.")
+
+
+class CleanupItem(BaseModel):
+    """What became of one row."""
+
+    id: UUID
+    public_id: str
+    status: Status
+    error: str | None
+    cloudinary_response: dict[str, Any] | None
+
+
+class CleanupDone(Answer):
+    """What became of the rows within twenty seconds; `success_rate` in percent."""
+
+    message: str
+    processed: int
+    failed: int
+    success_rate: float
+    items: list[CleanupItem]
+
+
+def add_cleanup(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    @router.get(PATH, tags=["cleanup"])
+    async def cleanup_status() -> CleanupStatus:
+        """Tell how the queue stands."""
+        return CleanupStatus(**await cleanup.status(desk.pool))
+
+    @router.post(PATH, tags=["cleanup"])
+    async def cleanup_process(request: Request, asked: CleanupAsked | None = None) -> CleanupDone:
+        """Have what is due done now, also while stopped, and wait for it up to twenty seconds."""
+        asked = asked or CleanupAsked()
+        done = await cleanup.process(
+            desk.pool,
+            limit=asked.limit,
+            retry=asked.force_retry,
+            id_=asked.specific_id,
+            who=request.state.visitor.who,
+            within_s=WITHIN_S,
+        )
+        good = done.count(Status.COMPLETED, Status.SKIPPED)
+        failed = done.count(Status.FAILED)
+        return CleanupDone(
+            message=done.message,
+            processed=good,
+            failed=failed,
+            success_rate=round(100 * good / (good + failed), 2) if good + failed else 100.0,
+            items=[CleanupItem(**row) for row in done.rows],
+        )

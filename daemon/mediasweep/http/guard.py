@@ -1,0 +1,150 @@
+"""Who comes in: every request passes here, and what is not let in by a rule stays out.
+
+Probes and metrics need nothing, the webhook has its signature. For the rest: a Host that is ours,
+against pages that point their own name at this address; nothing changed from another site; and a
+token or session that is good for it, GET to read, all else to operate. Without a token set, whoever
+is on this machine may do everything, but nobody through a proxy, who could be anyone.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from mediasweep.http.keys import Keys, Session
+from mediasweep.http.problem import problem
+from mediasweep.operations.webhooks import PATH as WEBHOOK
+from mediasweep.rules.access import LOOPBACK_NAMES, Scope, host_name, is_loopback
+from mediasweep.settings import Settings, StartError
+
+OPEN = {"/livez", "/readyz", "/healthz", "/metrics", WEBHOOK}
+SESSION = "/api/session"
+COOKIE = "mediasweep_session"
+CSRF = "x-csrf-token"
+LOOKS = {"GET", "HEAD", "OPTIONS"}
+PROXIED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who was let in, as the journal names them, and what they may do."""
+
+    who: str
+    scope: Scope
+    session: Session | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What decides about a visitor: the keys, the names of this server (None: any), and the path
+    under which a proxy shows it.
+    """
+
+    keys: Keys
+    names: frozenset[str] | None
+    further_names: frozenset[str]
+    read_only: bool
+    root_path: str
+
+
+def house(settings: Settings) -> House:
+    """Return who is to be let in; raises StartError where that would be everybody."""
+    host, _ = settings.bind()
+    keys = Keys(settings.tokens())
+    if not keys.asked and not is_loopback(host):
+        raise StartError(
+            f"MEDIASWEEP_HTTP_BIND {settings.http_bind} can be reached from other machines, and "
+            "nobody there would be asked for a token: set MEDIASWEEP_API_TOKEN "
+            "(`openssl rand -hex 32` makes one), or bind 127.0.0.1",
+            2,
+        )
+    further = settings.hosts()
+    closed = is_loopback(host) or bool(further)
+    names = LOOPBACK_NAMES | {host.lower()} | further if closed else None
+    return House(keys, names, further, settings.http_read_only, settings.http_root_path or "")
+
+
+class Guard:
+    """Lets in, and tells the route who it is; or answers in its place."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self._app = app
+        self._house = house
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass the request on, if its visitor is let in."""
+        scope["root_path"] = self._house.root_path
+        connection = HTTPConnection(scope)
+        path = _path(scope)
+        if scope["type"] != "http" or path not in OPEN:
+            answer = self._of(connection, path, scope.get("method", "GET"))
+            if isinstance(answer, Response):
+                await answer(scope, receive, send)
+                return
+            scope.setdefault("state", {})["visitor"] = answer
+        await self._app(scope, receive, send)
+
+    def _of(self, asked: HTTPConnection, path: str, method: str) -> Visitor | Response | None:
+        """Return who this is, None for who logs in, or why they are not let in."""
+        host = asked.headers.get("host", "")
+        if self._house.names is not None and host_name(host) not in self._house.names:
+            return problem(421, "this is not my name: add it to MEDIASWEEP_HTTP_HOSTS")
+        looks = method in LOOKS
+        if not looks and self._from_elsewhere(asked, host):
+            return problem(403, "this came from a page of another site")
+        if path == SESSION and method == "POST":
+            return None
+        visitor = self._visitor(asked)
+        if isinstance(visitor, Response):
+            return visitor
+        if looks or path == SESSION:
+            return visitor
+        if visitor.session is not None and not hmac.compare_digest(
+            visitor.session.csrf.encode(), asked.headers.get(CSRF, "").encode("latin-1")
+        ):
+            return problem(403, f"{CSRF} is missing or not that of this session")
+        if self._house.read_only:
+            return problem(403, "this daemon only looks: MEDIASWEEP_HTTP_READ_ONLY is true")
+        if not visitor.scope.covers(Scope.OPERATE):
+            return problem(403, "this token may only read")
+        return visitor
+
+    def _visitor(self, asked: HTTPConnection) -> Visitor | Response:
+        keys = self._house.keys
+        at = asked.client.host if asked.client else "unknown"
+        if not keys.asked:
+            if any(name in asked.headers for name in PROXIED):
+                return problem(401, "through a proxy a token is needed: set MEDIASWEEP_API_TOKEN")
+            return Visitor(f"api@{at}", Scope.OPERATE)
+        kind, _, token = asked.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and (scope := keys.of_token(token.strip())):
+            return Visitor(f"api@{at}", scope)
+        if not kind and (session := keys.of_cookie(asked.cookies.get(COOKIE, ""))):
+            return Visitor(f"ui@{at}", session.scope, session)
+        said = "a token is needed: Authorization: Bearer, with one of MEDIASWEEP_API_TOKEN"
+        return problem(401, said, {"WWW-Authenticate": "Bearer"})
+
+    def _from_elsewhere(self, asked: HTTPConnection, host: str) -> bool:
+        """Tell whether a browser says that it was sent here by another site's page."""
+        if asked.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+            return True
+        origin = asked.headers.get("origin")
+        if origin is None:
+            return False
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return True
+        return parts.netloc != host and parts.hostname not in self._house.further_names
+
+
+def _path(scope: Connection) -> str:
+    """Return the path without the one under which a proxy shows us, as the routes see it."""
+    path, root = str(scope.get("path", "")), str(scope.get("root_path", ""))
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path

@@ -1,0 +1,123 @@
+"""/api/cloudinary/scheduler: steer all daemons at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, Field
+
+from mediasweep.http.answer import Answer, Asked
+from mediasweep.operations import scheduler
+from mediasweep.operations.desk import Desk
+
+PATH = "/cloudinary/scheduler"
+Config = dict[str, float | int | bool | None]
+EXAMPLE: Config = {"interval_minutes": 5, "batch_size": 10, "max_retries": 3}
+
+
+class Action(StrEnum):
+    """What the scheduler can be told."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    CONFIGURE = "configure"
+    FORCE_CLEANUP = "force_cleanup"
+    STATUS = "status"
+
+
+class SchedulerAsked(Asked):
+    """What it is told; `config` for configure alone."""
+
+    action: Action
+    config: Config | None = Field(None, examples=[EXAMPLE])
+
+
+class SchedulerState(BaseModel):
+    """How the fleet stands; `success_rate` in percent, what is done since its daemons started."""
+
+    is_running: bool
+    last_run: datetime | None
+    next_run: datetime | None
+    total_processed: int
+    total_failed: int
+    success_rate: float
+    queue_size: int
+    uptime_minutes: float
+    daemons: int
+    config: Config
+    set_for_all: list[str]
+    queue_stats: dict[str, int]
+
+
+class SchedulerStatus(Answer):
+    """How the fleet stands."""
+
+    scheduler: SchedulerState
+
+
+class SchedulerDone(Answer):
+    """What was done, in a sentence, and how the fleet stands after it."""
+
+    message: str
+    stats: SchedulerState
+    config: Config
+
+
+def add_scheduler(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    async def done(message: str) -> SchedulerDone:
+        stats = SchedulerState(**await scheduler.status(desk.pool))
+        return SchedulerDone(message=message, stats=stats, config=stats.config)
+
+    @router.get(PATH, tags=["scheduler"])
+    async def scheduler_status() -> SchedulerStatus:
+        """Tell how the fleet stands."""
+        return SchedulerStatus(scheduler=SchedulerState(**await scheduler.status(desk.pool)))
+
+    @router.post(PATH, tags=["scheduler"])
+    async def scheduler_act(request: Request, asked: SchedulerAsked) -> SchedulerDone:
+        """Start, stop, restart, configure, sweep once, or only tell how the fleet stands."""
+        who = request.state.visitor.who
+        if asked.action is Action.CONFIGURE:
+            return await done(await _configure(desk, asked.config or {}, who))
+        return await done(await _act(desk, asked.action, who))
+
+    @router.put(PATH, tags=["scheduler"])
+    async def scheduler_configure(request: Request, config: Config) -> SchedulerDone:
+        """Set values for all daemons; null takes one back."""
+        return await done(await _configure(desk, config, request.state.visitor.who))
+
+    @router.delete(PATH, tags=["scheduler"])
+    async def scheduler_stop(request: Request) -> SchedulerDone:
+        """Stop all daemons, as the action does."""
+        return await done(await _act(desk, Action.STOP, request.state.visitor.who))
+
+
+async def _configure(desk: Desk, config: dict[str, Any], who: str) -> str:
+    if not config:
+        raise HTTPException(400, "config is empty: give what is to be set")
+    try:
+        await scheduler.configure(desk.pool, config, who=who)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+    return f"set: {', '.join(sorted(config))}"
+
+
+async def _act(desk: Desk, action: Action, who: str) -> str:
+    if action is Action.START:
+        return "started" if await scheduler.start(desk.pool, who=who) else "was not stopped"
+    if action is Action.STOP:
+        await scheduler.stop(desk.pool, who=who)
+        return "stopped"
+    if action is Action.RESTART:
+        return f"restarted; opened: {', '.join(await scheduler.restart(desk.pool, who=who)) or '-'}"
+    if action is Action.FORCE_CLEANUP:
+        forced = await scheduler.force_cleanup(desk.pool, who=who)
+        behind = "".join(f"; {rows} stay behind {gate}" for gate, rows in forced.behind.items())
+        return f"{forced.rows} rows may go now{behind}"
+    return "nothing was changed"

@@ -1,0 +1,57 @@
+"""The application in this process, over the test's own database, as a client sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from mediasweep.http.app import build
+from mediasweep.http.guard import house
+from mediasweep.operations.desk import Desk
+from mediasweep.postgres.pool import open_pool
+from mediasweep.settings import Settings
+
+OPERATE, READ = "operate-" + "x" * 22, "read-" + "y" * 22
+TOKENS = {"api_token": f"{OPERATE} read:{READ}"}
+ADDRESS = "http://127.0.0.1:8080"
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header of a client that has a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def settings(**given: object) -> Settings:
+    """Return the settings of a daemon, with these."""
+    return Settings.model_validate(given)
+
+
+@asynccontextmanager
+async def visit(database: str, **given: object) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of an application with these settings; the probes are not built."""
+    unused: Any = None
+    pool = await open_pool(database, size=3, patience=timedelta(seconds=10), kept=False)
+    app = build(
+        probes=unused,
+        webhooks=unused,
+        registry=CollectorRegistry(),
+        refresh=_nothing,
+        desk=Desk(pool, "cloud"),
+        house=house(settings(**given)),
+        version="1.0",
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+            yield client
+    finally:
+        pool.terminate()
+
+
+async def _nothing() -> None:
+    """Count nothing."""
