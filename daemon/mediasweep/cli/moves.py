@@ -35,8 +35,7 @@ from mediasweep.rules.job import ByHand
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediasweep.operations.foresight import Foresight
-    from mediasweep.operations.queue import Choice
+    from mediasweep.operations.queue import Choice, Rehearsed
 
 NAMED = 10  # ids of each kind of refusal
 
@@ -196,26 +195,18 @@ async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID,
 
 def _preview(task: Task, chosen: Choice) -> None:
     from mediasweep.operations import queue
-    from mediasweep.operations.foresight import foresee
 
-    async def ask() -> tuple[list[Mapping[str, Any]], Foresight | None]:
+    async def ask() -> Rehearsed:
         async with database() as connection:
-            rows = await queue.preview(connection, task.move, chosen.ids)
-            if task.move is ByHand.CANCEL:  # whose assets stay
-                return rows, None
-            ids = [row["id"] for row in rows if row["refused"] is None]
-            return rows, await foresee(connection, ids)
+            return await queue.rehearse(connection, task.move, chosen.ids)
 
-    rows, foreseen = do(ask())
-    moved = [row["id"] for row in rows if row["refused"] is None]
-    refused = dict.fromkeys(chosen.ids, "there is no such row")
-    refused |= {row["id"]: row["refused"] for row in rows}
-    refused = {id_: why for id_, why in refused.items() if why is not None}
+    told = do(ask())
+    moved, refused, foreseen = told.moved, told.refused, told.foreseen
     if task.as_json:
         _print(task, moved, refused, chosen.left, plain(foreseen) if foreseen else {})
     else:
         columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
-        print_table(rows, columns | {"source": "source", "queued_at": "queued"})
+        print_table(told.rows, columns | {"source": "source", "queued_at": "queued"})
     _say_refused(refused)
     _say_moved(moved, chosen, f"would be {DONE[task.move]}")
     if foreseen and moved:

@@ -27,5 +27,7 @@ class Asked(BaseModel):
 class Answer(BaseModel):
     """An answer as the origin's were: whether it went well, and when."""
 
+    model_config = ConfigDict(ser_json_timedelta="float")  # seconds
+
     success: bool = True
     timestamp: datetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 
+from mediasweep.http.brake import add_brake
 from mediasweep.http.cleanup import add_cleanup
 from mediasweep.http.guard import House
+from mediasweep.http.media import add_media
+from mediasweep.http.overview import add_overview
 from mediasweep.http.problem import RESPONSES
+from mediasweep.http.queue import add_queue
 from mediasweep.http.scheduler import add_scheduler
 from mediasweep.http.session import add_session
 from mediasweep.operations.desk import Desk
@@ -24,4 +28,8 @@ def add_api(app: FastAPI, desk: Desk, house: House) -> None:
     add_session(router, house)
     add_cleanup(router, desk)
     add_scheduler(router, desk)
+    add_media(router, desk)
+    add_queue(router, desk)
+    add_brake(router, desk)
+    add_overview(router, desk)
     app.include_router(router)

@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mediasweep.http.headers import HEADERS
-from mediasweep.operations.desk import BROKEN, PASSING
+from mediasweep.operations.desk import BROKEN, PASSING, DatabaseError
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.rules.filter import FilterError
 from mediasweep.rules.moment import MomentError
+from mediasweep.rules.place import PlaceError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
@@ -79,8 +80,9 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(RefusedError, refused)
-    app.add_exception_handler(FilterError, misread)
-    app.add_exception_handler(MomentError, misread)
+    for unread in (FilterError, MomentError, PlaceError):
+        app.add_exception_handler(unread, misread)
+    app.add_exception_handler(DatabaseError, refused)
     for kind in (*PASSING, *BROKEN):
         app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, broken)

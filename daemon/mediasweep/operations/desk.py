@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mediasweep.postgres.pool import BROKEN, PASSING, Pool
+from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
 
-__all__ = ["BROKEN", "PASSING", "Desk"]
+__all__ = ["BROKEN", "PASSING", "DatabaseError", "Desk"]
 
 
 @dataclass(frozen=True, slots=True)

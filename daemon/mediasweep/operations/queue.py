@@ -12,15 +12,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import named
+from mediasweep.operations.foresight import foresee
 from mediasweep.postgres.ledger import Ledger
 from mediasweep.rules.filter import looked_at
 from mediasweep.rules.job import ByHand
+from mediasweep.rules.place import Place, place
 from mediasweep.rules.reason import outcome, sentence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from uuid import UUID
 
+    from mediasweep.operations.foresight import Foresight
     from mediasweep.postgres.ledger import Moved
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.filter import Filter, Said
@@ -39,11 +42,31 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, the newest first, and the place after the last of them; None: there are no more."""
+
+    rows: Sequence[Mapping[str, Any]]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The rows that are to be moved, and how many more match the filter."""
 
     ids: Sequence[UUID]
     left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a move would do: the rows as they are, those moved, those refused with the reason, and
+    what a claim would keep; None: their assets stay anyway.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    moved: Sequence[UUID]
+    refused: Mapping[UUID, str]
+    foreseen: Foresight | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,19 @@ async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> List
     found = await ledger.rows(filter_, limit)
     left = await ledger.count(filter_) - limit if len(found) == limit else 0
     return Listing(found, max(0, left))
+
+
+async def page(connection: Pool | Connection, said: Said, *, after: str | None, limit: int) -> Page:
+    """Return the newest rows that match and come after a place, and the place after these.
+
+    Raises FilterError, MomentError or PlaceError.
+    """
+    ledger = Ledger(connection)
+    filter_ = await _read(ledger, said)
+    found = await ledger.page(filter_, None if after is None else place(after), limit + 1)
+    rows = found[:limit]
+    more = len(found) > limit
+    return Page(rows, str(Place(rows[-1]["queued_at"], rows[-1]["id"])) if more else None)
 
 
 async def _read(ledger: Ledger, said: Said) -> Filter:
@@ -104,6 +140,19 @@ async def preview(
     those that would be moved along.
     """
     return await Ledger(connection).preview(ids, move)
+
+
+async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UUID]) -> Rehearsed:
+    """Return what a move of these rows would do, and which of their assets a claim would keep."""
+    rows = await preview(connection, move, ids)
+    moved = [row["id"] for row in rows if row["refused"] is None]
+    refused = dict.fromkeys(ids, "there is no such row") | {
+        row["id"]: row["refused"] for row in rows
+    }
+    foreseen = None if move is ByHand.CANCEL else await foresee(connection, moved)
+    return Rehearsed(
+        rows, moved, {id_: why for id_, why in refused.items() if why is not None}, foreseen
+    )
 
 
 async def move_rows(

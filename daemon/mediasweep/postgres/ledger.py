@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.job import ByHand
+    from mediasweep.rules.place import Place
 
 SQL = statements(__file__)
 PATIENCE_S = 600.0
@@ -69,6 +70,14 @@ class Ledger:
     async def rows(self, filter_: Filter, limit: int) -> list[Mapping[str, Any]]:
         """Return matching rows, the newest first."""
         found = await self._connection.fetch(SQL["list"], *_parameters(filter_), limit)
+        return [dict(row) for row in found]
+
+    async def page(
+        self, filter_: Filter, after: Place | None, limit: int
+    ) -> list[Mapping[str, Any]]:
+        """Return matching rows that come after a place, the newest first."""
+        there = (after.at, after.id) if after else (None, None)
+        found = await self._connection.fetch(SQL["page"], *_parameters(filter_), *there, limit)
         return [dict(row) for row in found]
 
     async def count(self, filter_: Filter) -> int:

@@ -33,6 +33,36 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
  ORDER BY q.queued_at DESC, q.id
  LIMIT $10
 
+-- name: page
+-- $1 to $9 as above; $10 time and $11 id of the last row of the page before, or NULL; $12 at most so many rows, the newest
+-- first. Source by source, finished and unfinished: along the indexes that the brake has, so that no page costs the whole queue
+WITH RECURSIVE unfinished (source) AS (
+  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL
+   UNION ALL
+  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
+    FROM unfinished u WHERE u.source IS NOT NULL),
+finished (source) AS (
+  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL
+   UNION ALL
+  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
+    FROM finished f WHERE f.source IS NOT NULL)
+SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
+       q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
+       mediasweep.source_name(q.source_id) AS source
+  FROM (SELECT page.* FROM unfinished u CROSS JOIN LATERAL (
+          SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
+           WHERE m.source_id = u.source AND m.processed_at IS NULL
+             AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))
+           ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
+         UNION ALL
+        SELECT page.* FROM finished f CROSS JOIN LATERAL (
+          SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
+           WHERE m.source_id = f.source AND m.processed_at IS NOT NULL
+             AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))
+           ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page) q
+ ORDER BY q.queued_at DESC, q.id DESC
+ LIMIT $12
+
 -- name: count
 -- $1 to $9 as above
 SELECT count(*) FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q

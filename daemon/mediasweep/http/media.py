@@ -1,0 +1,231 @@
+"""GET and DELETE /api/cloudinary/media: the library, page by page, and deleting from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel, Field
+
+from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.operations import media
+from mediasweep.operations.desk import Desk
+from mediasweep.rules.job import Status
+from mediasweep.rules.shelf import Shelf, SortBy
+
+PATH = "/cloudinary/media"
+WITHIN_S = 15.0
+MOST = 500  # assets of one deletion
+UNFINISHED = (Status.PENDING, Status.PROCESSING)
+
+
+class ResourceType(StrEnum):
+    """As Cloudinary calls them."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    RAW = "raw"
+
+
+class Order(StrEnum):
+    """Which end comes first."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class MediaAsked(Asked):
+    """Which page; rows with all of what is said, `tags` separated by commas."""
+
+    page: int = Field(default=1, ge=1, le=1_000_000)
+    limit: int = Field(default=50, ge=1, le=200)
+    folder: Text | None = Field(default=None, description="With what is below it.")
+    resource_type: ResourceType | None = None
+    search: Text | None = Field(default=None, description="Part of a name or text; * and ? too.")
+    tags: Text | None = Field(default=None, examples=["summer,2026"])
+    sort_by: SortBy = SortBy.CREATED_AT
+    sort_order: Order = Order.DESC
+
+    def shelf(self) -> Shelf:
+        """Return it as the operation takes it."""
+        tags = tuple(tag.strip() for tag in (self.tags or "").split(",") if tag.strip())
+        return Shelf(
+            page=self.page,
+            limit=self.limit,
+            folder=self.folder or None,
+            resource_type=self.resource_type,
+            search=self.search or None,
+            tags=tags,
+            sort_by=self.sort_by,
+            descending=self.sort_order is Order.DESC,
+        )
+
+
+class Pagination(BaseModel):
+    """Where this page is."""
+
+    page: int
+    limit: int
+    total: int
+    pages: int
+    has_next: bool
+    has_prev: bool
+
+
+class MediaStats(BaseModel):
+    """The whole library; `total_size` in bytes."""
+
+    total_images: int = 0
+    total_videos: int = 0
+    total_files: int = 0
+    total_size: int = 0
+
+
+class SyncStatus(BaseModel):
+    """Rows by how they stand to Cloudinary."""
+
+    synced: int = 0
+    pending: int = 0
+    error: int = 0
+    last_synced_at: datetime | None = None
+
+
+class DatabaseSetup(BaseModel):
+    """Whether there is a library, and if not, what makes one."""
+
+    ready: bool
+    says: str | None
+
+
+class MediaPage(Answer):
+    """A page of the library."""
+
+    items: list[dict[str, Any]]
+    pagination: Pagination
+    stats: MediaStats
+    sync_status: SyncStatus
+    database_setup: DatabaseSetup
+
+
+class DeleteQuery(Asked):
+    """What is to be deleted, separated by commas, unless the body says it."""
+
+    public_ids: Text | None = Field(default=None, examples=["covers/1,covers/2"])
+    verify: bool = Field(default=False, description="Ask Cloudinary a second time.")
+
+
+class DeleteAsked(Asked):
+    """What is to be deleted."""
+
+    public_ids: list[Text] = Field(min_length=1, max_length=MOST, examples=[["covers/1"]])
+    verify: bool = False
+
+
+class Queued(BaseModel):
+    """An asset whose row is deleted, and that is still to go."""
+
+    public_id: str
+    queue_id: UUID
+
+
+class NotDeleted(BaseModel):
+    """An asset that stays: `database_success` false means that no row has it."""
+
+    public_id: str
+    error: str
+    cloudinary_success: bool = False
+    database_success: bool
+    cloudinary_error: str | None
+
+
+class MediaDeleted(Answer):
+    """What became of each within fifteen seconds; `verified`: asked again, and not there."""
+
+    message: str
+    deleted: list[str]
+    queued: list[Queued]
+    failed: list[NotDeleted]
+    verified: list[str] | None
+
+
+def add_media(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    @router.get(PATH, tags=["media"])
+    async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
+        """List the library."""
+        found = await media.page(desk.pool, asked.shelf())
+        pages = -(-found.total // asked.limit)
+        pagination = Pagination(
+            page=asked.page,
+            limit=asked.limit,
+            total=found.total,
+            pages=pages,
+            has_next=asked.page < pages,
+            has_prev=asked.page > 1,
+        )
+        ready = found.figures is not None
+        figures = dict(found.figures or {})
+        return MediaPage(
+            items=[dict(item) for item in found.items],
+            pagination=pagination,
+            stats=MediaStats(**figures),
+            sync_status=SyncStatus(**figures),
+            database_setup=DatabaseSetup(ready=ready, says=None if ready else media.NO_LIBRARY),
+        )
+
+    @router.delete(PATH, tags=["media"])
+    async def media_delete(
+        request: Request,
+        asked: Annotated[DeleteQuery, Query()],
+        body: DeleteAsked | None = None,
+    ) -> MediaDeleted:
+        """Delete assets and their rows; what is in use elsewhere stays, and says by what."""
+        ids, verify = _asked(asked, body)
+        done = await media.delete(
+            desk.pool, ids, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
+        )
+        return _told(ids, done, verify=verify)
+
+
+def _asked(asked: DeleteQuery, body: DeleteAsked | None) -> tuple[list[str], bool]:
+    named = [one.strip() for one in (asked.public_ids or "").split(",") if one.strip()]
+    if bool(named) == (body is not None):
+        raise HTTPException(400, "give public_ids in the query or in the body")
+    ids = named if body is None else body.public_ids
+    return list(dict.fromkeys(ids)), asked.verify or (body is not None and body.verify)
+
+
+def _told(ids: list[str], done: list[media.Deletion], *, verify: bool) -> MediaDeleted:
+    deleted: list[str] = []
+    queued: list[Queued] = []
+    failed = [_no_row(id_) for id_ in ids if id_ not in {one.public_id for one in done}]
+    for one in done:
+        if one.row is None:
+            failed.append(_stays(one.public_id, "its row is deleted; nothing lets its asset go"))
+        elif one.row["status"] == Status.COMPLETED:
+            deleted.append(one.public_id)
+        elif one.row["status"] in UNFINISHED:
+            queued.append(Queued(public_id=one.public_id, queue_id=one.row["id"]))
+        else:
+            failed.append(_stays(one.public_id, one.row["error"] or one.row["status"]))
+    return MediaDeleted(
+        success=not failed,
+        message=f"{len(deleted)} deleted, {len(queued)} queued, {len(failed)} failed",
+        deleted=deleted,
+        queued=queued,
+        failed=failed,
+        verified=[one.public_id for one in done if one.verified] if verify else None,
+    )
+
+
+def _no_row(id_: str) -> NotDeleted:
+    said = "no row of the library has this public id"
+    return NotDeleted(public_id=id_, error=said, database_success=False, cloudinary_error=None)
+
+
+def _stays(id_: str, said: str) -> NotDeleted:
+    return NotDeleted(public_id=id_, error=said, database_success=True, cloudinary_error=said)

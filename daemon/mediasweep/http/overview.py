@@ -1,0 +1,72 @@
+"""/api/status, /api/tables, /api/activity: all in one look, what is attached, what was done."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from mediasweep.http.answer import Answer, Asked
+from mediasweep.operations import activity, attach, fleet
+from mediasweep.operations.desk import Desk
+
+BIGINT_MOST = 2**63 - 1
+
+
+class Status(Answer):
+    """As `mediasweep status` shows it."""
+
+    environment: dict[str, Any]
+    capture: list[str]
+    strays: list[dict[str, Any]]
+    rows: dict[str, int]
+    due: dict[str, Any]
+    waiting: list[dict[str, Any]]
+    protected: list[dict[str, Any]]
+    gates: list[dict[str, Any]]
+    daemons: list[dict[str, Any]]
+
+
+class Tables(Answer):
+    """The attached tables, and what was a part of one and still has its triggers."""
+
+    tables: list[dict[str, Any]]
+    strays: list[dict[str, Any]]
+
+
+class Before(Asked):
+    """Which page of the journal."""
+
+    before: int | None = Field(default=None, ge=1, le=BIGINT_MOST)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ActivityPage(Answer):
+    """Entries of the journal, the newest first; `next` goes into `before`."""
+
+    items: list[dict[str, Any]]
+    next: int | None
+
+
+def add_overview(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    @router.get("/status", tags=["overview"])
+    async def status() -> Status:
+        """Tell how everything stands."""
+        return Status(**await fleet.status(desk.pool, cloud=desk.cloud))
+
+    @router.get("/tables", tags=["overview"])
+    async def tables() -> Tables:
+        """List the attached tables."""
+        strays = await attach.strays(desk.pool)
+        return Tables(
+            tables=await attach.listing(desk.pool), strays=[dict(stray) for stray in strays]
+        )
+
+    @router.get("/activity", tags=["overview"])
+    async def activity_list(asked: Annotated[Before, Query()]) -> ActivityPage:
+        """Tell what was done, and by whom."""
+        found, next_ = await activity.page(desk.pool, before=asked.before, limit=asked.limit)
+        return ActivityPage(items=[dict(row) for row in found], next=next_)

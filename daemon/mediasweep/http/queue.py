@@ -1,0 +1,158 @@
+"""/api/queue: its rows by filter, one row and why it is where it is, retry and cancel."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import BaseModel, Field
+
+from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.operations import queue
+from mediasweep.operations.desk import Desk
+from mediasweep.rules.filter import Said
+from mediasweep.rules.job import ByHand, Status
+
+MOST = 10_000  # rows of one move
+
+
+class Filter(Asked):
+    """Rows with all of these; `public_id` may have `*` and `?`, times are as 2h or as a date."""
+
+    status: list[Status] = Field(default=[], max_length=len(Status))
+    source: Text | None = None
+    public_id: Text | None = Field(default=None, examples=["covers/*"])
+    reason: Text | None = None
+    app: Text | None = None
+    actor: Text | None = None
+    since: Text | None = Field(default=None, examples=["2h"])
+    until: Text | None = None
+    in_doubt: bool | None = None
+
+    def said(self) -> Said:
+        """Return it as the operations take it."""
+        given = self.model_dump(include=set(Filter.model_fields) - {"status"})
+        return Said(statuses=tuple(self.status), **given)
+
+
+class Paged(Filter):
+    """A filter, and which page of what it leaves."""
+
+    after: Text | None = Field(default=None, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class QueuePage(Answer):
+    """Rows, the newest first; `next` is null where there are no more."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class QueueRow(Answer):
+    """One row, why it is where it is, and all that happened to it."""
+
+    why: str | None
+    reasons: list[dict[str, Any]]
+    row: dict[str, Any]
+    timeline: list[dict[str, Any]]
+
+
+class MoveAsked(Asked):
+    """Rows by their ids, or by a filter, and then at most `limit` of them, the oldest first."""
+
+    ids: list[UUID] = Field(default=[], max_length=MOST)
+    filter: Filter | None = None
+    limit: int = Field(default=1000, ge=1, le=MOST)
+    dry_run: bool = Field(default=False, description="Only tell what would be done.")
+    why: Text | None = Field(default=None, description="For those who look later; of a cancel.")
+
+
+class Refused(BaseModel):
+    """A row that was not moved, and why."""
+
+    id: UUID
+    why: str
+
+
+class Moved(Answer):
+    """What was moved and what not; `left` more match; `kept`: would not be deleted all the same."""
+
+    move: ByHand
+    dry_run: bool
+    moved: list[UUID]
+    refused: list[Refused]
+    left: int
+    kept: list[Refused]
+
+
+def add_queue(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    @router.get("/queue", tags=["queue"])
+    async def queue_list(asked: Annotated[Paged, Query()]) -> QueuePage:
+        """List rows by filter, page by page."""
+        found = await queue.page(desk.pool, asked.said(), after=asked.after, limit=asked.limit)
+        return QueuePage(items=[dict(row) for row in found.rows], next=found.next)
+
+    @router.get("/queue/{id_}", tags=["queue"])
+    async def queue_show(id_: UUID) -> QueueRow:
+        """Show one row, why it is where it is, and its timeline."""
+        found = await queue.show(desk.pool, id_)
+        if found is None:
+            raise HTTPException(404, f"there is no row {id_}")
+        said = found["row"]["cloudinary_response"]
+        return QueueRow(**found | {"row": found["row"] | {"cloudinary_response": loads(said)}})
+
+    @router.post("/queue/retry", tags=["queue"])
+    async def queue_retry(request: Request, asked: MoveAsked) -> Moved:
+        """Put failed or skipped rows back to pending; they go through guard, gates and brake."""
+        return await _move(desk, ByHand.RETRY, asked, request.state.visitor.who)
+
+    @router.post("/queue/cancel", tags=["queue"])
+    async def queue_cancel(request: Request, asked: MoveAsked) -> Moved:
+        """Skip rows that were never sent, and the others of their assets, so that these stay."""
+        return await _move(desk, ByHand.CANCEL, asked, request.state.visitor.who)
+
+
+async def _move(desk: Desk, move: ByHand, asked: MoveAsked, who: str) -> Moved:
+    chosen = await _choose(desk, move, asked)
+    moved: list[UUID] = []
+    refused: dict[UUID, str] = {}
+    kept: dict[UUID, str] = {}
+    if asked.dry_run:
+        told = await queue.rehearse(desk.pool, move, chosen.ids)
+        moved, refused = list(told.moved), dict(told.refused)
+        kept = dict(told.foreseen.kept) if told.foreseen else {}
+    else:
+        async for step in queue.move_rows(desk.pool, move, chosen.ids, who=who, why=asked.why):
+            moved += step.moved
+            refused |= step.refused
+    return Moved(
+        move=move,
+        dry_run=asked.dry_run,
+        moved=moved,
+        refused=_listed(refused),
+        left=chosen.left,
+        kept=_listed(kept),
+    )
+
+
+async def _choose(desk: Desk, move: ByHand, asked: MoveAsked) -> queue.Choice:
+    said = asked.filter.said() if asked.filter else Said()
+    if bool(asked.ids) == (not said.is_empty):
+        raise HTTPException(400, f"say which rows to {move}: by ids or by a filter, not both")
+    if asked.ids:
+        return queue.Choice(list(dict.fromkeys(asked.ids)))
+    return await queue.choose(desk.pool, move, said, limit=asked.limit)
+
+
+def loads(said: str | None) -> Any:  # noqa: ANN401  whatever Cloudinary said
+    """Return a JSON column as what it says."""
+    return None if said is None else json.loads(said)
+
+
+def _listed(reasons: dict[UUID, str]) -> list[Refused]:
+    return [Refused(id=id_, why=why) for id_, why in reasons.items()]

@@ -1,0 +1,26 @@
+"""The journal from its end, for who wants to know what goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mediasweep.postgres.pool import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mediasweep.postgres.pool import Connection, Pool
+
+SQL = statements(__file__)
+
+
+class Activity:
+    """What was done, the newest first."""
+
+    def __init__(self, connection: Pool | Connection) -> None:
+        """Use a connection or a pool."""
+        self._connection = connection
+
+    async def page(self, before: int | None, limit: int) -> list[Mapping[str, Any]]:
+        """Return entries older than one; None: the newest."""
+        return [dict(row) for row in await self._connection.fetch(SQL["page"], before, limit)]

@@ -1,0 +1,20 @@
+-- The library, as people list it and delete from it; what is done is in schema/functions/media.sql.
+
+-- name: page
+-- $1 folder, $2 resource type, $3 pattern of ILIKE, $4 tags, each or NULL; $5 column, $6 descending, $7 skipped, $8 at most
+SELECT p::text AS item FROM mediasweep.media_page($1, $2, $3, $4, $5, $6, $7, $8) p
+
+-- name: count
+-- $1 to $4 as above
+SELECT mediasweep.media_count($1, $2, $3, $4)
+
+-- name: figures
+SELECT mediasweep.media_figures()::text
+
+-- name: delete
+-- $1 public ids, $2 who
+SELECT d.public_id, d.queue_id FROM mediasweep.delete_media($1, $2) d
+
+-- name: delete_again
+-- $1 ids of completed rows, $2 who
+SELECT d AS id FROM mediasweep.delete_again($1, $2) d

@@ -1,0 +1,108 @@
+-- The library as people see it and delete from it. Run as the owner of the schema, for the daemon need not read your tables;
+-- rows that row-level security hides are an error, and no gap.
+
+-- The rows that a filter leaves, as SQL: NULL means any.
+CREATE OR REPLACE FUNCTION mediasweep.media_where() RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$
+  SELECT $q$ FROM public.media_assets m
+    WHERE m.deleted_at IS NULL
+      AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+      AND ($2 IS NULL OR m.resource_type = $2)
+      AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
+           OR m.description ILIKE $3 OR m.alt_text ILIKE $3)
+      AND ($4 IS NULL OR m.tags @> $4)$q$
+$$;
+
+-- One page of it, each row as JSON. A column to sort by is one of a closed list.
+CREATE OR REPLACE FUNCTION mediasweep.media_page(
+  folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer)
+RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
+    RAISE EXCEPTION 'mediasweep.media_page: % is nothing to sort by', sort_by;
+  END IF;
+  -- only the rows of the page are read as a whole
+  RETURN QUERY EXECUTE format($q$
+    SELECT to_jsonb(r) - 'cloudinary_signature'
+      FROM (SELECT m.id, row_number() OVER (ORDER BY m.%1$I %2$s, m.id %2$s) AS place %3$s
+             ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
+      JOIN public.media_assets r ON r.id = page.id
+     ORDER BY page.place$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
+    USING folder, resource_type, search, tags, skip, most;
+END $$;
+
+-- How many rows a filter leaves.
+CREATE OR REPLACE FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  found_  bigint;
+BEGIN
+  EXECUTE 'SELECT count(*)' || mediasweep.media_where() INTO found_ USING folder, resource_type, search, tags;
+  RETURN found_;
+END $$;
+
+-- The whole library in figures; NULL: there is none that is ours.
+CREATE OR REPLACE FUNCTION mediasweep.media_figures() RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  IF NOT mediasweep.has_library() THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT jsonb_build_object(
+             'total_images', count(*) FILTER (WHERE m.resource_type = 'image'), 'total_videos', count(*) FILTER (WHERE m.resource_type = 'video'),
+             'total_files', count(*) FILTER (WHERE m.resource_type = 'raw'), 'total_size', coalesce(sum(m.file_size), 0),
+             'synced', count(*) FILTER (WHERE m.sync_status = 'synced'), 'pending', count(*) FILTER (WHERE m.sync_status = 'pending'),
+             'error', count(*) FILTER (WHERE m.sync_status = 'error'), 'last_synced_at', max(m.last_synced_at))
+      FROM public.media_assets m WHERE m.deleted_at IS NULL);
+END $$;
+
+-- Delete these assets, which somebody has named one by one: their rows are marked as deleted, and captured, in this transaction. A
+-- row of the answer for each that was queued; `queue_id` NULL: the row is deleted and nothing was to be queued for it.
+CREATE OR REPLACE FUNCTION mediasweep.delete_media(public_ids text[], who text) RETURNS TABLE (public_id text, queue_id uuid)
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  gone  text[];
+BEGIN
+  WITH deleted AS (
+    UPDATE public.media_assets m SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+     WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL
+    RETURNING m.cloudinary_public_id)
+  SELECT coalesce(array_agg(DISTINCT d.cloudinary_public_id), '{}') INTO gone FROM deleted d;
+  PERFORM mediasweep.confirm('public.media_assets', who);
+  RETURN QUERY
+    SELECT g.id, q.id
+      FROM unnest(gone) g (id)
+      LEFT JOIN mediasweep.cloudinary_cleanup_queue q
+        ON q.xact = pg_current_xact_id() AND q.cloudinary_public_id = g.id AND q.processed_at IS NULL AND q.due_at >= now();
+END $$;
+
+-- Look a second time: what was deleted is asked to be deleted again, past the guard as ever; Cloudinary then says that it is not there.
+CREATE OR REPLACE FUNCTION mediasweep.delete_again(ids uuid[], who text) RETURNS SETOF uuid
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, folder, deletion_reason, trigger_source)
+    SELECT q.cloudinary_public_id, q.resource_type, q.delivery_type, q.asset_id, q.version, q.original_filename, q.folder, 'verify', 'api'
+      FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = ANY (ids) AND q.status = 'completed'
+    RETURNING id;
+  IF FOUND THEN   -- they were confirmed when they were deleted
+    INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by) VALUES (0, pg_current_xact_id(), cardinality(ids), who);
+    PERFORM pg_notify('mediasweep', '');
+  END IF;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;
