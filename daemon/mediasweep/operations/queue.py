@@ -146,13 +146,11 @@ async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UU
     """Return what a move of these rows would do, and which of their assets a claim would keep."""
     rows = await preview(connection, move, ids)
     moved = [row["id"] for row in rows if row["refused"] is None]
-    refused = dict.fromkeys(ids, "there is no such row") | {
-        row["id"]: row["refused"] for row in rows
-    }
+    reasons = dict.fromkeys(ids, "there is no such row")
+    reasons |= {row["id"]: row["refused"] for row in rows}
+    refused = {id_: why for id_, why in reasons.items() if why is not None}
     foreseen = None if move is ByHand.CANCEL else await foresee(connection, moved)
-    return Rehearsed(
-        rows, moved, {id_: why for id_, why in refused.items() if why is not None}, foreseen
-    )
+    return Rehearsed(rows, moved, refused, foreseen)
 
 
 async def move_rows(

@@ -1,0 +1,134 @@
+"""The library over HTTP: listed, and deleted from while a daemon works."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from typing import Any
+
+import httpx
+
+from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.pool import Connection as Db
+from tests.daemons import environment, running, until
+from tests.http.visits import visit
+
+MEDIA = "/api/cloudinary/media"
+INSERT = """
+INSERT INTO public.media_assets (cloudinary_public_id, resource_type, file_size, mime_type, folder,
+tags, display_name, secure_url, url) SELECT p, t, s, 'm', f, string_to_array(g, ' '), d, 'u', 'u'
+FROM (VALUES ('covers/1', 'image', 300, 'covers', 'red new', 'One 100%'),
+             ('covers/2', 'image', 100, 'covers/old', 'red', 'Two'),
+             ('clip', 'video', 200, NULL, 'new', 'Three_'),
+             ('covers_/3', 'raw', 50, 'covers_', '', 'Four')) v (p, t, s, f, g, d)
+"""
+GONE = """
+SELECT array_agg(m.cloudinary_public_id::text ORDER BY m.cloudinary_public_id)
+  FROM public.media_assets m WHERE m.deleted_at IS NOT NULL
+"""
+OTHER_TABLE = """
+CREATE TABLE public.posts (id integer PRIMARY KEY, cover text);
+SELECT mediasweep.attach('public.posts', '{"public_id": "cover"}');
+INSERT INTO public.posts VALUES (1, 'covers/2');
+"""
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    """Return the public ids of a page."""
+    assert answer.status_code == 200, answer.text
+    return [item["cloudinary_public_id"] for item in answer.json()["items"]]
+
+
+async def test_the_library_is_listed_by_page_filter_and_order(database: str, db: Db) -> None:
+    """Each filter leaves what it says, each order sorts, and pages tell where they are."""
+    await db.execute(INSERT)
+    async with visit(database) as client:
+        asked: dict[str, Any]
+        for asked, expected in (
+            ({"sort_by": "file_size"}, ["covers/1", "clip", "covers/2", "covers_/3"]),
+            ({"folder": "covers", "sort_by": "file_size"}, ["covers/1", "covers/2"]),
+            ({"resource_type": "video"}, ["clip"]),
+            ({"tags": "red, new"}, ["covers/1"]),
+            ({"search": "100%"}, ["covers/1"]),
+            ({"search": "e_"}, ["clip"]),
+            ({"search": "TW?"}, ["covers/2"]),
+            ({"search": "nothing"}, []),
+        ):
+            assert ids(await client.get(MEDIA, params=asked)) == expected, asked
+        asked = {"limit": 3, "sort_by": "display_name", "sort_order": "asc"}
+        pages = [await client.get(MEDIA, params=asked | {"page": page}) for page in (1, 2, 3)]
+        assert [ids(page) for page in pages] == [
+            ["covers_/3", "covers/1", "clip"],
+            ["covers/2"],
+            [],
+        ]
+        first = pages[0].json()
+        assert set(first) == {
+            *("success", "timestamp", "items", "pagination", "stats", "sync_status"),
+            "database_setup",
+        }
+        assert first["pagination"] == {
+            "page": 1,
+            "limit": 3,
+            "total": 4,
+            "pages": 2,
+            "has_next": True,
+            "has_prev": False,
+        }
+        assert first["stats"] == {
+            "total_images": 2,
+            "total_videos": 1,
+            "total_files": 1,
+            "total_size": 650,
+        }
+        assert first["sync_status"]["synced"] == 4
+        assert "cloudinary_signature" not in first["items"][0]
+        for wrong in ({"sort_by": "id; DROP"}, {"page": "0"}, {"folders": "x"}, {"search": "\0"}):
+            assert (await client.get(MEDIA, params=wrong)).status_code == 400
+
+
+async def test_where_there_is_no_library_it_says_what_makes_one(database: str, db: Db) -> None:
+    """An empty page with the command; a deletion is refused."""
+    await db.execute("SELECT mediasweep.detach('public.media_assets')")
+    async with visit(database) as client:
+        setup = (await client.get(MEDIA)).json()["database_setup"]
+        assert (setup["ready"], "--with-library" in setup["says"]) == (False, True)
+        assert (await client.delete(MEDIA, params={"public_ids": "a"})).status_code == 409
+
+
+async def test_deletions_go_to_cloudinary_and_are_waited_for(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """What is deleted, what something else still uses, and what there is not, in one answer."""
+    await to_thread(cloud.fill, "covers/", 4)
+    await db.execute(INSERT)
+    await db.execute(OTHER_TABLE)
+    async with running(environment(database, cloud.url)) as daemon:
+        async with httpx.AsyncClient(base_url=daemon.address, timeout=30) as client:
+            body = {"public_ids": ["covers/1", "covers/2", "none"], "verify": True}
+            said = (await client.request("DELETE", MEDIA, json=body)).json()
+            assert set(said) == {
+                *("success", "timestamp", "message", "deleted", "queued", "failed", "verified"),
+            }
+            assert (said["success"], said["deleted"]) == (False, ["covers/1"])
+            assert said["verified"] == ["covers/1"]
+            failed = {one["public_id"]: one for one in said["failed"]}
+            assert set(failed["none"]) == {
+                *("public_id", "error", "cloudinary_success", "database_success"),
+                "cloudinary_error",
+            }
+            assert (failed["none"]["database_success"], "posts" in failed["covers/2"]["error"]) == (
+                False,
+                True,
+            )
+            assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
+            assert ("image", "upload", "covers/2") in await to_thread(cloud.assets)
+            await client.post("/api/cloudinary/scheduler", json={"action": "stop"})
+            await until(db, "SELECT EXISTS (SELECT FROM mediasweep.gate WHERE name = 'pause')")
+            forced = (await client.post("/api/cloudinary/cleanup", json={"limit": 1})).json()
+            assert forced["message"] == "nothing is due"
+        assert (
+            await db.fetchval(
+                "SELECT count(*) FROM public.media_assets WHERE deleted_at > '-infinity'"
+            )
+            == 2
+        )
