@@ -37,7 +37,8 @@ def ask(port: int, path: str, method: str = "GET") -> tuple[int, object]:
 async def test_a_daemon_that_waits_for_its_database_is_alive_and_not_ready() -> None:
     """It is not to be killed for a database that is away, and gets no work to do meanwhile."""
     port = free_port()
-    env = environment(NOWHERE, ACCOUNT, MEDIASWEEP_HTTP_BIND=f"0.0.0.0:{port}")
+    beyond = {"MEDIASWEEP_HTTP_BIND": f"0.0.0.0:{port}", "MEDIASWEEP_API_TOKEN": "x" * 22}
+    env = environment(NOWHERE, ACCOUNT, **beyond)
     daemon = await spawn(env)
     await daemon.seen("database_lost")
     told = await mediasweep(env, "status", "--probe")

@@ -22,8 +22,10 @@ PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
 OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
 READS = {
+    "postgres/activity.sql": {"page"},
     "postgres/attached.sql": {"list", "strays"},
     "postgres/brake.sql": {"closed", "first_held", "held"},
+    "postgres/cleanup.sql": {"due", "became"},
     "postgres/doctor.sql": {
         *("server", "rights", "lacks", "hidden", "uncovered", "attached", "replicas", "strays"),
         *("unlogged", "unvacuumed", "unindexed", "stuck", "fallback", "holding"),
@@ -38,7 +40,8 @@ READS = {
     "postgres/inbox.sql": {"has", "state"},
     "postgres/journal.sql": {"now", "deletions"},
     "postgres/ledger.sql": {
-        *("sources", "now", "list", "count", "oldest", "show", "why", "timeline", "reasons"),
+        *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
+        "reasons",
     },
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),

@@ -5,7 +5,7 @@ import pytest
 from mediasweep.settings import SettingsError, load
 
 Env = pytest.MonkeyPatch
-PLANTED = "pl4nted"
+PLANTED = "pl4nted-where-none-may-see-it"
 DSN = f"postgresql://user:{PLANTED}@db:5432/app"
 FOREIGN = ("MEDIASWEEP_", "CLOUDINARY_", "NEXT_PUBLIC_", "SUPABASE_", "DATABASE_", "CREDENTIALS_")
 THREE = {

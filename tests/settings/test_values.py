@@ -30,6 +30,9 @@ PLAIN: list[tuple[str, str, object, str, object]] = [
     ("MEDIASWEEP_RETENTION", "retention", 30, "365", 365),
     ("MEDIASWEEP_RETRY_BASE", "retry_base", 15, "1", 1),
     ("MEDIASWEEP_HTTP_BIND", "http_bind", "127.0.0.1:8080", "[::1]:0", "[::1]:0"),
+    ("MEDIASWEEP_HTTP_HOSTS", "http_hosts", None, "a.example", "a.example"),
+    ("MEDIASWEEP_HTTP_ROOT_PATH", "http_root_path", None, "/a/b", "/a/b"),
+    ("MEDIASWEEP_HTTP_READ_ONLY", "http_read_only", False, "true", True),
     ("MEDIASWEEP_WEBHOOK_WINDOW", "webhook_window", 1200, "600", 600),
     ("MEDIASWEEP_RECONCILE_HOURS", "reconcile_hours", 0, "24", 24),
     ("MEDIASWEEP_RECONCILE_SHARE", "reconcile_share", 0.5, "0.1", 0.1),
@@ -42,7 +45,9 @@ SECRET_FIELDS = {
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_API_SECRET": "api_secret",
     "MEDIASWEEP_WEBHOOK_SECRETS": "webhook_secrets",
+    "MEDIASWEEP_API_TOKEN": "api_token",
 }
+LONG = "-of-enough-characters"
 DURATION = ("nan", "inf", "1e300", "-1", "0", "5 min")
 REFUSED = {
     **{f"MEDIASWEEP_{name}": DURATION for name in ("INTERVAL_MINUTES", "HEALTH_CHECK_INTERVAL")},
@@ -64,6 +69,10 @@ REFUSED = {
     "MEDIASWEEP_LOG_FORMAT": ("xml", "JSON"),
     "MEDIASWEEP_LOG_LEVEL": ("loud",),
     "MEDIASWEEP_HTTP_BIND": ("", "80", ":80", "a", "a:", "a:http", "a:-1", "a:65536", "a:8\u00b2"),
+    "MEDIASWEEP_HTTP_HOSTS": ("a.example:80", "http://a.example", "a.example, b/c", "u@a.example"),
+    "MEDIASWEEP_HTTP_ROOT_PATH": ("", "/", "a", "/a/", "/a//b", "/a?b", "/é"),
+    "MEDIASWEEP_HTTP_READ_ONLY": ("", "maybe"),
+    "MEDIASWEEP_API_TOKEN": ("", " , ", "short", "write:" + "x" * 22, "x" * 21, "é" * 22),
 }
 
 
@@ -93,16 +102,16 @@ def test_a_secret_is_read_from_variable_file_or_credential(
     def secret() -> str:
         return str(getattr(load(), field).get_secret_value())
 
-    (tmp_path / name).write_text("credential\n", encoding="utf-8")
-    (tmp_path / "file").write_text("  file\n", encoding="utf-8")
+    (tmp_path / name).write_text(f"credential{LONG}\n", encoding="utf-8")
+    (tmp_path / "file").write_text(f"  file{LONG}\n", encoding="utf-8")
     with env.context() as only:
-        only.setenv(name, "variable")
-        assert secret() == "variable"
+        only.setenv(name, f"variable{LONG}")
+        assert secret() == f"variable{LONG}"
     with env.context() as only:
         only.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-        assert secret() == "credential"
+        assert secret() == f"credential{LONG}"
         only.setenv(f"{name}_FILE", str(tmp_path / "file"))
-        assert secret() == "file"
+        assert secret() == f"file{LONG}"
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -149,8 +158,8 @@ def test_a_value_out_of_range_is_refused(env: Env, name: str, value: str) -> Non
 def test_each_problem_has_a_sentence(env: Env) -> None:
     """Several problems are told at once, so that they are corrected at once."""
     expected = (
-        "MEDIASWEEP_CONCURRENCY: Input should be less than or equal to 20; "
-        "MEDIASWEEP_HTTP_BIND: must be host:port, as in 127.0.0.1:8080"
+        "MEDIASWEEP_HTTP_BIND: must be host:port, as in 127.0.0.1:8080; "
+        "MEDIASWEEP_CONCURRENCY: Input should be less than or equal to 20"
     )
     assert expected == refused(env, MEDIASWEEP_CONCURRENCY="99", MEDIASWEEP_HTTP_BIND="x")
 

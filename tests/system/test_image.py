@@ -107,6 +107,7 @@ async def test_the_manuals_daemon_drains_a_queue_in_its_limits(
 ) -> None:
     """It migrates, deletes thousands of rows, is healthy, and stops with 0 when it is told to."""
     env = {"DATABASE_URL": blank_database, "CLOUDINARY_URL": cloud.url}
+    env["MEDIASWEEP_API_TOKEN"] = "x" * 22
     await to_thread(docker, f"{docker.migrate.strip()} --with-library", **env)
     await to_thread(cloud.fill, "a", ROWS)
     db = await asyncpg.connect(blank_database)
