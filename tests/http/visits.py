@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from mediasweep.http.app import build
 from mediasweep.http.guard import house
 from mediasweep.operations.desk import Desk
-from mediasweep.postgres.pool import open_pool
+from mediasweep.postgres.pool import Pool, open_pool
 from mediasweep.settings import Settings
 
 OPERATE, READ = "operate-" + "x" * 22, "read-" + "y" * 22
@@ -31,21 +32,25 @@ def settings(**given: object) -> Settings:
     return Settings.model_validate(given)
 
 
-@asynccontextmanager
-async def visit(database: str, **given: object) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client of an application with these settings; the probes are not built."""
+def application(pool: Pool | None, **given: object) -> FastAPI:
+    """Return an application with these settings, whose probes are not built."""
     unused: Any = None
-    pool = await open_pool(database, size=3, patience=timedelta(seconds=10), kept=False)
-    app = build(
+    return build(
         probes=unused,
         webhooks=unused,
         registry=CollectorRegistry(),
         refresh=_nothing,
-        desk=Desk(pool, "cloud"),
+        desk=Desk(pool or unused, "cloud"),
         house=house(settings(**given)),
         version="1.0",
     )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+
+@asynccontextmanager
+async def visit(database: str, **given: object) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of such an application over a database."""
+    pool = await open_pool(database, size=3, patience=timedelta(seconds=10), kept=False)
+    transport = httpx.ASGITransport(application(pool, **given), raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
             yield client

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.examples import like
 from mediasweep.operations import brake
 from mediasweep.operations.desk import Desk
 
@@ -63,12 +64,12 @@ class Acknowledged(Answer):
 def add_brake(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
 
-    @router.get("/brake", tags=["brake"])
+    @router.get("/brake", tags=["brake"], responses=like("brake_show"))
     async def brake_show() -> Brakes:
         """Show each closed brake, and what it holds."""
         return Brakes(brakes=[Held(**held) for held in await brake.show(desk.pool)])
 
-    @router.get("/brake/{digest}", tags=["brake"])
+    @router.get("/brake/{digest}", tags=["brake"], responses=like("brake_look"))
     async def brake_look(request: Request, digest: Text) -> HeldRows:
         """Tell what a digest would let go, and what of it is in use or protected."""
         try:
@@ -79,7 +80,7 @@ def add_brake(router: APIRouter, desk: Desk) -> None:
         kept = {str(id_): why for id_, why in seen.kept.items()}
         return HeldRows(brake=Held(**held), looked=seen.looked, kept=kept, guard=seen.error)
 
-    @router.post("/brake/ack", tags=["brake"])
+    @router.post("/brake/ack", tags=["brake"], responses=like("brake_ack"))
     async def brake_ack(request: Request, asked: AckAsked) -> Acknowledged:
         """Let go what a digest names; refused unless the rows are still exactly those."""
         who = request.state.visitor.who

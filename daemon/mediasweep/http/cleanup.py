@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked
+from mediasweep.http.examples import like
 from mediasweep.operations import cleanup
 from mediasweep.operations.desk import Desk
 from mediasweep.rules.job import Status
@@ -67,12 +68,12 @@ class CleanupDone(Answer):
 def add_cleanup(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
 
-    @router.get(PATH, tags=["cleanup"])
+    @router.get(PATH, tags=["cleanup"], responses=like("cleanup_status"))
     async def cleanup_status() -> CleanupStatus:
         """Tell how the queue stands."""
         return CleanupStatus(**await cleanup.status(desk.pool))
 
-    @router.post(PATH, tags=["cleanup"])
+    @router.post(PATH, tags=["cleanup"], responses=like("cleanup_process"))
     async def cleanup_process(request: Request, asked: CleanupAsked | None = None) -> CleanupDone:
         """Have what is due done now, also while stopped, and wait for it up to twenty seconds."""
         asked = asked or CleanupAsked()

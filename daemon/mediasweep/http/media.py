@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.examples import like
 from mediasweep.operations import media
 from mediasweep.operations.desk import Desk
 from mediasweep.rules.job import Status
@@ -154,7 +155,7 @@ class MediaDeleted(Answer):
 def add_media(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
 
-    @router.get(PATH, tags=["media"])
+    @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
         """List the library."""
         found = await media.page(desk.pool, asked.shelf())
@@ -177,7 +178,7 @@ def add_media(router: APIRouter, desk: Desk) -> None:
             database_setup=DatabaseSetup(ready=ready, says=None if ready else media.NO_LIBRARY),
         )
 
-    @router.delete(PATH, tags=["media"])
+    @router.delete(PATH, tags=["media"], responses=like("media_delete"))
     async def media_delete(
         request: Request,
         asked: Annotated[DeleteQuery, Query()],

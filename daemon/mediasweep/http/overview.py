@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from mediasweep.http.answer import Answer, Asked
+from mediasweep.http.examples import like
 from mediasweep.operations import activity, attach, fleet
 from mediasweep.operations.desk import Desk
 
@@ -52,12 +53,12 @@ class ActivityPage(Answer):
 def add_overview(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
 
-    @router.get("/status", tags=["overview"])
+    @router.get("/status", tags=["overview"], responses=like("status"))
     async def status() -> Status:
         """Tell how everything stands."""
         return Status(**await fleet.status(desk.pool, cloud=desk.cloud))
 
-    @router.get("/tables", tags=["overview"])
+    @router.get("/tables", tags=["overview"], responses=like("tables"))
     async def tables() -> Tables:
         """List the attached tables."""
         strays = await attach.strays(desk.pool)
@@ -65,7 +66,7 @@ def add_overview(router: APIRouter, desk: Desk) -> None:
             tables=await attach.listing(desk.pool), strays=[dict(stray) for stray in strays]
         )
 
-    @router.get("/activity", tags=["overview"])
+    @router.get("/activity", tags=["overview"], responses=like("activity_list"))
     async def activity_list(asked: Annotated[Before, Query()]) -> ActivityPage:
         """Tell what was done, and by whom."""
         found, next_ = await activity.page(desk.pool, before=asked.before, limit=asked.limit)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.examples import like
 from mediasweep.operations import queue
 from mediasweep.operations.desk import Desk
 from mediasweep.rules.filter import Said
@@ -91,13 +92,13 @@ class Moved(Answer):
 def add_queue(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
 
-    @router.get("/queue", tags=["queue"])
+    @router.get("/queue", tags=["queue"], responses=like("queue_list"))
     async def queue_list(asked: Annotated[Paged, Query()]) -> QueuePage:
         """List rows by filter, page by page."""
         found = await queue.page(desk.pool, asked.said(), after=asked.after, limit=asked.limit)
         return QueuePage(items=[dict(row) for row in found.rows], next=found.next)
 
-    @router.get("/queue/{id_}", tags=["queue"])
+    @router.get("/queue/{id_}", tags=["queue"], responses=like("queue_show"))
     async def queue_show(id_: UUID) -> QueueRow:
         """Show one row, why it is where it is, and its timeline."""
         found = await queue.show(desk.pool, id_)
@@ -106,12 +107,12 @@ def add_queue(router: APIRouter, desk: Desk) -> None:
         said = found["row"]["cloudinary_response"]
         return QueueRow(**found | {"row": found["row"] | {"cloudinary_response": loads(said)}})
 
-    @router.post("/queue/retry", tags=["queue"])
+    @router.post("/queue/retry", tags=["queue"], responses=like("queue_retry"))
     async def queue_retry(request: Request, asked: MoveAsked) -> Moved:
         """Put failed or skipped rows back to pending; they go through guard, gates and brake."""
         return await _move(desk, ByHand.RETRY, asked, request.state.visitor.who)
 
-    @router.post("/queue/cancel", tags=["queue"])
+    @router.post("/queue/cancel", tags=["queue"], responses=like("queue_cancel"))
     async def queue_cancel(request: Request, asked: MoveAsked) -> Moved:
         """Skip rows that were never sent, and the others of their assets, so that these stay."""
         return await _move(desk, ByHand.CANCEL, asked, request.state.visitor.who)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked
+from mediasweep.http.examples import like
 from mediasweep.operations import scheduler
 from mediasweep.operations.desk import Desk
 
@@ -74,12 +75,12 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
         stats = SchedulerState(**await scheduler.status(desk.pool))
         return SchedulerDone(message=message, stats=stats, config=stats.config)
 
-    @router.get(PATH, tags=["scheduler"])
+    @router.get(PATH, tags=["scheduler"], responses=like("scheduler_status"))
     async def scheduler_status() -> SchedulerStatus:
         """Tell how the fleet stands."""
         return SchedulerStatus(scheduler=SchedulerState(**await scheduler.status(desk.pool)))
 
-    @router.post(PATH, tags=["scheduler"])
+    @router.post(PATH, tags=["scheduler"], responses=like("scheduler_act"))
     async def scheduler_act(request: Request, asked: SchedulerAsked) -> SchedulerDone:
         """Start, stop, restart, configure, sweep once, or only tell how the fleet stands."""
         who = request.state.visitor.who
@@ -87,12 +88,12 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
             return await done(await _configure(desk, asked.config or {}, who))
         return await done(await _act(desk, asked.action, who))
 
-    @router.put(PATH, tags=["scheduler"])
+    @router.put(PATH, tags=["scheduler"], responses=like("scheduler_configure"))
     async def scheduler_configure(request: Request, config: Config) -> SchedulerDone:
         """Set values for all daemons; null takes one back."""
         return await done(await _configure(desk, config, request.state.visitor.who))
 
-    @router.delete(PATH, tags=["scheduler"])
+    @router.delete(PATH, tags=["scheduler"], responses=like("scheduler_stop"))
     async def scheduler_stop(request: Request) -> SchedulerDone:
         """Stop all daemons, as the action does."""
         return await done(await _act(desk, Action.STOP, request.state.visitor.who))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 
+from mediasweep.http.examples import like
 from mediasweep.http.guard import COOKIE, SESSION, House, Visitor
 from mediasweep.http.keys import SESSION_S
 from mediasweep.http.problem import problem
@@ -67,12 +68,12 @@ def add_session(router: APIRouter, house: House) -> None:
         csrf = visitor.session.csrf if visitor.session else None
         return SessionAnswer(scope=visitor.scope, read_only=house.read_only, csrf=csrf)
 
-    @router.get(path, tags=["session"])
+    @router.get(path, tags=["session"], responses=like("who_am_i"))
     async def who_am_i(request: Request) -> SessionAnswer:
         """Tell what the visitor may do."""
         return told(request.state.visitor)
 
-    @router.post(path, tags=["session"], response_model=SessionAnswer)
+    @router.post(path, tags=["session"], response_model=SessionAnswer, responses=like("log_in"))
     async def log_in(
         request: Request, response: Response, login: Login
     ) -> SessionAnswer | Response:

@@ -1,0 +1,83 @@
+"""The description of the API, in OpenAPI and in docs/api.md, is what the routes take and answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from mediasweep.http.examples import ANSWERS
+from tests.daemons import ROOT
+from tests.http.visits import application
+
+SECTION = re.compile(r"^### `(\w+) (/api/\S+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Return the description."""
+    return application(None).openapi()
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each operation under its method and path."""
+    for path, methods in described()["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def names(schema: Any) -> set[str]:  # noqa: ANN401  JSON Schema
+    """Return the names of all that a schema can hold, through its references."""
+    if isinstance(schema, list):
+        return {name for one in schema for name in names(one)}
+    if not isinstance(schema, dict):
+        return set()
+    if "$ref" in schema:
+        schema = described()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    inner = [v for k, v in schema.items() if k in {"items", "anyOf", "allOf"}]
+    properties = schema.get("properties", {})
+    return {*properties} | names(inner) | names([*properties.values()])
+
+
+def test_every_route_has_a_section_and_no_other() -> None:
+    """The page and the description know the same routes."""
+    told = {f"{method} {path}" for method, path, _ in SECTION.findall(PAGE)}
+    assert told == {name for name, _ in operations()}
+
+
+@pytest.mark.parametrize("name", [f"{m} {p}" for m, p, _ in SECTION.findall(PAGE)])
+def test_every_key_is_told_in_its_section(name: str) -> None:
+    """What may be asked, and what is answered but for what all answers say, is on the page."""
+    (text,) = (text for method, path, text in SECTION.findall(PAGE) if f"{method} {path}" == name)
+    told = set(re.findall(r"`([\w-]+)`", text))
+    operation = dict(operations())[name]
+    asked = {one["name"] for one in operation.get("parameters", [])}
+    bodies = operation.get("requestBody", {}).get("content", {}).values()
+    answers = operation["responses"].get("200", {}).get("content", {}).values()
+    keys = asked | names([one["schema"] for one in (*bodies, *answers)])
+    assert keys - told - {"success", "timestamp"} == set()
+
+
+def test_every_answer_has_an_example_that_is_one() -> None:
+    """An example has exactly the keys of its answer, and is described with it."""
+    routes = [r for r in routes_of(application(None)) if r.path.startswith("/api/")]
+    models = {route.name: route.response_model for route in routes if route.response_model}
+    assert set(models) == set(ANSWERS)
+    for name, model in models.items():
+        assert set(ANSWERS[name]) == set(model.model_fields), name
+        model.model_validate(ANSWERS[name])
+    for name, operation in operations():
+        if "200" in operation["responses"]:
+            assert operation["responses"]["200"]["content"]["application/json"]["example"], name
+        assert {"4XX", "503"} <= set(operation["responses"]), name
+
+
+def routes_of(app: APIRouter | Any) -> list[APIRoute]:  # noqa: ANN401  an application
+    """Return the routes that FastAPI describes."""
+    return [route for route in app.routes if isinstance(route, APIRoute)]
