@@ -15,7 +15,7 @@ from mediasweep.operations.desk import Desk
 BIGINT_MOST = 2**63 - 1
 
 
-class Status(Answer):
+class Overview(Answer):
     """As `mediasweep status` shows it."""
 
     environment: dict[str, Any]
@@ -54,9 +54,9 @@ def add_overview(router: APIRouter, desk: Desk) -> None:
     """Add the routes."""
 
     @router.get("/status", tags=["overview"], responses=like("status"))
-    async def status() -> Status:
+    async def status() -> Overview:
         """Tell how everything stands."""
-        return Status(**await fleet.status(desk.pool, cloud=desk.cloud))
+        return Overview(**await fleet.status(desk.pool, cloud=desk.cloud))
 
     @router.get("/tables", tags=["overview"], responses=like("tables"))
     async def tables() -> Tables:
