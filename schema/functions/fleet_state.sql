@@ -62,6 +62,7 @@ END $$;
 -- Rows that are done with and ask for nothing: counted while the queue has less than 32 MB, some hundred thousand rows.
 CREATE OR REPLACE FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint)
 LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF pg_relation_size('mediasweep.cloudinary_cleanup_queue') < 32 * 1024 * 1024 THEN

@@ -28,10 +28,9 @@ BEGIN
   -- only the rows of the page are read as a whole
   RETURN QUERY EXECUTE format($q$
     SELECT to_jsonb(r) - 'cloudinary_signature'
-      FROM (SELECT m.id, row_number() OVER (ORDER BY m.%1$I %2$s, m.id %2$s) AS place %3$s
-             ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
+      FROM (SELECT m.id %3$s ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
       JOIN public.media_assets r ON r.id = page.id
-     ORDER BY page.place$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
+     ORDER BY r.%1$I %2$s, r.id %2$s$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
     USING folder, resource_type, search, tags, skip, most;
 END $$;
 

@@ -33,8 +33,8 @@ READS = {
     },
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
-        *("daemons", "counts", "due", "waiting", "capture_trouble", "protected", "installation"),
-        "strays",
+        *("daemons", "counts", "figures", "due", "waiting", "capture_trouble", "strays"),
+        *("protected", "installation"),
     },
     "postgres/gates.sql": {"list"},
     "postgres/inbox.sql": {"has", "state"},

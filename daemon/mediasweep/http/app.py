@@ -48,6 +48,7 @@ def build(
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(Bodies)
     app.add_middleware(Guard, house=house)

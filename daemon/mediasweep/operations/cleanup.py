@@ -43,9 +43,9 @@ class Cleaned:
 
 async def status(connection: Pool | Connection) -> dict[str, Any]:
     """Return the rows by status, the newest twenty, and whether any is unfinished."""
-    counts = await Fleet(connection).counts()
-    newest = await queue.rows(connection, Said(), limit=RECENT)
-    stats = {"total": sum(counts.values())} | {each.value: counts.get(each, 0) for each in Status}
+    figures = await Fleet(connection).figures()
+    newest = await queue.page(connection, Said(), after=None, limit=RECENT)
+    stats = {"total": sum(figures.values())} | figures
     return {
         "stats": stats,
         "recent_items": newest.rows,

@@ -51,7 +51,9 @@ async def page(connection: Pool | Connection, shelf: Shelf) -> Listed:
     figures = await media.figures()
     if figures is None:
         return Listed([], 0, None)
-    return Listed(await media.page(shelf), await media.count(shelf), figures)
+    kinds = ("total_images", "total_videos", "total_files")
+    total = await media.count(shelf) if shelf.filters else sum(figures[kind] for kind in kinds)
+    return Listed(await media.page(shelf), total, figures)
 
 
 async def delete(

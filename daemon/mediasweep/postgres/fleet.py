@@ -86,6 +86,11 @@ class Fleet:
         """Return the number of rows in each status that has any."""
         return {row["status"]: row["rows"] for row in await self._connection.fetch(SQL["counts"])}
 
+    async def figures(self) -> dict[str, int]:
+        """Return the number of rows in every status, in a long queue estimated of what is done."""
+        row = await self._connection.fetchrow(SQL["figures"])
+        return dict(row) if row else {}
+
     async def due(self) -> Mapping[str, Any]:
         """Return what a claim could take but for gates: rows, oldest_seconds, in_doubt; fallback;
         failed.

@@ -23,6 +23,11 @@ SELECT d.id, d.host, d.pid, d.version, d.started_at, d.beat_at, d.listening, d.c
 -- Rows by status.
 SELECT q.status, count(*) AS rows FROM mediasweep.cloudinary_cleanup_queue q GROUP BY q.status
 
+-- name: figures
+-- Rows by status, whatever has come to an end being estimated in a long queue.
+SELECT u.pending, u.processing, d.completed, mediasweep.failed_rows() AS failed, d.skipped
+  FROM mediasweep.unfinished() u CROSS JOIN mediasweep.done_rows() d
+
 -- name: due
 -- The rows that a claim could take if every gate were open, and how long the oldest has been so: how late the fleet is.
 SELECT u.due AS rows, u.oldest_due_s AS oldest_seconds, u.in_doubt,
