@@ -102,7 +102,8 @@ async def test_deletions_go_to_cloudinary_and_are_waited_for(
     await to_thread(cloud.fill, "covers/", 4)
     await db.execute(INSERT)
     await db.execute(OTHER_TABLE)
-    async with running(environment(database, cloud.url)) as daemon:
+    strict = {"MEDIASWEEP_BRAKE_FLOOR": "1", "MEDIASWEEP_BRAKE_SHARE": "0"}  # passed by who names
+    async with running(environment(database, cloud.url, **strict)) as daemon:
         async with httpx.AsyncClient(base_url=daemon.address, timeout=30) as client:
             body = {"public_ids": ["covers/1", "covers/2", "none"], "verify": True}
             said = (await client.request("DELETE", MEDIA, json=body)).json()
