@@ -103,33 +103,30 @@ async def test_deletions_go_to_cloudinary_and_are_waited_for(
     await db.execute(INSERT)
     await db.execute(OTHER_TABLE)
     strict = {"MEDIASWEEP_BRAKE_FLOOR": "1", "MEDIASWEEP_BRAKE_SHARE": "0"}  # passed by who names
-    async with running(environment(database, cloud.url, **strict)) as daemon:
-        async with httpx.AsyncClient(base_url=daemon.address, timeout=30) as client:
-            body = {"public_ids": ["covers/1", "covers/2", "none"], "verify": True}
-            said = (await client.request("DELETE", MEDIA, json=body)).json()
-            assert set(said) == {
-                *("success", "timestamp", "message", "deleted", "queued", "failed", "verified"),
-            }
-            assert (said["success"], said["deleted"]) == (False, ["covers/1"])
-            assert said["verified"] == ["covers/1"]
-            failed = {one["public_id"]: one for one in said["failed"]}
-            assert set(failed["none"]) == {
-                *("public_id", "error", "cloudinary_success", "database_success"),
-                "cloudinary_error",
-            }
-            assert (failed["none"]["database_success"], "posts" in failed["covers/2"]["error"]) == (
-                False,
-                True,
-            )
-            assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
-            assert ("image", "upload", "covers/2") in await to_thread(cloud.assets)
-            await client.post("/api/cloudinary/scheduler", json={"action": "stop"})
-            await until(db, "SELECT EXISTS (SELECT FROM mediasweep.gate WHERE name = 'pause')")
-            forced = (await client.post("/api/cloudinary/cleanup", json={"limit": 1})).json()
-            assert forced["message"] == "nothing is due"
-        assert (
-            await db.fetchval(
-                "SELECT count(*) FROM public.media_assets WHERE deleted_at > '-infinity'"
-            )
-            == 2
-        )
+    async with (
+        running(environment(database, cloud.url, **strict)) as daemon,
+        httpx.AsyncClient(base_url=daemon.address, timeout=30) as client,
+    ):
+        body = {"public_ids": ["covers/1", "covers/2", "none"], "verify": True}
+        said = (await client.request("DELETE", MEDIA, json=body)).json()
+        assert set(said) == {
+            *("success", "timestamp", "message", "deleted", "queued", "failed", "verified"),
+        }
+        assert (said["success"], said["deleted"]) == (False, ["covers/1"])
+        assert said["verified"] == ["covers/1"]
+        failed = {one["public_id"]: one for one in said["failed"]}
+        assert set(failed["none"]) == {
+            *("public_id", "error", "cloudinary_success", "database_success"),
+            "cloudinary_error",
+        }
+        assert failed["none"]["database_success"] is False
+        assert "posts" in failed["covers/2"]["error"]
+        assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
+        assert ("image", "upload", "covers/2") in await to_thread(cloud.assets)
+        await client.post("/api/cloudinary/scheduler", json={"action": "stop"})
+        await until(db, "SELECT EXISTS (SELECT FROM mediasweep.gate WHERE name = 'pause')")
+        await db.execute("DELETE FROM public.media_assets WHERE resource_type = 'video'")
+        forced = (await client.post("/api/cloudinary/cleanup", json={"limit": 1})).json()
+        assert (forced["message"], forced["processed"]) == ("1 processed", 1)
+        assert forced["items"][0]["public_id"] == "clip"
+    assert await db.fetchval(GONE) == ["covers/1", "covers/2"]
