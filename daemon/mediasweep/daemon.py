@@ -183,20 +183,10 @@ class Daemon:
         )
 
     async def run(self, sock: socket.socket, house: House, visitors: Pool) -> None:
-        """Work, and answer HTTP on this socket, until told to stop.
-
-        `visitors`: connections for who asks over HTTP, so that they take none from the work.
-        """
+        """Work, and answer HTTP with connections of its own, until told to stop."""
         await self._enter()
-        app = build(
-            probes=self.probes,
-            webhooks=self.webhooks,
-            registry=self.metrics.registry,
-            refresh=self._refresh,
-            desk=Desk(visitors, self.account.credentials.cloud_name),
-            house=house,
-            version=__version__,
-        )
+        desk, registry = Desk(visitors, self.terms.cloud), self.metrics.registry
+        app = build(self.probes, self.webhooks, registry, self._refresh, desk, house)
         host, port = sock.getsockname()[:2]
         try:
             async with asyncio.TaskGroup() as group:

@@ -35,15 +35,9 @@ def settings(**given: object) -> Settings:
 def application(pool: Pool | None, **given: object) -> FastAPI:
     """Return an application with these settings, whose probes are not built."""
     unused: Any = None
-    return build(
-        probes=unused,
-        webhooks=unused,
-        registry=CollectorRegistry(),
-        refresh=_nothing,
-        desk=Desk(pool or unused, "cloud"),
-        house=house(settings(**given)),
-        version="1.0",
-    )
+    desk = Desk(pool or unused, "cloud")
+    doors = house(settings(**given))
+    return build(unused, unused, CollectorRegistry(), _nothing, desk, doors)
 
 
 @asynccontextmanager

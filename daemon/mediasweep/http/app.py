@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from mediasweep import __version__
 from mediasweep.http.api import DESCRIPTION, add_api
 from mediasweep.http.body import Bodies
 from mediasweep.http.guard import Guard, House
@@ -31,19 +32,17 @@ Refresh = Callable[[], Awaitable[None]]
 
 
 def build(
-    *,
     probes: Probes,
     webhooks: Webhooks,
     registry: CollectorRegistry,
     refresh: Refresh,
     desk: Desk,
     house: House,
-    version: str,
 ) -> FastAPI:
     """Return the application; `refresh` sets the gauges that come from the database."""
     app = FastAPI(
         title="mediasweep",
-        version=version,
+        version=__version__,
         openapi_url=DESCRIPTION,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
