@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.daemon import Daemon
-from mediasweep.http.guard import house
 from mediasweep.http.server import bind
 from mediasweep.http.starting import answer
 from mediasweep.loops.heartbeat import PATIENCE
@@ -35,6 +34,7 @@ from mediasweep.systemd import Supervisor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mediasweep.http.guard import House
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
@@ -45,7 +45,7 @@ LEAVE_WITHIN = timedelta(seconds=10)  # once the time for finishing is up
 FIRST_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, house: House) -> int:
     """Run until stopped by a signal; returns how many sent rows could not be recorded in time.
 
     Raises StartError, DatabaseError or SchemaError where it cannot start.
@@ -53,8 +53,6 @@ async def run(settings: Settings) -> int:
     metrics = Metrics(__version__)
     report = Report(metrics)
     credentials = Credentials(**settings.credentials())  # type: ignore[arg-type]  # checked there
-    doors = house(settings)
-    settings = settings.model_copy(update={"api_token": None})  # of which only hashes are kept
     supervisor = Supervisor(os.environ)
     stopping = asyncio.Event()
     hard_stop = asyncio.Event()
@@ -91,7 +89,7 @@ async def run(settings: Settings) -> int:
         await _check_account(account, report.emit, stopping)
         starting.close()  # from here on the daemon itself answers
         daemon = Daemon(settings, pool, account, report, stopping, hard_stop, supervisor)
-        await daemon.run(sock, doors, visitors)
+        await daemon.run(sock, house, visitors)
         return daemon.sweep.in_flight
 
 
