@@ -14,7 +14,7 @@ AS $$
    CROSS JOIN (VALUES
      ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
      ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
-     ('inbox', NULL), ('reconcile_run', NULL), ('reconcile_finding', NULL),
+     ('inbox', NULL), ('failed', NULL), ('reconcile_run', NULL), ('reconcile_finding', NULL),
      -- `ref` may be a whole row of a table of yours
      ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
    UNION ALL

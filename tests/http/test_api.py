@@ -22,8 +22,11 @@ STATE = {
     *("queue_size", "uptime_minutes", "daemons", "config", "set_for_all", "queue_stats"),
 }
 FINISH = """
-UPDATE mediasweep.cloudinary_cleanup_queue SET status = 'failed', processed_at = clock_timestamp(),
-       error_message = 'gave up' WHERE cloudinary_public_id = ANY ($1)
+WITH failed AS (
+  UPDATE mediasweep.cloudinary_cleanup_queue
+     SET status = 'failed', processed_at = clock_timestamp(), error_message = 'gave up'
+   WHERE cloudinary_public_id = ANY ($1) RETURNING id)
+INSERT INTO mediasweep.failed (id) SELECT f.id FROM failed f
 """
 
 

@@ -35,7 +35,8 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
 
 -- name: page
 -- $1 to $9 as above; $10 time and $11 id of the last row of the page before, or NULL; $12 at most so many rows, the newest
--- first. Source by source, finished and unfinished: along the indexes that the brake has, so that no page costs the whole queue
+-- first. Source by source, finished and unfinished: along the indexes that the brake has, so that no page costs the whole queue; what has
+-- failed, which is looked for among a million others, by its list
 WITH RECURSIVE unfinished (source) AS (
   SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL
    UNION ALL
@@ -58,8 +59,13 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
         SELECT page.* FROM finished f CROSS JOIN LATERAL (
           SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
            WHERE m.source_id = f.source AND m.processed_at IS NOT NULL
+             AND ($1::text[] IS NULL OR $1 && '{completed,failed,skipped}' AND $1 <> '{failed}')
              AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))
-           ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page) q
+           ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
+         UNION ALL
+        SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
+         WHERE $1::text[] = '{failed}' AND m.id IN (SELECT f.id FROM mediasweep.failed f)
+           AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))) q
  ORDER BY q.queued_at DESC, q.id DESC
  LIMIT $12
 
