@@ -435,6 +435,22 @@ BEGIN
   PERFORM pg_notify(said ->> 'channel', said ->> 'token');
 END $$;
 
+CREATE FUNCTION mediasweep.begin_upload(public_id text, resource_type text, delivery_type text, overwrite boolean, filename text, later interval, who text, OUT id uuid, OUT refused text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM mediasweep.be_durable();
+  refused := (mediasweep.look_for_upload(public_id, resource_type, delivery_type, overwrite)).refused;
+  IF refused IS NULL THEN
+    INSERT INTO mediasweep.cloudinary_cleanup_queue AS q
+      (cloudinary_public_id, resource_type, delivery_type, original_filename, folder, deletion_reason, trigger_source, due_at, actor)
+    VALUES (begin_upload.public_id, begin_upload.resource_type, begin_upload.delivery_type, filename,
+            nullif(substring(begin_upload.public_id FROM '^(.*)/'), ''), 'upload_pending', 'upload', clock_timestamp() + later, who)
+    RETURNING q.id INTO begin_upload.id;
+  END IF;
+END $$;
+
 CREATE FUNCTION mediasweep.begin_use(begun mediasweep.ref[], relation regclass, waits boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1390,6 +1406,44 @@ BEGIN
   RETURN done;
 END $$;
 
+CREATE FUNCTION mediasweep.delete_again(ids uuid[], who text) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN QUERY
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, folder, deletion_reason, trigger_source)
+    SELECT q.cloudinary_public_id, q.resource_type, q.delivery_type, q.asset_id, q.version, q.original_filename, q.folder, 'verify', 'api'
+      FROM mediasweep.cloudinary_cleanup_queue q WHERE q.id = ANY (ids) AND q.status = 'completed'
+    RETURNING id;
+  IF FOUND THEN   -- they were confirmed when they were deleted
+    INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by) VALUES (0, pg_current_xact_id(), cardinality(ids), who);
+    PERFORM pg_notify('mediasweep', '');
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.delete_media(public_ids text[], who text) RETURNS TABLE(public_id text, queue_id uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  gone  text[];
+BEGIN
+  WITH deleted AS (
+    UPDATE public.media_assets m SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+     WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL
+    RETURNING m.cloudinary_public_id)
+  SELECT coalesce(array_agg(DISTINCT d.cloudinary_public_id), '{}') INTO gone FROM deleted d;
+  PERFORM mediasweep.confirm('public.media_assets', who);
+  RETURN QUERY
+    SELECT g.id, q.id
+      FROM unnest(gone) g (id)
+      LEFT JOIN mediasweep.cloudinary_cleanup_queue q
+        ON q.xact = pg_current_xact_id() AND q.cloudinary_public_id = g.id AND q.processed_at IS NULL AND q.due_at >= now();
+END $$;
+
 CREATE FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1523,7 +1577,7 @@ CREATE FUNCTION mediasweep.disarm() RETURNS boolean
     AS $$ SELECT pg_advisory_unlock(mediasweep.asleep_key()) $$;
 
 CREATE FUNCTION mediasweep.done_rows(OUT completed bigint, OUT skipped bigint) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 BEGIN
@@ -1657,6 +1711,16 @@ EXCEPTION WHEN insufficient_privilege THEN
         FROM pg_trigger t WHERE t.oid = ANY (triggers));
 END $$;
 
+CREATE FUNCTION mediasweep.drop_upload(queue_id uuid, who text, why text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT m.refused IS NULL
+    FROM mediasweep.cloudinary_cleanup_queue q
+   CROSS JOIN LATERAL mediasweep.move_by_hand('cancel', ARRAY[q.id], who, why) m
+   WHERE q.id = queue_id AND mediasweep.of_upload(q)
+$$;
+
 CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1711,6 +1775,45 @@ CREATE FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation t
            current_setting('application_name', true), "mediasweep failure"
       FROM (%s) released;$q$, a.id, mediasweep.released_query(a, operation))
 $_$;
+
+CREATE FUNCTION mediasweep.finish_upload(queue_id uuid, change jsonb, owner jsonb, OUT listed uuid, OUT lost boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET lock_timeout TO '300ms'
+    AS $$
+DECLARE
+  began   timestamptz := clock_timestamp();
+  name    jsonb := change #> '{said,name}';
+  file    jsonb := change #> '{said,upload}';
+BEGIN
+  PERFORM mediasweep.be_durable();
+  -- what Cloudinary made of the name is what there is to protect
+  UPDATE mediasweep.cloudinary_cleanup_queue q
+     SET cloudinary_public_id = name ->> 'public_id', resource_type = name ->> 'resource_type', delivery_type = name ->> 'type',
+         asset_id = change ->> 'asset_id', version = (file ->> 'version')::bigint, file_size = (file ->> 'bytes')::bigint,
+         due_at = began, updated_at = began
+   WHERE q.id = queue_id AND q.status = 'pending' AND q.claim_no = 0 AND mediasweep.of_upload(q);
+  lost := NOT FOUND;
+  IF lost THEN
+    INSERT INTO mediasweep.cloudinary_cleanup_queue
+      (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, deletion_reason, trigger_source, actor)
+    SELECT name ->> 'public_id', name ->> 'resource_type', name ->> 'type', change ->> 'asset_id', (file ->> 'version')::bigint,
+           q.original_filename, (file ->> 'bytes')::bigint, 'upload_pending', 'upload', q.actor
+      FROM (SELECT max(o.original_filename), coalesce(max(o.actor), session_user)
+              FROM mediasweep.cloudinary_cleanup_queue o WHERE o.id = queue_id) q (original_filename, actor);
+  ELSE
+    PERFORM mediasweep.hear(change);
+    UPDATE public.media_assets r
+       SET uploaded_by = coalesce((owner ->> 'uploaded_by')::uuid, r.uploaded_by),
+           used_in_personnel = coalesce((owner ->> 'used_in_personnel')::bigint, r.used_in_personnel),
+           used_in_documents = coalesce((owner ->> 'used_in_documents')::bigint, r.used_in_documents)
+     WHERE r.cloudinary_asset_id = change ->> 'asset_id' AND r.deleted_at IS NULL
+    RETURNING r.id INTO listed;
+    PERFORM mediasweep.queue_nothing(began);
+  END IF;
+  PERFORM mediasweep.wake();
+END $$;
 
 CREATE FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
@@ -2080,6 +2183,18 @@ CREATE FUNCTION mediasweep.hold(ids uuid[]) RETURNS uuid[]
 BEGIN
   RETURN ARRAY(SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q
                 WHERE q.id = ANY (ids) ORDER BY q.id FOR UPDATE SKIP LOCKED);
+END $$;
+
+CREATE FUNCTION mediasweep.hold_upload(queue_id uuid, later interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM mediasweep.be_durable();
+  UPDATE mediasweep.cloudinary_cleanup_queue q
+     SET due_at = clock_timestamp() + later, updated_at = clock_timestamp()
+   WHERE q.id = queue_id AND q.status = 'pending' AND q.claim_no = 0 AND mediasweep.of_upload(q);
+  RETURN FOUND;
 END $$;
 
 CREATE FUNCTION mediasweep.holding() RETURNS TABLE(about text, writes boolean, prepared text, lasts interval)
@@ -2541,7 +2656,7 @@ BEGIN
     FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation JOIN mediasweep.roles() r ON r.kind = 'owner'
    WHERE a.id = attached_id;
   IF gone.granted THEN
-    EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON %s FROM %I', gone.called, gone.owner);
+    EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %I', gone.called, gone.owner);
   END IF;
   IF gone.granted_usage THEN
     UPDATE mediasweep.attached a SET granted_usage = true
@@ -2577,9 +2692,10 @@ BEGIN
     EXECUTE format('GRANT SELECT ON %s TO %I', table_.called, owner);
     UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
   END IF;
-  IF table_.called = to_regclass('public.media_assets') AND mediasweep.has_library()   -- what Cloudinary tells is written there
-     AND NOT (has_table_privilege(owner, table_.called, 'INSERT') AND has_table_privilege(owner, table_.called, 'UPDATE')) THEN
-    EXECUTE format('GRANT INSERT, UPDATE ON %s TO %I', table_.called, owner);
+  IF table_.called = to_regclass('public.media_assets') AND mediasweep.has_library()   -- what Cloudinary tells is written there, and the self-test deletes what it made
+     AND NOT (has_table_privilege(owner, table_.called, 'INSERT') AND has_table_privilege(owner, table_.called, 'UPDATE')
+              AND has_table_privilege(owner, table_.called, 'DELETE')) THEN
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO %I', table_.called, owner);
     UPDATE mediasweep.attached a SET granted = true WHERE a.id = attached_id;
   END IF;
   IF NOT has_schema_privilege(owner, table_.relnamespace, 'USAGE') OR NOT has_table_privilege(owner, table_.called, 'SELECT') THEN
@@ -2902,6 +3018,34 @@ CREATE FUNCTION mediasweep.look_at(deletions mediasweep.journal[]) RETURNS text[
   SELECT coalesce(array_agg(DISTINCT logged.public_id), '{}') FROM logged
 $$;
 
+CREATE FUNCTION mediasweep.look_for_upload(public_id text, resource_type text, delivery_type text, overwrite boolean, OUT refused text, OUT listed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  due  timestamptz;
+BEGIN
+  listed := false;
+  IF NOT mediasweep.has_library() THEN
+    refused := 'there is no library that an upload could come into: run `mediasweep migrate --with-library`';
+    RETURN;
+  END IF;
+  listed := EXISTS (
+    SELECT FROM public.media_assets r
+     WHERE r.cloudinary_public_id = look_for_upload.public_id AND r.deleted_at IS NULL
+       AND (r.resource_type = look_for_upload.resource_type) IS NOT FALSE AND r.delivery_type = look_for_upload.delivery_type);
+  SELECT q.due_at INTO due FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(look_for_upload.public_id, 0)
+     AND q.cloudinary_public_id = look_for_upload.public_id AND q.processed_at IS NULL
+     AND (q.resource_type = look_for_upload.resource_type) IS NOT FALSE AND (q.delivery_type = look_for_upload.delivery_type) IS NOT FALSE
+   LIMIT 1;
+  -- what is on its way to be deleted could take the new file along
+  refused := CASE WHEN listed AND NOT overwrite THEN format('the library has %s already', public_id)
+                  WHEN due > clock_timestamp() THEN format('an upload of %s is under way, or was broken off and is cleaned up at %s', public_id, date_trunc('second', due))
+                  WHEN due IS NOT NULL THEN format('%s is in the queue: try again when that row is finished', public_id) END;
+END $$;
+
 CREATE FUNCTION mediasweep.look_from(closed_at timestamp with time zone) RETURNS bigint
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3182,6 +3326,67 @@ BEGIN
     rest := ARRAY(SELECT c FROM unnest(rest) c WHERE NOT mediasweep.reaches(last.queued, last.span, c));
   END LOOP;
 END $$;
+
+CREATE FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  found_  bigint;
+BEGIN
+  EXECUTE 'SELECT count(*)' || mediasweep.media_where() INTO found_ USING folder, resource_type, search, tags;
+  RETURN found_;
+END $$;
+
+CREATE FUNCTION mediasweep.media_figures() RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  IF NOT mediasweep.has_library() THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT jsonb_build_object(
+             'total_images', count(*) FILTER (WHERE m.resource_type = 'image'), 'total_videos', count(*) FILTER (WHERE m.resource_type = 'video'),
+             'total_files', count(*) FILTER (WHERE m.resource_type = 'raw'), 'total_size', coalesce(sum(m.file_size), 0),
+             'synced', count(*) FILTER (WHERE m.sync_status = 'synced'), 'pending', count(*) FILTER (WHERE m.sync_status = 'pending'),
+             'error', count(*) FILTER (WHERE m.sync_status = 'error'), 'last_synced_at', max(m.last_synced_at))
+      FROM public.media_assets m WHERE m.deleted_at IS NULL);
+END $$;
+
+CREATE FUNCTION mediasweep.media_page(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer) RETURNS SETOF jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $_$
+BEGIN
+  IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
+    RAISE EXCEPTION 'mediasweep.media_page: % is nothing to sort by', sort_by;
+  END IF;
+  -- only the rows of the page are read as a whole
+  RETURN QUERY EXECUTE format($q$
+    SELECT to_jsonb(r) - 'cloudinary_signature'
+      FROM (SELECT m.id %3$s ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
+      JOIN public.media_assets r ON r.id = page.id
+     ORDER BY r.%1$I %2$s, r.id %2$s$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
+    USING folder, resource_type, search, tags, skip, most;
+END $_$;
+
+CREATE FUNCTION mediasweep.media_where() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT $q$ FROM public.media_assets m
+    WHERE m.deleted_at IS NULL
+      AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+      AND ($2 IS NULL OR m.resource_type = $2)
+      AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
+           OR m.description ILIKE $3 OR m.alt_text ILIKE $3)
+      AND ($4 IS NULL OR m.tags @> $4)$q$
+$_$;
 
 CREATE FUNCTION mediasweep.misplaced(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -3712,13 +3917,13 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    CROSS JOIN (VALUES
      ('cloudinary_cleanup_queue', NULL), ('journal', NULL), ('gate', NULL), ('scheduler', NULL), ('daemon', NULL),
      ('installation', NULL), ('migration', NULL), ('attached', NULL), ('protected', NULL), ('acknowledgement', NULL),
-     ('inbox', NULL), ('reconcile_run', NULL), ('reconcile_finding', NULL),
+     ('inbox', NULL), ('failed', NULL), ('reconcile_run', NULL), ('reconcile_finding', NULL),
      -- `ref` may be a whole row of a table of yours
      ('fallback', 'id, at, source_id, reason, actor, app, error, refused')) t (object, columns)
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
+   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
                   differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
@@ -3726,7 +3931,10 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
                   receive,take_inbox,apply_notification,put_back,prune_inbox,
                   reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,
-                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts}'::text[])
+                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts,
+                  look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
+                  selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
+                  media_page,media_count,media_figures,delete_media,delete_again}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -4604,6 +4812,85 @@ BEGIN
   PERFORM mediasweep.pin_paths();
   PERFORM mediasweep.grant_all();
   PERFORM mediasweep.hide_rows();
+END $$;
+
+CREATE FUNCTION mediasweep.selftest_clean(folder text, made jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  WITH gone AS (
+    DELETE FROM public.media_assets r
+     WHERE starts_with(r.cloudinary_public_id, mediasweep.selftest_folder())
+       AND (starts_with(r.cloudinary_public_id, selftest_clean.folder) OR r.created_at < clock_timestamp() - interval '1 hour')
+    RETURNING jsonb_build_array(r.cloudinary_public_id, r.resource_type, r.delivery_type, r.cloudinary_asset_id) AS asset)
+  SELECT made || coalesce(jsonb_agg(g.asset), '[]') INTO made FROM gone g;
+  PERFORM mediasweep.selftest_queue(m.asset ->> 0, m.asset ->> 1, m.asset ->> 2, m.asset ->> 3)
+     FROM (SELECT DISTINCT asset FROM jsonb_array_elements(made) a (asset)) m
+    WHERE NOT EXISTS (
+      SELECT FROM mediasweep.cloudinary_cleanup_queue q
+       WHERE q.cloudinary_public_id = m.asset ->> 0 AND (q.asset_id = m.asset ->> 3) IS NOT FALSE
+         AND q.trigger_source <> 'upload' AND q.status <> 'skipped');
+  PERFORM mediasweep.wake();
+END $$;
+
+CREATE FUNCTION mediasweep.selftest_delete(row_id uuid, softly boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  IF softly THEN
+    UPDATE public.media_assets r SET deleted_at = clock_timestamp()
+     WHERE r.id = row_id AND starts_with(r.cloudinary_public_id, mediasweep.selftest_folder());
+  ELSE
+    DELETE FROM public.media_assets r
+     WHERE r.id = row_id AND starts_with(r.cloudinary_public_id, mediasweep.selftest_folder());
+  END IF;
+END $$;
+
+CREATE FUNCTION mediasweep.selftest_folder() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT 'mediasweep-selftest/' $$;
+
+CREATE FUNCTION mediasweep.selftest_left(folder text, OUT listed bigint, OUT unfinished bigint, OUT failed bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  SELECT count(*) INTO listed FROM public.media_assets r WHERE starts_with(r.cloudinary_public_id, selftest_left.folder) AND r.deleted_at IS NULL;
+  SELECT count(*) FILTER (WHERE q.processed_at IS NULL), count(*) FILTER (WHERE q.status = 'failed') INTO unfinished, failed
+    FROM mediasweep.cloudinary_cleanup_queue q WHERE starts_with(q.cloudinary_public_id, selftest_left.folder);
+END $$;
+
+CREATE FUNCTION mediasweep.selftest_queue(public_id text, resource_type text, delivery_type text, asset_id text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  queued  uuid;
+BEGIN
+  INSERT INTO mediasweep.cloudinary_cleanup_queue AS q
+    (cloudinary_public_id, resource_type, delivery_type, asset_id, deletion_reason, trigger_source)
+  SELECT g.public_id, g.resource_type, g.delivery_type, g.asset_id, 'selftest', 'manual'
+    FROM (VALUES (public_id, resource_type, delivery_type, asset_id)) g (public_id, resource_type, delivery_type, asset_id)
+   WHERE starts_with(g.public_id, mediasweep.selftest_folder())
+  RETURNING q.id INTO queued;
+  PERFORM mediasweep.wake();
+  RETURN queued;
+END $$;
+
+CREATE FUNCTION mediasweep.selftest_row(row_id uuid, OUT public_id text, OUT asset_id text, OUT file_size bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  SELECT r.cloudinary_public_id, r.cloudinary_asset_id, r.file_size INTO public_id, asset_id, file_size
+    FROM public.media_assets r WHERE r.id = row_id AND r.deleted_at IS NULL;
 END $$;
 
 CREATE FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) RETURNS record
@@ -6282,6 +6569,8 @@ REVOKE ALL ON FUNCTION mediasweep.be_durable() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.begin_upload(public_id text, resource_type text, delivery_type text, overwrite boolean, filename text, later interval, who text, OUT id uuid, OUT refused text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.begin_use(begun mediasweep.ref[], relation regclass, waits boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) FROM PUBLIC;
@@ -6356,6 +6645,10 @@ REVOKE ALL ON FUNCTION mediasweep.count_fleet() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.delete_again(ids uuid[], who text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.delete_media(public_ids text[], who text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
@@ -6378,6 +6671,8 @@ REVOKE ALL ON FUNCTION mediasweep.drift(began timestamp with time zone, floor in
 
 REVOKE ALL ON FUNCTION mediasweep.drop_triggers(triggers oid[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.drop_upload(queue_id uuid, who text, why text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.embedded(said text, hosts text[]) FROM PUBLIC;
@@ -6387,6 +6682,8 @@ REVOKE ALL ON FUNCTION mediasweep.estimated(query text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.failed_rows() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fallback_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.finish_upload(queue_id uuid, change jsonb, owner jsonb, OUT listed uuid, OUT lost boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_at_work(OUT alive bigint, OUT working bigint, OUT grace interval, OUT last_beat timestamp with time zone) FROM PUBLIC;
 
@@ -6431,6 +6728,8 @@ REVOKE ALL ON FUNCTION mediasweep.hide(row_id uuid, asset text, since timestamp 
 REVOKE ALL ON FUNCTION mediasweep.hide_rows() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.hold(ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.hold_upload(queue_id uuid, later interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.holding() FROM PUBLIC;
 
@@ -6516,6 +6815,8 @@ REVOKE ALL ON FUNCTION mediasweep.look_again(hold interval, most integer, OUT st
 
 REVOKE ALL ON FUNCTION mediasweep.look_at(deletions mediasweep.journal[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.look_for_upload(public_id text, resource_type text, delivery_type text, overwrite boolean, OUT refused text, OUT listed boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.look_from(closed_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.looks_beside(relation regclass) FROM PUBLIC;
@@ -6535,6 +6836,14 @@ REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_figures() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_page(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_where() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.misplaced(a mediasweep.attached) FROM PUBLIC;
 
@@ -6685,6 +6994,18 @@ REVOKE ALL ON FUNCTION mediasweep.same_assets(ids uuid[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.same_name(one text, another text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.secure() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.selftest_clean(folder text, made jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.selftest_delete(row_id uuid, softly boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.selftest_folder() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.selftest_left(folder text, OUT listed bigint, OUT unfinished bigint, OUT failed bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.selftest_queue(public_id text, resource_type text, delivery_type text, asset_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.selftest_row(row_id uuid, OUT public_id text, OUT asset_id text, OUT file_size bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held integer, OUT calls integer, OUT fair integer) FROM PUBLIC;
 
