@@ -3,7 +3,8 @@
 -- One statement, so that a reference which moves from one table to another is seen in one of them. It writes nothing while it reads, so that
 -- no deletion waits for it. A use is whatever may be meant, as for the guard; a ghost is only what a row surely names, as for capture.
 
--- What the tables name, as a query over (source_id, public_id, …): `use` or `capture`, see shape.sql.
+-- What the tables name, as a query over (source_id, public_id, …): `use` or `capture`, see shape.sql. As for the guard, what was a part
+-- of one (stray.sql) is asked, too.
 CREATE OR REPLACE FUNCTION mediasweep.all_refs(purpose text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
@@ -13,7 +14,11 @@ AS $$
            ' FROM (%s) ref', a.id, mediasweep.refs_query(a, a.relation::text, purpose)), E'\n UNION ALL ' ORDER BY a.id),
          'SELECT NULL::integer AS source_id, NULL::text AS public_id, NULL::text AS resource_type, NULL::text AS delivery_type,'
          ' NULL::text AS asset_id, NULL::bigint AS version, NULL::bigint AS file_size, NULL::text AS folder WHERE false')
-    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+    FROM (SELECT (at.row_).* FROM mediasweep.attached o
+           CROSS JOIN LATERAL (SELECT o UNION ALL
+                               SELECT jsonb_populate_record(o, jsonb_build_object('relation', s.relation)) FROM mediasweep.strays() s WHERE s.source = o.id)
+                      at (row_)
+           WHERE o.detached_at IS NULL) a
 $$;
 
 -- Whether two name the same asset: by name, where a type that is not known matches every type.
