@@ -76,6 +76,10 @@ BEGIN
        WHERE NOT EXISTS (SELECT FROM let_go r WHERE %3$s)
          AND NOT EXISTS (SELECT FROM let_go r WHERE r.asset_id = l.asset_id)
          AND NOT EXISTS (SELECT FROM lost r WHERE r.public_id = l.public_id)),
+    near AS MATERIALIZED (
+      SELECT s.source_id, s.said, n.name, n.whole
+        FROM (SELECT r.source_id, r.public_id AS said FROM lost r UNION SELECT t.source_id, t.said FROM (%5$s) t) s
+       CROSS JOIN LATERAL mediasweep.nearly(s.said) n),
     ghost AS MATERIALIZED (
       SELECT DISTINCT ON (n.source_id, n.public_id, n.resource_type, n.delivery_type, n.asset_id) n.*
         FROM names n
@@ -102,9 +106,14 @@ BEGIN
       SELECT r.source_id, l.*, jsonb_build_object('public_id', jsonb_build_array(r.public_id, l.public_id))
         FROM names r JOIN there l ON l.asset_id = r.asset_id
        WHERE r.public_id <> l.public_id%4$s)
-    SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', NULL::integer, NULL::text, f.public_id, f.resource_type, f.delivery_type,
-           f.asset_id, f.version, f.bytes, f.made_at, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
-      FROM free f WHERE f.made_at <= $1 - $2
+    (SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', n.source_id, NULL::text, f.public_id, f.resource_type, f.delivery_type,
+           f.asset_id, f.version, f.bytes, f.made_at, CASE WHEN n.said <> '' THEN jsonb_build_object('public_id', jsonb_build_array(left(n.said, 300), f.public_id)) END,
+           NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
+      FROM free f
+     CROSS JOIN LATERAL mediasweep.alike(f.public_id) a
+      LEFT JOIN near n ON n.name = a.name AND (n.whole OR a.whole)
+     WHERE f.made_at <= $1 - $2
+     ORDER BY f.asset_id, n.said)
      UNION ALL
     SELECT NULL, NULL, 'ghost', g.source_id, NULL, g.public_id, g.resource_type, g.delivery_type, g.asset_id, g.version, g.file_size,
            NULL, jsonb_build_object('backup', EXISTS (SELECT FROM mediasweep.reconcile_listed p WHERE p.placeholder AND p.public_id = g.public_id)),
@@ -121,7 +130,8 @@ BEGIN
       FROM (SELECT 'refs', (SELECT count(*) FROM may)
              UNION ALL SELECT 'waiting', (SELECT count(*) FROM loose) - (SELECT count(*) FROM free)
              UNION ALL SELECT 'young', (SELECT count(*) FROM free f WHERE f.made_at > $1 - $2)) c (name, n)
-    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing()) USING began, floor;
+    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing(),
+    mediasweep.unusual_texts()) USING began, floor;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -7,7 +7,7 @@ AS $$
   SELECT r.* FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = cloud ORDER BY r.id DESC LIMIT 1
 $$;
 
--- Queue these orphans, sighted twice and under an owned prefix, for deletion: guard, brake and horizon do the rest. Returns how many.
+-- Queue these orphans, sighted twice, under an owned prefix and not even nearly named, for deletion: guard, brake and horizon do the rest. Returns how many.
 CREATE OR REPLACE FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -20,6 +20,7 @@ BEGIN
       FROM mediasweep.reconcile_run r
      WHERE r.id = run AND r.id = (mediasweep.last_reconciled(r.cloud_name)).id
        AND f.run_id = r.id AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL AND f.sighted_at IS NOT NULL
+       AND f.detail IS NULL   -- else a row nearly names it
        AND EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE o.prefix <> '' AND starts_with(f.public_id, o.prefix))
     RETURNING f.*)
   INSERT INTO mediasweep.cloudinary_cleanup_queue

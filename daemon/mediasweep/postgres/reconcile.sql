@@ -54,21 +54,22 @@ SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, 
  ORDER BY f.id LIMIT $2
 
 -- name: orphans
--- $1 run, $2 at most so many, $3 under these prefixes (NULL: any), $4 only those that were sighted before: nothing was done about them yet
+-- $1 run, $2 at most so many, $3 under these prefixes (NULL: any), $4 only those that may be deleted, sighted before and named by nothing: nothing was done
+-- about them yet
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
   FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
    AND ($3::text[] IS NULL OR EXISTS (SELECT FROM unnest($3) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
-   AND (f.sighted_at IS NOT NULL OR NOT $4)
+   AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT $4)
  ORDER BY f.id LIMIT $2
 
 -- name: count_orphans
--- $1 run, $2 prefixes, $3 only those that were sighted before
+-- $1 run, $2 prefixes, $3 only those that may be deleted
 SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
   FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
    AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
-   AND (f.sighted_at IS NOT NULL OR NOT $3)
+   AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT $3)
 
 -- name: findings
 -- $1 run, $2 after this one, $3 at most so many
