@@ -45,6 +45,7 @@ READS = {
     },
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
+        "library_ghosts",
         *("away", "has_library"),
     },
     "postgres/scheduler.sql": {"config"},

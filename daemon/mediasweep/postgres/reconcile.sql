@@ -91,9 +91,20 @@ SELECT mediasweep.adopt_orphans($1, $2, $3::jsonb)
 -- $1 run, $2 findings
 SELECT mediasweep.leave_orphans($1, $2)
 
+-- name: library_ghosts
+-- $1 run, $2 at most so many: those of the library about which nothing was done yet
+SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
+  FROM mediasweep.reconcile_finding f JOIN mediasweep.attached a ON a.id = f.source_id
+ WHERE f.run_id = $1 AND f.kind = 'ghost' AND f.action IS NULL AND a.relation = to_regclass('public.media_assets')
+ ORDER BY f.id LIMIT $2
+
 -- name: mark_ghosts
--- $1 run
-SELECT mediasweep.mark_ghosts($1)
+-- $1 run, $2 findings
+SELECT mediasweep.mark_ghosts($1, $2)
+
+-- name: unmark_ghosts
+-- $1 run, $2 at most so many
+SELECT mediasweep.unmark_ghosts($1, $2)
 
 -- name: away
 -- The gates that say that this may not be the database that it was.
