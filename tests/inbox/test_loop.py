@@ -1,18 +1,48 @@
-"""The loop that applies notifications goes on, whatever one of them says."""
+"""What one notification may not do: end the loop, or bring back what was let go of."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
 
 from mediasweep.loops.inbox import InboxLoop
 from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.events import Event
 from mediasweep.rules.webhook import NotificationApplied, NotificationFailed
-from tests.inbox.account import START
+from tests.inbox.account import START, Account
+from tests.inbox.library import hear_all
 
 KEPT = "SELECT i.digest FROM mediasweep.inbox i WHERE i.done_at IS NULL AND i.error IS NOT NULL"
+
+ROW = """
+INSERT INTO public.media_assets (cloudinary_public_id, cloudinary_asset_id, cloudinary_version,
+                                 file_size, mime_type, secure_url, url)
+VALUES ('a', $1, $2, 1, 'image/png', 'u', 'u')
+"""
+DELETED = {
+    "softly": "UPDATE public.media_assets SET deleted_at = now()",
+    "by asset id": "DELETE FROM public.media_assets",
+    "by name": "UPDATE public.media_assets SET cloudinary_asset_id = NULL;"
+    " DELETE FROM public.media_assets",
+}
+
+
+@pytest.mark.parametrize("how", DELETED)
+async def test_an_upload_that_is_told_late_brings_nothing_back(db: Db, how: str) -> None:
+    """Cloudinary tells of an upload after it was made, maybe by a clock that is ahead: the file
+    that was let go of meanwhile stays so, or its deletion would be lost. A later file comes back.
+    """
+    account = Account(Random(1), now=datetime.now(UTC) + timedelta(minutes=1))
+    asset = account.upload("a")
+    await db.execute(ROW, asset.asset_id, asset.version)
+    await db.execute(DELETED[how])
+    assert await hear_all(db, account.told) == []
+    account.upload("a")
+    assert await hear_all(db, account.told) == account.rows()
 
 
 async def test_what_cannot_be_read_stays_and_blocks_nothing(db: Db) -> None:
