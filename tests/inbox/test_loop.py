@@ -33,8 +33,8 @@ DELETED = {
 
 @pytest.mark.parametrize("how", DELETED)
 async def test_an_upload_that_is_told_late_brings_nothing_back(db: Db, how: str) -> None:
-    """Cloudinary tells of an upload after it was made, maybe by a clock that is ahead: the file
-    that was let go of meanwhile stays so, or its deletion would be lost. A later file comes back.
+    """What was let go of before we heard of it, by a clock that is ahead, stays so; a later file
+    comes back.
     """
     account = Account(Random(1), now=datetime.now(UTC) + timedelta(minutes=1))
     asset = account.upload("a")
