@@ -20,10 +20,14 @@ from bench.memory import memory
 from bench.reconcile import reconcile
 from bench.snapshot import snapshot
 from bench.wake import wake
+from bench.webhooks import webhooks
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile")
+MEASURES = (
+    *("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile"),
+    "webhooks",
+)
 
 
 def main() -> None:
@@ -37,6 +41,7 @@ def main() -> None:
     parser.add_argument("--captured", type=int, default=100_000, help="rows, in one statement")
     parser.add_argument("--minutes", type=float, default=10, help="of doing nothing")
     parser.add_argument("--assets", type=int, default=1_000_000, help="to reconcile, and rows")
+    parser.add_argument("--told", type=int, default=10_000, help="notifications, at least")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -50,6 +55,7 @@ def main() -> None:
             "capture": lambda: capture(cluster, given.captured),
             "idle": lambda: idle(emulator.cloud(), given.minutes),
             "reconcile": lambda: reconcile(cluster, emulator.cloud(), given.assets),
+            "webhooks": lambda: webhooks(cluster, emulator.cloud(), given.told),
         }
         for name in given.only:
             asyncio.run(measures[name]())

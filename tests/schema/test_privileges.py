@@ -44,7 +44,7 @@ READS = {
         "reasons",
     },
     "postgres/reconcile.sql": {
-        *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
+        *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
         "library_ghosts",
         *("away", "has_library"),
     },

@@ -34,6 +34,7 @@ INSERT INTO public.media_assets
   (cloudinary_public_id, file_size, mime_type, secure_url, url, created_at)
 VALUES ('mediasweep-selftest/killed0', 1, 'image/gif', 'u', 'u', now() - interval '2 h')
 """
+DROPPED = "DROP TRIGGER media_assets_cleanup_trigger_delete ON public.media_assets"
 CAPTURE = "ALTER TABLE public.media_assets {} TRIGGER ALL"
 UNINDEXED = "DROP INDEX public.media_assets_live_asset"
 
@@ -90,6 +91,12 @@ async def test_each_broken_part_is_told_in_a_sentence(
     assert set(told) == {"ui_deletion_sync", "database_trigger_sync"}
     assert "ENABLE TRIGGER" in told["database_trigger_sync"]
     await db.execute(CAPTURE.format("ENABLE"))
+
+    await db.execute(DROPPED)
+    told = await failures()
+    assert set(told) == {"database_trigger_sync"}
+    assert "no trigger for DELETE: run `mediasweep migrate`" in told["database_trigger_sync"]
+    await db.execute("SELECT mediasweep.cover()")
 
     await fleet.pause(db, reason="lunch", who="ann", duration=None)
     told = await failures()

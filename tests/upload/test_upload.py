@@ -251,6 +251,8 @@ async def test_a_kill_at_any_step_leaves_nothing_behind(
     database: str, db: Db, cloud: Cloud
 ) -> None:
     """SIGKILL around each call: when the hour is over, there are an asset and a row, or neither."""
+    refused = {"action": "upload", "status": 400, "public_id": "killed/drop*"}
+    await to_thread(cloud.faults, refused)  # what certainly was not stored is dropped
     args = (database, cloud.url, *victim.POINTS)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "tests.upload.victim", *args,
@@ -266,6 +268,6 @@ async def test_a_kill_at_any_step_leaves_nothing_behind(
     assert all(timedelta(minutes=50) < left[n] <= HOUR for n in set(left) - {listed})
     await db.execute(OVER)
     async with running(environment(database, cloud.url)):
-        assert await finished(db) == {"skipped": 1, "completed": len(left) - 1}
+        assert await finished(db) == {"skipped": 2, "completed": len(left) - 2}  # and the dropped
     assert await to_thread(cloud.assets) == {("raw", "upload", listed)}
     assert [row["cloudinary_public_id"] for row in await db.fetch(ROWS)] == [listed]
