@@ -17,6 +17,7 @@ from bench.drain import drain
 from bench.idle import idle
 from bench.latency import latency
 from bench.memory import memory
+from bench.pages import pages
 from bench.reconcile import reconcile
 from bench.snapshot import snapshot
 from bench.wake import wake
@@ -26,7 +27,7 @@ from mediasweep.emulator.client import Emulator
 
 MEASURES = (
     *("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile"),
-    "webhooks",
+    *("webhooks", "pages"),
 )
 
 
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--captured", type=int, default=100_000, help="rows, in one statement")
     parser.add_argument("--minutes", type=float, default=10, help="of doing nothing")
     parser.add_argument("--assets", type=int, default=1_000_000, help="to reconcile, and rows")
+    parser.add_argument("--media", type=int, default=100_000, help="rows of the library")
+    parser.add_argument("--queue", type=int, default=1_000_000, help="rows of the queue, for pages")
     parser.add_argument("--told", type=int, default=10_000, help="notifications, at least")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
@@ -55,6 +58,7 @@ def main() -> None:
             "capture": lambda: capture(cluster, given.captured),
             "idle": lambda: idle(emulator.cloud(), given.minutes),
             "reconcile": lambda: reconcile(cluster, emulator.cloud(), given.assets),
+            "pages": lambda: pages(cluster, emulator.cloud(), given.media, given.queue),
             "webhooks": lambda: webhooks(cluster, emulator.cloud(), given.told),
         }
         for name in given.only:
