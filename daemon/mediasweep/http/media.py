@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
@@ -122,7 +122,7 @@ class DeleteAsked(Asked):
     """What is to be deleted."""
 
     public_ids: list[Text] = Field(min_length=1, max_length=MOST, examples=[["covers/1"]])
-    verify: bool = False
+    verify: StrictBool = False
 
 
 class Queued(BaseModel):
@@ -158,7 +158,7 @@ def add_media(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
         """List the library."""
-        found = await media.page(desk.pool, asked.shelf())
+        found = await media.page(desk.pool, asked.shelf(), await desk.library.get())
         pages = -(-found.total // asked.limit)
         pagination = Pagination(
             page=asked.page,
