@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,8 +17,9 @@ from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted, act
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.rules.drift import Reconciled, ReconcileWaits
+from tests.commands import mediasweep, start
 from tests.conftest import Connect
-from tests.daemons import ROOT, environment, running, until
+from tests.daemons import environment, running, until
 from tests.reconcile.sides import AGO, ASKED, DAY_S, HOUR, compare, found, in_library, reconciler
 from tests.reconcile.test_acting import DELETE, QUEUED
 
@@ -161,8 +160,7 @@ async def test_a_killed_command_leaves_what_the_next_one_goes_on_with(
     await to_thread(cloud.plant, "p", 501, age_s=3 * DAY_S)
     await to_thread(cloud.faults, {"action": "resources", "effect": "hang", "skip": 1})
     env = environment(database, cloud.url)
-    command = (sys.executable, "-P", "-m", "mediasweep", "reconcile", "--json")
-    first = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT)
+    first = await start(env, "reconcile", "--json")
     await until(db, "SELECT EXISTS (SELECT FROM mediasweep.reconcile_run r WHERE r.calls = 1)")
     with pytest.raises(BusyError):
         await compare(db, cloud)
@@ -170,11 +168,9 @@ async def test_a_killed_command_leaves_what_the_next_one_goes_on_with(
     await first.wait()
     await to_thread(cloud.faults)
     await db.execute(AGO, HOUR)
-    second = await asyncio.create_subprocess_exec(
-        *command, env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    told = json.loads((await second.communicate())[0])
-    assert (second.returncode, told["counts"]["assets"], told["calls"]) == (0, 501, 4)
+    second = await mediasweep(env, "reconcile", "--json")
+    told = json.loads(second.out)
+    assert (second.code, told["counts"]["assets"], told["calls"]) == (0, 501, 4)
 
 
 async def test_a_server_that_lost_the_listing_has_it_begun_anew(db: Db, cloud: Cloud) -> None:

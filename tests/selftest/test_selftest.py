@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
-import sys
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -20,8 +18,8 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.operations import fleet, webhooks
 from mediasweep.operations.selftest import run
 from mediasweep.postgres.pool import Connection as Db
-from tests.commands import mediasweep
-from tests.daemons import INSERT_ASSETS, ROOT, Daemon, environment, finished, running
+from tests.commands import mediasweep, start
+from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running
 from tests.schema.roles import staffed
 from tests.upload.uploads import opened
 
@@ -139,12 +137,7 @@ async def test_an_interrupted_run_cleans_up(
     await webhooks.register(account, "http://127.0.0.1:9")  # nobody is there, so it waits
     calls = (await to_thread(cloud.state))["calls"]["triggers"]
     async with running(environment(database, cloud.url)):
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "mediasweep", "selftest"),
-            env=environment(database, cloud.url),
-            cwd=ROOT,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        process = await start(environment(database, cloud.url), "selftest")
         await to_thread(cloud.wait_calls, calls + 1, "triggers")
         process.send_signal(how)
         assert await process.wait() != 0
