@@ -3399,18 +3399,6 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET row_security TO 'off'
-    AS $$
-DECLARE
-  found_  bigint;
-BEGIN
-  EXECUTE 'SELECT count(*)' || mediasweep.media_where() INTO found_ USING folder, resource_type, search, tags;
-  RETURN found_;
-END $$;
-
 CREATE FUNCTION mediasweep.media_figures() RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3429,36 +3417,42 @@ BEGIN
       FROM public.media_assets m WHERE m.deleted_at IS NULL);
 END $$;
 
-CREATE FUNCTION mediasweep.media_page(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer) RETURNS SETOF jsonb
+CREATE FUNCTION mediasweep.media_found(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer, OUT total bigint, OUT items jsonb[]) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
+    SET work_mem TO '32MB'
+    SET jit TO 'off'
     AS $_$
+DECLARE
+  way   text := CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END;
+  page  uuid[];
 BEGIN
   IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
-    RAISE EXCEPTION 'mediasweep.media_page: % is nothing to sort by', sort_by;
+    RAISE EXCEPTION 'mediasweep.media_found: % is nothing to sort by', sort_by;
+  END IF;
+  IF num_nonnulls(folder, resource_type, search, tags) = 0 THEN
+    EXECUTE format('SELECT ARRAY(SELECT m.id FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $1 LIMIT $2)',
+                   sort_by, way)
+      INTO page USING skip, most;
+  ELSE
+    EXECUTE format($q$
+      WITH hit AS MATERIALIZED (
+        SELECT m.id, m.%1$I AS key
+          FROM public.media_assets m
+         WHERE m.deleted_at IS NULL
+           AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+           AND ($2 IS NULL OR m.resource_type = $2)
+           AND ($4 IS NULL OR m.tags @> $4)
+           AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
+                OR m.description ILIKE $3 OR m.alt_text ILIKE $3))
+      SELECT (SELECT count(*) FROM hit), ARRAY(SELECT h.id FROM hit h ORDER BY h.key %2$s, h.id %2$s OFFSET $5 LIMIT $6)$q$, sort_by, way)
+      INTO total, page USING folder, resource_type, search, tags, skip, most;
   END IF;
   -- only the rows of the page are read as a whole
-  RETURN QUERY EXECUTE format($q$
-    SELECT to_jsonb(r) - 'cloudinary_signature'
-      FROM (SELECT m.id %3$s ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
-      JOIN public.media_assets r ON r.id = page.id
-     ORDER BY r.%1$I %2$s, r.id %2$s$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
-    USING folder, resource_type, search, tags, skip, most;
+  items := ARRAY(SELECT to_jsonb(m) - 'cloudinary_signature'
+                   FROM unnest(page) WITH ORDINALITY p (id, place) JOIN public.media_assets m ON m.id = p.id ORDER BY p.place);
 END $_$;
-
-CREATE FUNCTION mediasweep.media_where() RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  SELECT $q$ FROM public.media_assets m
-    WHERE m.deleted_at IS NULL
-      AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
-      AND ($2 IS NULL OR m.resource_type = $2)
-      AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
-           OR m.description ILIKE $3 OR m.alt_text ILIKE $3)
-      AND ($4 IS NULL OR m.tags @> $4)$q$
-$_$;
 
 CREATE FUNCTION mediasweep.misplaced(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -4028,7 +4022,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
                   delete_orphans,adopt_findings,leave_findings,mark_ghosts,unmark_ghosts,
                   look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
                   selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
-                  media_page,media_count,media_figures,delete_media,delete_again}'::text[])
+                  media_found,media_figures,delete_media,delete_again}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -6991,13 +6985,9 @@ REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, publ
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION mediasweep.media_figures() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.media_page(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION mediasweep.media_where() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.media_found(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer, OUT total bigint, OUT items jsonb[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.misplaced(a mediasweep.attached) FROM PUBLIC;
 
