@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from mediasweep.postgres.migrate import migrate
+from mediasweep.postgres.migrate import migrate, pending
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
@@ -47,6 +47,17 @@ async def test_names_without_roles_are_a_mistake(database: str) -> None:
     """Who names a role and does not ask for roles is told so, with exit code 2."""
     done = await mediasweep(environment(database, URL), "migrate", "--owner", "x")
     assert (done.code, "--roles" in done.err) == (2, True)
+
+
+async def test_a_table_that_is_in_the_librarys_way_is_told(blank_database: str) -> None:
+    """What it lacks, and what to do instead; nothing is applied."""
+    db = await asyncpg.connect(blank_database)
+    await db.execute("CREATE TABLE public.media_assets (id integer, url text)")
+    await db.close()
+    done = await mediasweep(environment(blank_database, URL), "migrate", "--with-library")
+    assert done.code == 2, done
+    assert "it lacks cloudinary_public_id, resource_type" in " ".join(done.err.split())
+    assert (await pending(blank_database))[0].name.startswith("migrations/0001")
 
 
 async def test_a_role_that_was_granted_nothing_is_told_whose_member_to_be(database: str) -> None:

@@ -57,6 +57,24 @@ async def test_the_library_can_come_later(blank_database: str) -> None:
     assert await migrate(blank_database) == []
 
 
+async def test_the_library_comes_back(database: str, db: Db) -> None:
+    """Detached, it is attached again as it was and not changed; dropped, it is made again."""
+    attached = "SELECT mediasweep.has_library()"
+    await db.execute("ALTER TABLE public.media_assets DISABLE ROW LEVEL SECURITY")
+    await db.execute("SELECT mediasweep.detach('public.media_assets')")
+    assert [file.text for file in await runner.pending(database, with_library=True)]
+    assert await migrate(database) == []
+    assert await migrate(database, with_library=True) == [runner.AGAIN]
+    assert await db.fetchval(attached)
+    assert not await db.fetchval(
+        "SELECT relrowsecurity FROM pg_class WHERE oid = 'public.media_assets'::regclass"
+    )
+    await db.execute("DROP TABLE public.media_assets")
+    assert await migrate(database, with_library=True) == ["library.sql"]
+    assert await db.fetchval(attached)
+    assert await migrate(database, with_library=True) == []
+
+
 async def test_the_library_is_not_made_unasked(blank_database: str) -> None:
     """Nothing outside our own schema is made unless it was asked for."""
     await migrate(blank_database)

@@ -28,6 +28,11 @@ TakeOver = Annotated[
         "--take-over", help="Also take over public.cloudinary_cleanup_queue and its triggers."
     ),
 ]
+IN_THE_WAY = (
+    "public.media_assets is a table of your own: as a library it lacks {lacks}. To have what it lets "
+    "go of deleted, attach it (`mediasweep attach --suggest` says how); for uploads, notifications "
+    "and the self-test, rename it and run this again. Nothing was done"
+)
 SUGGESTED = (
     "here is {what}, of an earlier system: "
     "`mediasweep migrate --take-over --dry-run` says what taking it over would change"
@@ -51,6 +56,7 @@ def migrate(
     """
     from mediasweep.postgres import migrate as runner
     from mediasweep.postgres import takeover
+    from mediasweep.rules.finding import some
     from mediasweep.settings import load
 
     _check(with_library=with_library, take_over=take_over)
@@ -62,6 +68,8 @@ def migrate(
         )
     if with_library and (left := asyncio.run(takeover.found(dsn))):
         raise typer.BadParameter(SUGGESTED.format(what=", ".join(left)))
+    if with_library and (lacks := asyncio.run(runner.lacking(dsn))):
+        raise typer.BadParameter(IN_THE_WAY.format(lacks=some(lacks)))
     if dry_run and not take_over:
         files = asyncio.run(runner.pending(dsn, with_library=with_library))
         for part in runner.script(roles=names, only=files):

@@ -32,9 +32,8 @@ ATTEMPTS = 5
 ECHO_S = 2.0
 FILE_TIMEOUT_S = 3600.0  # an index over a long queue takes its time
 NO_TRANSACTION = "-- no-transaction"
-
-
 LIBRARY = "library.sql"
+AGAIN = "library.sql, attached again"
 
 
 class SchemaError(Exception):
@@ -148,8 +147,28 @@ async def pending(dsn: str, *, with_library: bool = False) -> list[File]:
     """Return the files that `migrate` would apply to this database now, which is left alone."""
     connection = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
-        applied = await applied_files(connection)
-        return to_apply(read_schema(with_library=with_library), applied)
+        return await _missing(connection, with_library=with_library)
+    finally:
+        await connection.close(timeout=5)
+
+
+async def _missing(connection: Connection, *, with_library: bool) -> list[File]:
+    applied = await applied_files(connection)
+    again: str | None = None
+    if with_library and LIBRARY in applied:
+        if await connection.fetchval(SQL["library_dropped"]):
+            del applied[LIBRARY]
+        else:  # as it was attached, and nothing else: it may be a table of yours by now
+            again = await connection.fetchval(SQL["attach_again"])
+    todo = to_apply(read_schema(with_library=with_library), applied)
+    return todo + [File(AGAIN, again, once=False)] * bool(again)
+
+
+async def lacking(dsn: str) -> list[str]:
+    """Return the columns that a table public.media_assets which is here lacks to be the library."""
+    connection = await connect(dsn, name="mediasweep migrate", pooled=True)
+    try:
+        return [row["name"] for row in await connection.fetch(SQL["lacking"])]
     finally:
         await connection.close(timeout=5)
 
@@ -171,16 +190,18 @@ async def migrate(
         await wait_for_turn(connection, say)
         ledger = f"{extra('ledger.sql')}{SQL['become_owner']};"
         await patiently(connection, "ledger.sql", ledger)
-        todo = to_apply(read_schema(with_library=with_library), await applied_files(connection))
+        todo = await _missing(connection, with_library=with_library)
         for file in todo:
             # the table in the library is yours, and not the schema's owner's
-            who = f"{SQL['be_oneself']};\n" if file.name == LIBRARY else ""
+            who = f"{SQL['be_oneself']};\n" if file.name in {LIBRARY, AGAIN} else ""
             await patiently(connection, file.name, who + file.text, digest=file.sha256)
             say(f"applied {file.name}")
         rebuild = f"{SQL['be_oneself']};\n{extra('rebuild.sql')}"
         await patiently(connection, "rebuild.sql", rebuild)
         for row in await connection.fetch(SQL["misplaced"]):
             say(f"nothing is sent: {row['says']}")
+        if with_library and not await connection.fetchval(SQL["has_library"]):
+            say("public.media_assets is attached, and not as a library: detach it, and do this again")
         if roles:
             await patiently(connection, "--roles", roles.sql)
             say(f"roles: {roles.owner}, {roles.daemon}, {roles.reader}")

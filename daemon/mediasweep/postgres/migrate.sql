@@ -9,6 +9,28 @@ SELECT to_regclass('mediasweep.migration') IS NOT NULL
 -- name: applied
 SELECT m.name, m.sha256 FROM mediasweep.migration m
 
+-- name: library_dropped
+SELECT to_regclass('public.media_assets') IS NULL
+
+-- name: attach_again
+-- What attaches the library again after it was detached, as it was.
+SELECT format('SELECT mediasweep.attach(%L, %L);', 'public.media_assets', a.options)
+  FROM mediasweep.attached a WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NOT NULL
+
+-- name: has_library
+SELECT mediasweep.has_library()
+
+-- name: lacking
+-- The columns of the library (see hear.sql) that a table which has its name has not.
+SELECT c.name
+  FROM unnest('{id,cloudinary_public_id,resource_type,delivery_type,cloudinary_asset_id,cloudinary_version,cloudinary_signature,cloudinary_etag,
+                original_filename,display_name,file_size,mime_type,format,width,height,duration,folder,tags,description,alt_text,secure_url,url,
+                access_mode,cloudinary_created_at,last_synced_at,sync_status,sync_error_message,created_at,updated_at,deleted_at}'::text[]) WITH ORDINALITY c (name, n)
+ WHERE to_regclass('public.media_assets') IS NOT NULL
+   AND NOT EXISTS (SELECT FROM pg_attribute a
+                    WHERE a.attrelid = to_regclass('public.media_assets') AND a.attname = c.name AND NOT a.attisdropped)
+ ORDER BY c.n
+
 -- name: set_timeouts
 SELECT set_config('lock_timeout', '3s', false), set_config('statement_timeout', '0', false),
        set_config('check_function_bodies', 'off', false),
