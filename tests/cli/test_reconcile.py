@@ -26,20 +26,38 @@ async def test_it_reports_asks_and_acts(
     await db.execute(AGO, 2 * HOUR)
     file = tmp_path / "all.csv"
     done = await mediasweep(env, "reconcile", "--limit", "1", "--csv", str(file))
-    assert (done.code, done.out.count("\n")) == (0, 2)
+    assert (done.code, done.out.count("\n")) == (0, 3)  # one of each kind
+    assert "no backup is known" in done.out
     assert "3 assets and 2 references: 2 orphans, 1 ghosts, 0 mismatches" in done.err
     with file.open(encoding="utf-8") as lines:
         rows = sorted((row["kind"], row["public_id"]) for row in csv.DictReader(lines))
     assert rows == [("ghost", "gone"), ("orphan", "own/1"), ("orphan", "own/2")]
     delete = ("reconcile", "--last", "--orphans", "delete", "--owned", "own/")
     assert (await mediasweep(env, *delete)).code == 2  # nobody to ask
+    said = (await mediasweep(env, *delete, "--ghosts=mark", "--dry-run")).err
+    assert "would queue for deletion 2 orphans (14 bytes) and mark 1 ghost of the library;" in said
     assert (await mediasweep(env, *delete, typed="n\n")).code == 1
     assert not await db.fetch(QUEUED)
     done = await mediasweep(env, *delete, "--json", typed="y\n")
     told = json.loads(done.out)
     assert "Queue for deletion 2 orphans (14 bytes)?" in done.err
-    assert (told["acted"]["queued"], len(told["findings"])) == (2, 3)
+    assert told["acted"]["queued"] == 2
+    assert [one["public_id"] for one in told["findings"]] == ["own/1", "own/2"]  # what was done
     assert len(await db.fetch(QUEUED)) == 2
+
+
+async def test_why_orphans_are_left_is_said(db: Db, database: str, cloud: Cloud) -> None:
+    """Sighted once, or not under the prefix: how many each, and nobody is asked for nothing."""
+    env = environment(database, cloud.url)
+    await in_library(db, "own/0")
+    await to_thread(cloud.plant, "own/", 3, age_s=3 * DAY_S)
+    await to_thread(cloud.plant, "other/", 1, age_s=3 * DAY_S)
+    done = await mediasweep(env, "reconcile", "--orphans=delete", "--owned=own/", typed="")
+    assert done.code == 0
+    assert "of the orphans, 2 were found by one comparison only: compare again, an" in done.err
+    assert "of the orphans, 1 do not begin as --owned says" in done.err
+    assert "Queue" not in done.err
+    assert "\nnothing to do\n" in done.err
 
 
 async def test_what_it_cannot_do_is_told_by_its_exit_code(
@@ -54,4 +72,5 @@ async def test_what_it_cannot_do_is_told_by_its_exit_code(
     assert (last.code, "refused" in last.err) == (6, True)
     await to_thread(cloud.switch, revoked=True)
     assert (await mediasweep(env, "reconcile")).code == 4
-    assert (await mediasweep(env, "reconcile", "--orphans", "eat")).code == 2
+    for wrong in (["--orphans", "eat"], ["--yes"], ["--dry-run"], ["--owned", "x"]):
+        assert (await mediasweep(env, "reconcile", *wrong)).code == 2

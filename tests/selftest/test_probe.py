@@ -12,6 +12,7 @@ from mediasweep.operations import webhooks
 from mediasweep.operations.probe import probe
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import environment, finished, running
+from tests.inbox.library import hear_all
 from tests.upload.uploads import opened
 
 # switches of the account, and what is to be seen then
@@ -23,7 +24,7 @@ ACCOUNTS: list[tuple[dict[str, object], dict[str, str]]] = [
             "an upload with overwrite off leaves an asset as it is": "yes",
             "public ids that differ in case are two": "yes",
             "deletion by asset id": "works",
-            "a deleted asset with a backup, asked for by its id": "is not there",
+            "a deleted asset with a backup, asked for by its public id": "is not there",
             "a deleted asset with a backup, in a listing": "is not there",
             "a restore is told as": "upload",
         },
@@ -63,6 +64,7 @@ async def test_what_is_seen_is_what_the_account_does(
         assert seen["a request that was signed two hours ago"].startswith(f"HTTP {status}: Stale")
         many = switches.get("many_ids_status", 400)
         assert seen["a call that names more than 100 ids"].startswith(f"HTTP {many}: ")
-        await db.execute("SELECT mediasweep.wake()")
         await finished(db)
+        told_of = [row["body"] for row in await db.fetch("SELECT body FROM mediasweep.inbox")]
+        assert await hear_all(db, told_of) == []  # nor is it listed by what comes late
     assert await to_thread(cloud.assets) == set()

@@ -76,7 +76,7 @@ async def test_all_six_pass_where_all_is_well(
 
 
 async def test_each_broken_part_is_told_in_a_sentence(
-    db: Db, cloud: Cloud, account: Account, daemon: Daemon
+    database: str, db: Db, cloud: Cloud, account: Account, daemon: Daemon
 ) -> None:
     """Trigger, gate, index, webhook and its secret, the key, the daemon: each by its own check."""
 
@@ -87,6 +87,8 @@ async def test_each_broken_part_is_told_in_a_sentence(
     await db.execute(CAPTURE.format("DISABLE"))
     told = await failures()
     assert set(told) == {"ui_deletion_sync", "database_trigger_sync"}
+    # what is wrong and the statement, once
+    assert told["database_trigger_sync"].count("media_assets_cleanup_trigger_delete") == 2, told
     assert "ENABLE TRIGGER" in told["database_trigger_sync"]
     await db.execute(CAPTURE.format("ENABLE"))
 
@@ -124,9 +126,13 @@ async def test_each_broken_part_is_told_in_a_sentence(
     told = await failures(wrong)
     assert "refuses key and secret" in told["database_trigger_sync"]
 
+    await webhooks.register(account, daemon.address)
     await daemon.stop()
     told = await failures()
-    assert "start `mediasweep run`" in told["scheduler_functionality"]
+    assert len(told) == 6
+    assert all("no daemon is at work: start `mediasweep run`" in said for said in told.values())
+    async with running(environment(database, cloud.url, MEDIASWEEP_DRY_RUN="true")):
+        assert "MEDIASWEEP_DRY_RUN" in (await failures())["scheduler_functionality"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -140,7 +146,9 @@ async def test_an_interrupted_run_cleans_up(
         process = await start(environment(database, cloud.url), "selftest")
         await to_thread(cloud.wait_calls, calls + 1, "triggers")
         process.send_signal(how)
-        assert await process.wait() != 0
+        _, said = await process.communicate()
+        assert process.returncode != 0
+        assert b"broken off: all that it made is in the queue" in said
         assert sum((await finished(db)).values()) == 2  # of its upload, and of its deletion
     assert await to_thread(cloud.assets) == set()
     assert tuple(await db.fetchrow(LEFT) or ()) == (0, 0)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
+from mediasweep.cli import findings
 from mediasweep.cli.consent import agree, need_terminal
-from mediasweep.cli.output import count, misused, print_json, print_table
+from mediasweep.cli.findings import done
+from mediasweep.cli.output import count, misused
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
-from mediasweep.cli.sheet import sheet
 from mediasweep.cli.signals import stop_by_signals
 
 if TYPE_CHECKING:
@@ -27,12 +27,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.reconcile import Reconciliations, Run
     from mediasweep.rules.drift import ReconcileWaits
 
-READ_MOST = 1000  # findings at a time
-SHOWN = {"kind": "kind", "public_id": "public id", "resource_type": "resource type"}
-SHOWN |= {"delivery_type": "type", "bytes": "bytes", "made_at": "made", "row": "row"}
-SHOWN |= {"told": "detail", "action": "action"}
-WRITTEN = ["kind", "public_id", "resource_type", "delivery_type", "asset_id", "version", "bytes"]
-WRITTEN += ["made_at", "source", "row", "detail", "sighted_at", "action", "acted_at"]
+    Show = Callable[[Reconciler, Run, Acted | None], Awaitable[None]]
 
 What = Annotated[str, typer.Option("--orphans", help="report, adopt or delete.", metavar="WHAT")]
 WhatGhosts = Annotated[str, typer.Option("--ghosts", help="report or mark.", metavar="WHAT")]
@@ -48,8 +43,11 @@ Shrunken = Annotated[
     bool, typer.Option("--shrunken", help="Either side may be less than half of what it was.")
 ]
 Last = Annotated[bool, typer.Option("--last", help="Take the last report; list nothing.")]
-Limit = Annotated[int, typer.Option(min=0, max=100_000, help="Show so many findings.", metavar="N")]
+Limit = Annotated[
+    int, typer.Option(min=0, max=100_000, help="Show so many of each kind.", metavar="N")
+]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write all findings to this file.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -64,6 +62,7 @@ def reconcile(
     last: Last = False,
     limit: Limit = 20,
     csv_file: Csv = None,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -75,9 +74,16 @@ def reconcile(
     if last and (age or shrunken):
         misused("--age and --shrunken are about a new comparison, and --last makes none")
     wanted = _wanted(orphans, ghosts, owned or [], age or 24, shrunken=shrunken)
-    if wanted.acts and not yes:
+    if (yes or dry_run) and not wanted.acts:
+        misused(
+            "--yes and --dry-run are about --orphans and --ghosts, which say what is to be done"
+        )
+    if owned and wanted.orphans == "report":
+        misused("--owned is about what is to be done: say --orphans delete, or adopt")
+    if wanted.acts and not (yes or dry_run):
         need_terminal("Act on what is found")
-    do(_reconcile(wanted, last=last, limit=limit, path=csv_file, yes=yes, as_json=as_json))
+    show = partial(findings.show, limit=limit, path=csv_file, as_json=as_json)
+    do(_reconcile(wanted, show, last=last, yes=yes, dry_run=dry_run))
 
 
 def _wanted(orphans: str, ghosts: str, owned: list[str], age: float, *, shrunken: bool) -> Wanted:
@@ -90,9 +96,7 @@ def _wanted(orphans: str, ghosts: str, owned: list[str], age: float, *, shrunken
     return Wanted(*kinds, owned, timedelta(hours=age), shrunken)
 
 
-async def _reconcile(
-    wanted: Wanted, *, last: bool, limit: int, path: Path | None, yes: bool, as_json: bool
-) -> None:
+async def _reconcile(wanted: Wanted, show: Show, *, last: bool, yes: bool, dry_run: bool) -> None:
     from mediasweep.loops.reconcile import Reconciler
     from mediasweep.operations import reconcile as operation
     from mediasweep.postgres.fleet import Fleet
@@ -106,12 +110,13 @@ async def _reconcile(
         runs = Reconciliations(connection, uuid4())
         cloud = asked.credentials.cloud_name
         home = (await Fleet(connection).installation()).get("cloud_name")
-        await operation.check(runs, wanted, cloud=cloud, home=home, dry_run=settings.dry_run)
+        idle = settings.dry_run and not dry_run
+        await operation.check(runs, wanted, cloud=cloud, home=home, dry_run=idle)
         stack.enter_context(stop_by_signals(stopping))
         reconciler = Reconciler(runs, asked, settings.reconcile_share, stopping, lambda _: None)
         run = await (_last(runs, cloud) if last else _compare(reconciler, wanted))
-        acted = await _act(reconciler, run, wanted, yes=yes)
-        await _show(reconciler, run, acted, limit=limit, path=path, as_json=as_json)
+        acted = await _act(reconciler, run, wanted, yes=yes, dry_run=dry_run)
+        await show(reconciler, run, acted)
 
 
 async def _last(runs: Reconciliations, cloud: str) -> Run:
@@ -157,98 +162,38 @@ def _words(reconciler: Reconciler, news: Run | ReconcileWaits) -> str:
     )
 
 
-async def _act(reconciler: Reconciler, run: Run, wanted: Wanted, *, yes: bool) -> Acted | None:
-    from mediasweep.operations.reconcile import Orphans, act, chosen
+async def _act(
+    reconciler: Reconciler, run: Run, wanted: Wanted, *, yes: bool, dry_run: bool
+) -> Acted | None:
+    from mediasweep.operations.reconcile import act, passed_over
 
     if not wanted.acts:
         return None
-    assets, size = await chosen(reconciler.runs, run, wanted)
+    plan = await _plan(reconciler.runs, run, wanted)
+    for line in await passed_over(reconciler.runs, run, wanted):
+        typer.echo(line, err=True)
+    if dry_run:
+        typer.echo(f"would {plan}; nothing was done" if plan else "nothing to do", err=True)
+        return None
+    if plan and yes:
+        typer.echo(plan, err=True)
+    elif plan:
+        agree(plan[0].upper() + plan[1:])
+    with progress(plan) as bar:
+        return await act(reconciler, run, wanted, who(), lambda acted: bar.tell(done(acted)))
+
+
+async def _plan(runs: Reconciliations, run: Run, wanted: Wanted) -> str:
+    """Return what would be done, in words; none where there is nothing to do."""
+    from mediasweep.operations.reconcile import Ghosts, Orphans, chosen
+
     plan = []
-    if wanted.orphans is not Orphans.REPORT:
-        plan.append(
-            f"queue for deletion {count(assets, 'orphan')} ({size} bytes)"
-            if wanted.orphans is Orphans.DELETE
-            else f"bring the library in line with {count(assets, 'asset')}"
-        )
-    if wanted.ghosts == "mark":
-        plan.append(f"mark the library's rows of {count(run.counts['ghosts'], 'ghost')}")
-    question = " and ".join(plan)
-    typer.echo(question, err=True)
-    if not yes:
-        agree(question[0].upper() + question[1:])
-    with progress(question) as line:
-        return await act(reconciler, run, wanted, who(), lambda acted: line.tell(_done(acted)))
-
-
-def _done(acted: Acted) -> str:
-    words = {"queued": "queued", "adopted": "adopted", "left": "left alone", "marked": "marked"}
-    told = [f"{number} {words[name]}" for name, number in asdict(acted).items() if number]
-    return ", ".join(told) or "nothing to do"
-
-
-async def _show(
-    reconciler: Reconciler,
-    run: Run,
-    acted: Acted | None,
-    *,
-    limit: int,
-    path: Path | None,
-    as_json: bool,
-) -> None:
-    shown: list[dict[str, Any]] = []
-    with sheet(path, WRITTEN) as write:
-        async for finding in _findings(reconciler.runs, run, None if path else limit):
-            write([_cells(finding)])
-            if len(shown) < limit:
-                shown.append(finding | {"told": _told(finding)})
-    said = {name: getattr(run, name) for name in ("id", "started_at", "finished_at", "asked_by")}
-    if as_json:
-        done = asdict(acted) if acted else None
-        findings = [{k: v for k, v in one.items() if k != "told"} for one in shown]
-        told = {**said, "calls": run.calls, "counts": run.counts, "acted": done}
-        print_json(told | {"findings": findings})
-    elif shown:
-        print_table(shown, SHOWN)
-    if acted is not None:
-        typer.echo(_done(acted), err=True)
-    typer.echo(_summary(run, len(shown), reconciler), err=True)
-
-
-async def _findings(
-    runs: Reconciliations, run: Run, most: int | None
-) -> AsyncIterator[dict[str, Any]]:
-    after = seen = 0
-    while some := await runs.findings(run.id, after, READ_MOST):
-        for finding in some:
-            if most is not None and seen >= most:
-                return
-            seen += 1
-            yield finding
-        after = some[-1]["id"]
-
-
-def _told(finding: dict[str, Any]) -> str:
-    detail = finding["detail"] or {}
-    if finding["kind"] == "ghost":
-        return "there is a backup" if detail.get("backup") else ""
-    return ", ".join(f"{what}: {row} but {there}" for what, (row, there) in detail.items())
-
-
-def _summary(run: Run, shown: int, reconciler: Reconciler) -> str:
-    counts = run.counts
-    kinds = ("orphans", "ghosts", "mismatches")
-    found = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
-    more = sum(counts[kind] for kind in kinds) > shown
-    quota = reconciler.quota
-    left = f", {quota.remaining} of {quota.limit} left this hour" if quota else ""
-    return (
-        f"{counts['assets']} assets and {counts['refs']} references: {found}"
-        f"; {counts['young']} too young to tell, {counts['waiting']} waiting for deletion"
-        f"; {run.calls} calls{left}" + ("; --csv FILE has all findings" if more else "")
-    )
-
-
-def _cells(finding: dict[str, Any]) -> dict[str, Any]:
-    """Return a finding as a row of the file, in which a cell holds text."""
-    detail = finding["detail"]
-    return finding | {"detail": None if detail is None else json.dumps(detail)}
+    assets, size = await chosen(runs, run, wanted)
+    if assets and wanted.orphans is Orphans.DELETE:
+        amount = f"{count(assets, 'orphan')} ({count(size, 'byte')})"
+        plan.append(f"queue for deletion {amount}")
+    elif assets:
+        plan.append(f"bring the library in line with {count(assets, 'asset')}")
+    if wanted.ghosts is Ghosts.MARK and (ghosts := await runs.count_ghosts(run.id)):
+        plan.append(f"mark {count(ghosts, 'ghost')} of the library")
+    return " and ".join(plan)

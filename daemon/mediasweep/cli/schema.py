@@ -29,9 +29,9 @@ TakeOver = Annotated[
     ),
 ]
 IN_THE_WAY = (
-    "public.media_assets is a table of your own: as a library it lacks {lacks}. To have what it lets "
-    "go of deleted, attach it (`mediasweep attach --suggest` says how); for uploads, notifications "
-    "and the self-test, rename it and run this again. Nothing was done"
+    "public.media_assets is a table of your own: as a library it lacks {lacks}. So that what it "
+    "lets go of is deleted, attach it, `mediasweep attach --suggest` says how; for a library, which "
+    "uploads, notifications and the self-test need, rename it. Nothing was done"
 )
 SUGGESTED = (
     "here is {what}, of an earlier system: "
@@ -56,7 +56,6 @@ def migrate(
     """
     from mediasweep.postgres import migrate as runner
     from mediasweep.postgres import takeover
-    from mediasweep.rules.finding import some
     from mediasweep.settings import load
 
     _check(with_library=with_library, take_over=take_over)
@@ -66,10 +65,8 @@ def migrate(
         raise typer.BadParameter(
             "here is no earlier system to take over: leave out --take-over, and nothing was done"
         )
-    if with_library and (left := asyncio.run(takeover.found(dsn))):
-        raise typer.BadParameter(SUGGESTED.format(what=", ".join(left)))
-    if with_library and (lacks := asyncio.run(runner.lacking(dsn))):
-        raise typer.BadParameter(IN_THE_WAY.format(lacks=some(lacks)))
+    if with_library:
+        _room_for_the_library(dsn)
     if dry_run and not take_over:
         files = asyncio.run(runner.pending(dsn, with_library=with_library))
         for part in runner.script(roles=names, only=files):
@@ -131,6 +128,18 @@ def _check(*, with_library: bool, take_over: bool) -> None:
         raise typer.BadParameter(
             "--take-over makes the library of the table that is there: leave out --with-library"
         )
+
+
+def _room_for_the_library(dsn: str) -> None:
+    """Refuse to make it where a table of yours, or of an earlier system, has its name."""
+    from mediasweep.postgres import takeover
+    from mediasweep.postgres.migrate import lacking
+    from mediasweep.rules.finding import some
+
+    if left := asyncio.run(takeover.found(dsn)):
+        raise typer.BadParameter(SUGGESTED.format(what=", ".join(left)))
+    if lacks := asyncio.run(lacking(dsn)):
+        raise typer.BadParameter(IN_THE_WAY.format(lacks=some(lacks)))
 
 
 def _say(line: str) -> None:

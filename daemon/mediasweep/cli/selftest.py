@@ -33,7 +33,11 @@ def selftest(
     code 1: a check failed.
     """
     say = (lambda _: None) if as_json else _print
-    report = do(_run(timedelta(seconds=within), say, probing=probe))
+    try:
+        report = do(_run(timedelta(seconds=within), say, probing=probe))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("broken off: all that it made is in the queue, to be deleted", err=True)
+        raise
     if as_json:
         print_json(report.plain(datetime.now(UTC)))
     else:

@@ -45,6 +45,7 @@ BEAT_S = 20.0
 TRIES = 5
 LOOKED_AT = 100
 CHECK_S = 60.0
+STOPPED = "told to stop; what is listed is kept, and the next one goes on there"
 OLD_CURSOR = "next_cursor"  # of which the answer to one that is not known any more speaks
 
 
@@ -92,7 +93,8 @@ class Reconciler:
         )
         if run.holder != self.runs.holder:
             raise BusyError(
-                f"{run.asked_by} is at it, last heard of at {run.heard_at:%H:%M:%S} UTC"
+                f"{run.asked_by} is at it, last heard of at {run.heard_at:%H:%M:%S} UTC; where "
+                f"that is {PATIENCE.seconds // 60} minutes ago, run it again to go on with it"
             )
         self._run = run.id
         try:
@@ -187,10 +189,14 @@ class Reconciler:
         rest = pause(self.quota, self.share, now) if self.quota else timedelta(0)
         if rest and self.quota:
             left = self.quota.remaining
-            await self._wait(rest, f"{left} of {self.quota.limit} calls are left to others")
+            await self._wait(
+                rest,
+                f"{left} of {self.quota.limit} calls are left to others, "
+                "MEDIASWEEP_RECONCILE_SHARE",
+            )
             self.quota = None  # of another hour
         if self.stopping.is_set():
-            raise StoppedError("told to stop")
+            raise StoppedError(STOPPED)
 
     async def _wait(self, rest: timedelta, why: str) -> None:
         """Wait, and be heard of meanwhile; raises StoppedError when told to stop."""
@@ -199,7 +205,7 @@ class Reconciler:
         while (left_s := (until - datetime.now(UTC)).total_seconds()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), min(left_s, BEAT_S))
-                raise StoppedError("told to stop")
+                raise StoppedError(STOPPED)
             if self._run:
                 self._ours(await self.runs.beat(self._run))
 

@@ -64,7 +64,7 @@ class Probe:
             f"a call that names more than {IDS_MOST} ids": self._many,
             "a request that was signed two hours ago": self._stale,
             "deletion by asset id": self._by_asset_id,
-            "a deleted asset with a backup, asked for by its id": self._placeholder,
+            "a deleted asset with a backup, asked for by its public id": self._placeholder,
             "a deleted asset with a backup, in a listing": self._listed,
             "a restore is told as": self._restored,
         }
@@ -151,10 +151,14 @@ async def probe(
     if row is None:
         raise RefusedError(refused or "refused")
     since = await Journal(connection).now()
-    seen = await Probe(connection, account, within.total_seconds(), public_id, since).look()
-    # due now: whatever is there of it the daemons delete, and what is not is absent
-    await uploads.hold(row, 0 * LATER)
-    return seen
+    asking = Probe(connection, account, within.total_seconds(), public_id, since)
+    try:
+        return await asking.look()
+    finally:
+        await uploads.hold(row, 0 * LATER)
+        # what was told of it may have been listed, or will be: it is let go of as by a self-test
+        made = [(public_id, *TYPES, asking.asset_id or None)]
+        await Traces(connection).clean(public_id, made)
 
 
 def _shown(found: list[Mapping[str, Any]]) -> str:

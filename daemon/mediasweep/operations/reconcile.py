@@ -126,6 +126,19 @@ async def chosen(runs: Reconciliations, run: Run, wanted: Wanted) -> tuple[int, 
     return 0, 0
 
 
+async def passed_over(runs: Reconciliations, run: Run, wanted: Wanted) -> list[str]:
+    """Say of how many orphans that may not be deleted why that is, a sentence for each reason."""
+    if wanted.orphans is not Orphans.DELETE:
+        return []
+    left = await runs.passed_over(run.id, wanted.owned)
+    why = {
+        "sighted_once": "were found by one comparison only: compare again, an hour after the first",
+        "nearly_named": "are left alone, because a row nearly names them: see their detail",
+        "elsewhere": "do not begin as --owned says",
+    }
+    return [f"of the orphans, {left[name]} {says}" for name, says in why.items() if left[name]]
+
+
 async def act(
     reconciler: Reconciler, run: Run, wanted: Wanted, who: str, say: Callable[[Acted], None]
 ) -> Acted:

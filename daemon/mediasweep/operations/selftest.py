@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
 
 LOOK_S = 0.1
+NO_DAEMON = "no daemon is at work: start `mediasweep run`, and look at its log"
+IDLE = (
+    "no daemon that is alive deletes: they are disabled, or on a dry run; start one without "
+    "MEDIASWEEP_DRY_RUN and with MEDIASWEEP_ENABLED=true"
+)
 OURS = {None, "public.media_assets", "manual"}  # the sources of what is let go of here
 
 
@@ -195,7 +200,7 @@ class Selftest:
         if row is None:
             found = capture.uncovered(await ask(self.connection, "uncovered"))
             trouble = [f"{one.what}: {one.remedy}" for one in found]
-            trouble += await Fleet(self.connection).capture_trouble()
+            trouble = trouble or await Fleet(self.connection).capture_trouble()
             raise _FailedError(
                 "nothing was queued when the row was deleted: "
                 + ("; ".join(trouble) or "look at `mediasweep attach --list`, and at triggers")
@@ -225,9 +230,11 @@ class Selftest:
                     f"the gate {gate['name']} is closed by {gate['closed_by']}: {gate['reason']}; "
                     f"it is opened by {gate['opened_by']}"
                 )
-        if not (await scheduler.status(self.connection))["daemons"]:
-            return "no daemon is at work: start `mediasweep run`, and look at its log"
-        return None
+        alive = await self._alive()
+        return None if any(one["works"] for one in alive) else IDLE if alive else NO_DAEMON
+
+    async def _alive(self) -> list[Mapping[str, Any]]:
+        return [one for one in await Fleet(self.connection).daemons() if one["alive"]]
 
     async def _looks(self) -> AsyncIterator[None]:
         """Yield now, and now and then, as long as a check may wait."""
@@ -245,6 +252,8 @@ class Selftest:
             raise _FailedError(
                 "Cloudinary tells nobody: `mediasweep webhook register` with a daemon's address"
             )
+        if not await self._alive():
+            raise _FailedError(NO_DAEMON)
         async for _ in self._looks():
             if UPLOAD in await self._traces.told_as(made.asset_id, since):
                 return

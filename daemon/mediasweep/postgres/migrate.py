@@ -201,7 +201,7 @@ async def migrate(
         for row in await connection.fetch(SQL["misplaced"]):
             say(f"nothing is sent: {row['says']}")
         if with_library and not await connection.fetchval(SQL["has_library"]):
-            say("public.media_assets is attached, and not as a library: detach it, and do this again")
+            say("public.media_assets is attached in another way: detach it, and run this again")
         if roles:
             await patiently(connection, "--roles", roles.sql)
             say(f"roles: {roles.owner}, {roles.daemon}, {roles.reader}")

@@ -184,13 +184,22 @@ class Reconciliations:
         row = (await self._given.fetch(SQL["count_chosen"], run, owned, sighted))[0]
         return row["assets"], row["bytes"]
 
+    async def count_ghosts(self, run: int) -> int:
+        """Return how many of the library's ghosts could be marked."""
+        return int(await self._given.fetchval(SQL["count_ghosts"], run))
+
+    async def passed_over(self, run: int, owned: Sequence[str]) -> Mapping[str, int]:
+        """Return how many orphans may not be deleted, by why."""
+        return dict((await self._given.fetch(SQL["passed_over"], run, owned))[0])
+
+    async def first(self, run: int, most: int, *, acted: bool) -> list[dict[str, Any]]:
+        """Return the first findings of each kind; `acted`: about which something was done."""
+        return [_read(row) for row in await self._given.fetch(SQL["first"], run, most, acted)]
+
     async def findings(self, run: int, after: int, most: int) -> list[dict[str, Any]]:
         """Return the findings of a run after this one."""
         rows = await self._given.fetch(SQL["findings"], run, after, most)
-        return [
-            {**row, "detail": None if row["detail"] is None else json.loads(row["detail"])}
-            for row in rows
-        ]
+        return [_read(row) for row in rows]
 
     async def delete(self, run: int, ids: Sequence[int], owned: Sequence[str], who: str) -> int:
         """Queue orphans for deletion; returns how many."""
@@ -226,3 +235,8 @@ class Reconciliations:
     async def has_library(self) -> bool:
         """Tell whether there is a library of ours."""
         return bool(await self._given.fetchval(SQL["has_library"]))
+
+
+def _read(finding: asyncpg.Record) -> dict[str, Any]:
+    detail = finding["detail"]
+    return {**finding, "detail": None if detail is None else json.loads(detail)}

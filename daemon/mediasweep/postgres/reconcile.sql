@@ -86,6 +86,29 @@ SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, 
  WHERE f.run_id = $1 AND f.id > $2
  ORDER BY f.id LIMIT $3
 
+-- name: first
+-- $1 run, $2 at most so many of each kind, $3 only those about which something was done
+SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version, f.bytes, f.made_at,
+       mediasweep.source_name(f.source_id) AS source, f.row_name AS row, f.detail, f.sighted_at, f.action, f.acted_at
+  FROM (SELECT o.*, row_number() OVER (PARTITION BY o.kind ORDER BY o.public_id, o.id) AS place
+          FROM mediasweep.reconcile_finding o WHERE o.run_id = $1 AND (o.action IS NOT NULL OR NOT $3)) f
+ WHERE f.place <= $2
+ ORDER BY f.kind, f.place
+
+-- name: count_ghosts
+-- $1 run; those of the library about which nothing was done yet
+SELECT count(*)
+  FROM mediasweep.reconcile_finding f JOIN mediasweep.attached a ON a.id = f.source_id
+ WHERE f.run_id = $1 AND f.kind = 'ghost' AND f.action IS NULL AND a.relation = to_regclass('public.media_assets')
+
+-- name: passed_over
+-- $1 run, $2 owned prefixes; why orphans may not be deleted, and how many
+SELECT count(*) FILTER (WHERE f.owned AND f.detail IS NOT NULL) AS nearly_named,
+       count(*) FILTER (WHERE f.owned AND f.detail IS NULL AND f.sighted_at IS NULL) AS sighted_once,
+       count(*) FILTER (WHERE NOT f.owned) AS elsewhere
+  FROM (SELECT o.detail, o.sighted_at, EXISTS (SELECT FROM unnest($2::text[]) p (prefix) WHERE starts_with(o.public_id, p.prefix)) AS owned
+          FROM mediasweep.reconcile_finding o WHERE o.run_id = $1 AND o.kind = 'orphan' AND o.action IS NULL) f
+
 -- name: delete_orphans
 -- $1 run, $2 findings, $3 owned prefixes, $4 who
 SELECT mediasweep.delete_orphans($1, $2, $3, $4)

@@ -61,10 +61,10 @@ class Traces:
         """Return the statements that make the indexes which the guard lacks on the library."""
         return [row["statement"] for row in await self._connection.fetch(SQL["unindexed"])]
 
-    async def clean(self, folder: str, made: Sequence[Sequence[str]]) -> None:
+    async def clean(self, folder: str, made: Sequence[Sequence[str | None]]) -> None:
         """Delete what a run made, and what one has left that was killed.
 
-        `made`: public id, types and asset id of what has to go also if no row is left of it.
+        `made`: public id, types and, if known, asset id of what has to go also if no row is left.
         """
         await self._connection.execute(SQL["clean"], folder, json.dumps(made))
 
