@@ -14,7 +14,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from mediasweep.rules.outcome import Answer, Outcome, read_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 OK = 200
 
@@ -51,16 +51,27 @@ def read_body(body: object, status: int, read: Callable[[Any], Answer]) -> Answe
 
 def read_exception(error: Exception) -> Answer:
     """Read what the SDK raised. What never reached Cloudinary is told apart from what may have."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, _NOTHING_SENT):
-            return Answer(Outcome.UNREACHABLE, _brief(cause))
-        inner = cause.args[0] if isinstance(cause, HTTPError) and cause.args else None
-        cause = cause.__cause__ or cause.__context__ or _exception(inner)
+            return Answer(Outcome.UNREACHABLE, f"no connection: {in_short(cause)}")
     status = STATUS_OF_EXCEPTION.get(type(error))
     if status is not None:
-        return read_error(status, str(error))
+        return read_error(status, in_short(error))
     return Answer(Outcome.UNCLEAR, _brief(error))
+
+
+def in_short(error: BaseException) -> str:
+    """Return what an error comes of: what the system said, if it did, else what it says itself."""
+    said = [one.strerror or str(one) for one in _causes(error) if isinstance(one, OSError)]
+    return said[-1] if said and said[-1] else str(error)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        inner = cause.args[0] if isinstance(cause, HTTPError) and cause.args else None
+        cause = cause.__cause__ or cause.__context__ or _exception(inner)
 
 
 def _text(value: object) -> str | None:

@@ -164,6 +164,10 @@ class Account:
         params = {"uri": uri, "event_type": event_type, "additive": True}
         return (await self._manage(call_json_api, "post", ["triggers"], params))[0]
 
+    async def remove_trigger(self, id_: str) -> Answer:
+        """Remove a trigger."""
+        return (await self._manage(cloudinary.api.delete_trigger, id_))[0]
+
     async def listed(self, resource_type: str, cursor: str | None) -> Told:
         """List assets of one type from a cursor on. DELETED is a good answer here, too."""
         more = {"next_cursor": cursor, "max_results": PAGE, "tags": True, "context": True}

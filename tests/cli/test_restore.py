@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mediasweep.cli.consent import NOBODY
+from mediasweep.cli.consent import LOOK, NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
@@ -154,7 +154,7 @@ async def test_an_id_without_a_deletion_is_named(db: Db, cloud: Cloud, env: dict
     ("args", "said"),
     [
         ((), "say what to restore"),
-        (("--since", "1h"), f"Restore? {NOBODY}"),
+        (("--since", "1h"), f"Restore? {NOBODY}{LOOK}"),
         (("--since", "soon", "--yes"), "'soon' is no moment"),
         (("--source", "nosuch", "--yes"), "'nosuch' is no attached table: give public.media"),
         (("--source", "77", "--dry-run"), "no source has the number 77: give public.media"),

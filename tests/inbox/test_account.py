@@ -19,6 +19,7 @@ from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import Record, environment, running
 from tests.inbox.library import QUEUED, hear_all, library
+from tests.upload.uploads import opened
 
 CALLS = 250
 AT_ONCE = "UPDATE mediasweep.inbox SET due_at = now() WHERE done_at IS NULL"
@@ -83,10 +84,28 @@ async def _register(db: Db, env: dict[str, str], address: str) -> None:
     assert (done.code, done.err) == (0, f"{place} accepted it, and it is in the inbox\n")
     done = await mediasweep(env, "webhook", "list")
     assert (done.code, done.out.count(place), "ignored" in done.out) == (0, 1, True)
-    with pytest.raises(webhooks.WebhookError, match="answered 401"):
+    with pytest.raises(webhooks.WebhookError, match=r"answered 401.*MEDIASWEEP_WEBHOOK_SECRETS"):
         await webhooks.test(db, address, "another secret")
-    with pytest.raises(webhooks.WebhookError, match="cannot be reached"):
+    with pytest.raises(webhooks.WebhookError, match=r"cannot be reached: Connection refused$"):
         await webhooks.test(db, "http://127.0.0.1:1", "a secret")
+
+
+async def test_what_is_registered_is_shown_and_taken_back(database: str, cloud: Cloud) -> None:
+    """Others that are told are named, without their passwords; a question, and one address goes."""
+    env = environment(database, cloud.url)
+    await opened(cloud).add_trigger("https://u:secret@b.example/webhooks/cloudinary", "all")
+    done = await mediasweep(env, "webhook", "register", "https://a.example/b", "--json")
+    assert "something has to pass on /b to it" in done.err
+    assert "https://b.example/webhooks/cloudinary is told, too: `mediasweep webhook" in done.err
+    listed = await mediasweep(env, "webhook", "list")
+    assert "secret" not in done.out + done.err + listed.out
+    assert (await mediasweep(env, "webhook", "unregister")).code == 2  # nobody to ask
+    gone = await mediasweep(env, "webhook", "unregister", typed="y\n")
+    assert gone.err.endswith("https://b.example/webhooks/cloudinary is told nothing more\n"), gone
+    left = await mediasweep(env, "webhook", "unregister", "https://a.example/b", "--yes")
+    assert (left.code, (await mediasweep(env, "webhook", "unregister")).code) == (0, 1)
+    await to_thread(cloud.switch, revoked=True)
+    assert (await mediasweep(env, "webhook", "list")).code == 4
 
 
 @pytest.mark.parametrize(
@@ -98,6 +117,7 @@ async def _register(db: Db, env: dict[str, str], address: str) -> None:
         ("http://[::1]:1", "http://[::1]:1/webhooks/cloudinary"),
         *((wrong, None) for wrong in ("http://a.example", "ftp://a.example", "a.example", "")),
         *((wrong, None) for wrong in ("https://a.example/?b", "https://[", "https:///b")),
+        ("https://u:p@a.example", None),
     ],
 )
 def test_notifications_are_sent_where_nobody_else_reads_them(

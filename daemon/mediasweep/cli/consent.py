@@ -8,18 +8,22 @@ import typer
 
 from mediasweep.cli.output import misused
 
-NOBODY = "There is no terminal to ask on: add --yes, or --dry-run to look only"
+NOBODY = "There is no terminal to ask on: add --yes"
+LOOK = ", or --dry-run to look only"
 
 
-def need_terminal(question: str) -> None:
-    """Exit with 2 unless somebody can be asked; for what is better found out before a long look."""
+def need_terminal(question: str, look: str = LOOK) -> None:
+    """Exit with 2 unless somebody can be asked; for what is better found out before a long look.
+
+    `look`: how one can see beforehand what would be done.
+    """
     if not sys.stdin.isatty():
-        misused(f"{question}? {NOBODY}")
+        misused(f"{question}? {NOBODY}{look}")
 
 
-def agree(question: str) -> None:
+def agree(question: str, look: str = LOOK) -> None:
     """Ask, and go on after a yes; exits with 1 after a no, with 2 where nobody can be asked."""
-    need_terminal(question)
+    need_terminal(question, look)
     if not typer.confirm(f"{question}?", err=True):
         typer.echo("mediasweep: nothing was changed", err=True)
         raise typer.Exit(1)

@@ -30,7 +30,7 @@ TakeOver = Annotated[
 ]
 IN_THE_WAY = (
     "public.media_assets is a table of your own: as a library it lacks {lacks}. So that what it "
-    "lets go of is deleted, attach it, `mediasweep attach --suggest` says how; for a library, which "
+    "lets go of is deleted, attach it: `mediasweep attach --suggest` says how. For a library, as "
     "uploads, notifications and the self-test need, rename it. Nothing was done"
 )
 SUGGESTED = (

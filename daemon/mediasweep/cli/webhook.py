@@ -1,4 +1,4 @@
-"""webhook register, list, test."""
+"""webhook register, unregister, list, test."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
+from mediasweep.cli.consent import agree
 from mediasweep.cli.output import count, print_json, print_table
 from mediasweep.cli.session import account, database, do
 
 Url = Annotated[
     str, typer.Argument(help="Where daemons are reached; /webhooks/cloudinary may be left out.")
 ]
+Where = Annotated[
+    str | None, typer.Argument(metavar="[URL]", help="As registered; none: all of daemons' path.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SHOWN = {"event_type": "events", "uri": "address", "id": "id"}
 INBOX = {"outcome": "outcome", "notifications": "notifications", "oldest": "oldest"}
@@ -27,12 +32,43 @@ def register(url: Url, *, as_json: Json = False) -> None:
     """
     from mediasweep.operations import webhooks
 
-    with account() as asked:
-        trigger, new = do(webhooks.register(asked, url))
+    async def run() -> tuple[dict[str, Any], bool, list[dict[str, Any]]]:
+        with account() as asked:
+            return *await webhooks.register(asked, url), await webhooks.triggers(asked)
+
+    trigger, new, all_ = do(run())
     if as_json:
         print_json(trigger)
-    said = "registered" if new else "was registered already"
-    typer.echo(f"{webhooks.address(url)} {said}", err=True)
+    to = webhooks.address(url)
+    typer.echo(f"{to} {'registered' if new else 'was registered already'}", err=True)
+    if hint := webhooks.leads_astray(to):
+        typer.echo(hint, err=True)
+    for uri in sorted({one["uri"] for one in all_} - {to}):
+        typer.echo(
+            f"{uri} is told, too: `mediasweep webhook unregister {uri}` if it need not be", err=True
+        )
+
+
+@app.command()
+def unregister(url: Where = None, *, yes: Yes = False) -> None:
+    """Have Cloudinary tell nothing more to this address.
+
+    The library is brought in line by `reconcile` only, then.
+    """
+    from mediasweep.operations import webhooks
+
+    with account() as asked:
+        found = do(webhooks.leading(asked, url))
+        where = ", ".join(sorted({one["uri"] for one in found}))
+        if not found:
+            typer.echo(
+                "mediasweep: no trigger leads there: see `mediasweep webhook list`", err=True
+            )
+            raise typer.Exit(1)
+        if not yes:
+            agree(f"Have Cloudinary tell nothing to {where}", "; `mediasweep webhook list` has all")
+        do(webhooks.unregister(asked, found))
+    typer.echo(f"{where} is told nothing more", err=True)
 
 
 @app.command("list")

@@ -50,7 +50,7 @@ OLD_CURSOR = "next_cursor"  # of which the answer to one that is not known any m
 
 
 class AccountError(Exception):
-    """Cloudinary does not answer as it has to; the run is left to be gone on with."""
+    """Cloudinary does not answer as it has to; a run is left to be gone on with."""
 
 
 class BusyError(Exception):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.operations import fleet, queue, scheduler
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.operations.upload import Uploaded, UploadError, of_bytes, upload
+from mediasweep.operations.webhooks import shown
 from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
@@ -257,7 +258,7 @@ class Selftest:
         async for _ in self._looks():
             if UPLOAD in await self._traces.told_as(made.asset_id, since):
                 return
-        where = ", ".join(str(one.get("uri")) for one in triggers)
+        where = ", ".join(shown(str(one.get("uri"))) for one in triggers)
         raise _FailedError(
             f"no notification of the upload came in {self.within_s:g} s; Cloudinary tells {where}: "
             "`mediasweep webhook test` with that address shows whether it leads here, and "

@@ -1,8 +1,9 @@
-"""Taking notifications from Cloudinary, and having them sent: receive, register, list, test.
+"""Taking notifications from Cloudinary, and having them sent: receive, register, unregister, list,
+test.
 
 What is received is genuine, and in the database, before it is answered as accepted; anything else
-is an answer that makes Cloudinary send it again, or says what is wrong. What Cloudinary refuses
-raises WebhookError.
+is an answer that makes Cloudinary send it again, or says what is wrong. What Cloudinary refuses, or
+does not answer, raises AccountError.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,8 @@ from uuid import uuid4
 
 import urllib3
 
+from mediasweep.answers import in_short
+from mediasweep.loops.reconcile import AccountError
 from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.notification import UPLOAD, Notification
@@ -36,6 +40,11 @@ if TYPE_CHECKING:
 PATH = "/webhooks/cloudinary"
 EVERYTHING = "all"
 TEST_TYPE = "mediasweep_test"
+LOGIN = re.compile(r"^([^/]*//)[^/]*@")
+FORGED = (
+    "; it was signed with the secret that this command has: give the daemon there the same one as "
+    "CLOUDINARY_API_SECRET or in MEDIASWEEP_WEBHOOK_SECRETS"
+)
 # who uploads writes a row of its own, and must not find that one was made for it already
 UPLOAD_REST = timedelta(seconds=5)
 WHY = {
@@ -47,7 +56,7 @@ WHY = {
 
 
 class WebhookError(Exception):
-    """A webhook cannot be registered or tested; the message says why."""
+    """A notification does not come here; the message says why."""
 
 
 class AddressError(ValueError):
@@ -110,7 +119,12 @@ def address(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise AddressError(f"{url}: {error}") from None
+        raise AddressError(f"{shown(url)}: {error}") from None
+    if "@" in parts.netloc:
+        raise AddressError(
+            f"{shown(url)}: leave out user and password; each notification is signed, and whoever "
+            "may list the triggers of the account would read them"
+        )
     try:
         local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
     except ValueError:
@@ -123,10 +137,27 @@ def address(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
+def shown(url: str) -> str:
+    """Return an address without user and password."""
+    return LOGIN.sub(r"\1", url)
+
+
+def leads_astray(url: str) -> str | None:
+    """Say what has to be so that daemons hear what is sent to another path than theirs."""
+    path = urlsplit(url).path
+    if path == PATH:
+        return None
+    return (
+        f"daemons listen at {PATH}, so something has to pass on {path} to it: "
+        "`mediasweep webhook test` with this address shows whether it does"
+    )
+
+
 async def triggers(account: Account) -> list[dict[str, Any]]:
     """Return the notification triggers of the account, ours and others."""
     told = _good(await account.triggers()).get("triggers")
-    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return [one | {"uri": shown(str(one.get("uri")))} for one in found]
 
 
 async def register(account: Account, url: str) -> tuple[dict[str, Any], bool]:
@@ -136,6 +167,22 @@ async def register(account: Account, url: str) -> tuple[dict[str, Any], bool]:
         if trigger.get("uri") == to and trigger.get("event_type") == EVERYTHING:
             return trigger, False
     return _good(await account.add_trigger(to, EVERYTHING)), True
+
+
+async def leading(account: Account, url: str | None) -> list[dict[str, Any]]:
+    """Return the triggers that lead to an address, or to the path of daemons anywhere."""
+    to = None if url is None else address(url)
+    return [
+        one
+        for one in await triggers(account)
+        if (urlsplit(one["uri"]).path == PATH if to is None else one["uri"] == to)
+    ]
+
+
+async def unregister(account: Account, some: Sequence[Mapping[str, Any]]) -> None:
+    """Remove these triggers."""
+    for trigger in some:
+        _good(await account.remove_trigger(trigger["id"]))
 
 
 async def test(connection: Connection, url: str, secret: str) -> str:
@@ -150,7 +197,9 @@ async def test(connection: Connection, url: str, secret: str) -> str:
     to = address(url)
     status, said = await asyncio.to_thread(_post, to, headers, body)
     if status != 200:  # noqa: PLR2004  as Cloudinary has it, no other status will do
-        raise WebhookError(f"{to} answered {status}: {said}")
+        raise WebhookError(
+            f"{to} answered {status}: {said}{FORGED if Result.FORGED in said else ''}"
+        )
     if not await Inbox(connection).has(hashlib.sha256(body).digest()):
         raise WebhookError(f"{to} accepted it, but into another database than this one")
     return f"{to} accepted it, and it is in the inbox"
@@ -162,11 +211,11 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
             "POST", url, body=body, headers=headers, redirect=False, retries=False, timeout=20.0
         )
     except urllib3.exceptions.HTTPError as error:
-        raise WebhookError(f"{url} cannot be reached: {error}") from None
+        raise WebhookError(f"{url} cannot be reached: {in_short(error)}") from None
     return answer.status, answer.data[:500].decode(errors="replace")
 
 
 def _good(answer: Answer) -> dict[str, Any]:
     if answer.outcome is not Outcome.DELETED:  # which is how a good answer is called here
-        raise WebhookError(f"Cloudinary: {answer.detail or answer.outcome}")
+        raise AccountError(f"Cloudinary: {answer.detail or answer.outcome}")
     return dict(answer.response or {})

@@ -161,7 +161,7 @@ async def _missing(connection: Connection, *, with_library: bool) -> list[File]:
         else:  # as it was attached, and nothing else: it may be a table of yours by now
             again = await connection.fetchval(SQL["attach_again"])
     todo = to_apply(read_schema(with_library=with_library), applied)
-    return todo + [File(AGAIN, again, once=False)] * bool(again)
+    return [*todo, File(AGAIN, again, once=False)] if again else todo
 
 
 async def lacking(dsn: str) -> list[str]:
