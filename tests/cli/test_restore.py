@@ -60,11 +60,13 @@ async def test_what_has_no_backup_is_listed_as_support_asks_for_it(
     """Those without a backup are named with the reason, written to the file, and exit 1."""
     await destroyed(db, cloud, "kept", 3)
     await destroyed(db, cloud, "lost", 2, backup=False)
+    await destroyed(db, cloud, "mediasweep-selftest/", 1)  # what the self-test makes is not asked
     file = tmp_path / "lost.csv"
     done = await restore(env, "--since", "10m", "--yes", "--csv", str(file))
     assert done.code == 1
     assert "restored 3 of 5" in done.err
     assert done.out.count("Cloudinary has no backup of it") == 2
+    assert done.out.count("is back") == 3
     with file.open(encoding="utf-8", newline="") as opened:
         rows = sorted(csv.reader(opened))
     assert rows == [
@@ -73,6 +75,8 @@ async def test_what_has_no_backup_is_listed_as_support_asks_for_it(
         ["public_id", "format", "resource_type", "type"],
     ]
     assert await events(db) == {"restored": 3, "restore_failed": 2}
+    asked = await restore(env, "--prefix", "mediasweep-selftest/", "--dry-run")
+    assert "would restore 1 asset (5 bytes)" in asked.err
     failed = await db.fetchrow(
         "SELECT detail, response, request_id FROM mediasweep.journal WHERE public_id = 'lost0'"
         " AND event = 'restore_failed'"

@@ -30,7 +30,7 @@ SHOWN = {"at": "deleted", "public_id": "public id", "resource_type": "resource t
 SHOWN |= {"type": "type", "bytes": "bytes", "source": "source", "reason": "reason"}
 SHOWN |= {"certain": "certain"}
 LOST = {"public_id": "public id", "format": "format", "resource_type": "resource type"}
-LOST |= {"type": "type", "why": "why it is not back"}
+LOST |= {"type": "type", "why": "what became of it"}
 
 
 Ids = Annotated[
@@ -141,7 +141,7 @@ def _show(found: Plan, *, as_json: bool) -> None:
 def _amount(found: Plan) -> str:
     unsized = sum(one.bytes is None for one in found.deletions)
     unknown = f", {unsized} of unknown size" if unsized else ""
-    return f"{count(len(found.deletions), 'asset')} ({found.bytes} bytes{unknown})"
+    return f"{count(len(found.deletions), 'asset')} ({count(found.bytes, 'byte')}{unknown})"
 
 
 def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
@@ -156,8 +156,9 @@ def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
     left = [_row(one) for one in report.left]
     if as_json:
         print_json({"restored": back, "failed": lost, "left": left, "stopped": report.stopped})
-    elif lost or left:
-        print_table(lost + [{**row, "why": f"left: {report.stopped}"} for row in left], LOST)
+    elif found.deletions:
+        told = [*lost, *({**row, "why": f"left: {report.stopped}"} for row in left)]
+        print_table([{**row, "why": "is back"} for row in back] + told, LOST)
     if found.deletions:
         typer.echo(f"restored {len(back)} of {len(found.deletions)}", err=True)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.postgres.pool import statements
 from mediasweep.postgres.storable import storable, storable_json
 from mediasweep.rules.restore import Deletion, Verdict, Wanted
+from mediasweep.rules.selftest import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ class Journal:
             window.until,
             taken_back,
             limit,
+            f"{FOLDER}/",
         )
         return [Deletion(**dict(row)) for row in rows]
 

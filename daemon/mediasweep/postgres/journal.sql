@@ -7,7 +7,8 @@ SELECT clock_timestamp()
 -- Deletions that were carried out, or may have been, newest first.
 -- Of a row that is not finished none: it would be sent again.
 -- $1 queue ids, $2 public ids, $3 prefix, $4 number of a source, $5 reason, $6 actor, $7 application, $8 since,
--- $9 until (each NULL: any), $10 those that were taken back since, or those that were not, $11 at most so many
+-- $9 until (each NULL: any), $10 those that were taken back since, or those that were not, $11 at most so many,
+-- $12 the self-test's folder: what was in it is left out unless it is named
 SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery_type, j.asset_id, j.format, j.bytes,
        j.outcome IS NOT DISTINCT FROM 'deleted' AS certain, mediasweep.source_name(coalesce(j.source_id, q.source_id)) AS source,
        j.reason, j.actor, j.app
@@ -25,6 +26,7 @@ SELECT j.id AS entry, j.at, j.queue_id, j.public_id, j.resource_type, j.delivery
    AND ($7::text IS NULL OR j.app = $7)
    AND ($8::timestamptz IS NULL OR j.at >= $8)
    AND ($9::timestamptz IS NULL OR j.at < $9)
+   AND ($1 IS NOT NULL OR $2 IS NOT NULL OR starts_with($3, $12) OR NOT starts_with(j.public_id, $12::text))
    AND $10::boolean = (
      EXISTS (SELECT FROM mediasweep.journal r
               WHERE r.queue_id = j.queue_id AND r.event = 'restored' AND r.id > j.id)
