@@ -88,6 +88,8 @@ def sentence(error: BaseException) -> str:
             f"{said}: part of the schema mediasweep is gone or has another name; put it back. What "
             "is let go of meanwhile falls back to mediasweep.fallback, as far as that is there"
         )
+    if isinstance(error, FileNotFoundError):
+        return "no database listens at the socket that its address names: start it, or name a host"
     if isinstance(error, OSError):
         return f"the database does not answer: {said}"
     return said

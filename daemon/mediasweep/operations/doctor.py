@@ -84,6 +84,8 @@ async def _account(settings: Settings, account: Account | None, now: Clock) -> l
         return []
     answer, headers = await account.greet()
     found = judge.answer(answer, account.credentials.cloud_name)
+    if not found:
+        found = judge.triggers(await account.triggers())
     return found + judge.clock(headers.get("date"), now()) + judge.quota(headers)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from mediasweep.rules.finding import Finding, problem, warning
+from mediasweep.rules.finding import Finding, note, problem, warning
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.quota import LEFT, LIMIT, RESET
 from mediasweep.rules.reason import ago
@@ -38,6 +38,17 @@ def answer(said: Answer, cloud: str) -> list[Finding]:
         f"Cloudinary cannot be asked: {detail}",
         "nothing is deleted meanwhile; the gate `breaker` closes and tests by itself",
         "look whether this host reaches api.cloudinary.com, or what upload_prefix names, by HTTPS",
+    )
+
+
+def triggers(said: Answer) -> list[Finding]:
+    """Judge whom Cloudinary tells of what changes there."""
+    if said.outcome is not Outcome.DELETED or (said.response or {}).get("triggers"):
+        return []
+    return note(
+        "Cloudinary tells nobody of what changes there",
+        "a library has what is uploaded, changed or deleted there only once it is reconciled",
+        "with a library: `mediasweep webhook register` with the address of a daemon",
     )
 
 
