@@ -179,7 +179,7 @@ async def _act(
         typer.echo(plan, err=True)
     elif plan:
         agree(plan[0].upper() + plan[1:])
-    with progress(plan) as bar:
+    with progress(plan or "acting") as bar:
         return await act(reconciler, run, wanted, who(), lambda acted: bar.tell(done(acted)))
 
 

@@ -10,7 +10,7 @@ SELECT to_regclass('mediasweep.migration') IS NOT NULL
 SELECT m.name, m.sha256 FROM mediasweep.migration m
 
 -- name: library_dropped
-SELECT to_regclass('public.media_assets') IS NULL
+SELECT NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = to_regclass('public.media_assets'))
 
 -- name: attach_again
 -- What attaches the library again after it was detached, as it was.
