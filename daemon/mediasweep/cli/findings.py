@@ -78,6 +78,8 @@ def _told(finding: dict[str, Any]) -> str:
     detail = finding["detail"] or {}
     if finding["kind"] == "ghost":
         return "there is a backup" if detail.get("backup") else "no backup is known"
+    if finding["kind"] == "orphan" and detail:
+        return f"a row nearly names it: {detail['public_id'][0]}"
     return ", ".join(f"{what}: {row} but {there}" for what, (row, there) in detail.items())
 
 
