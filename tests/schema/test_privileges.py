@@ -46,6 +46,7 @@ READS = {
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
         *("library_ghosts", "away", "has_library", "newest", "under_way", "acted"),
+        *("count_ghosts", "passed_over", "first"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},
