@@ -74,10 +74,11 @@ class Child:
     async def thaw_and_stop(self) -> int | str:
         """Let a frozen one go on, ask it to stop, and return how it ended."""
         again = Child(self.nursery, self.pid, len(self.nursery.daemon.log))
-        os.kill(self.pid, signal.SIGCONT)
-        self.nursery.command(wait=self.pid)
+        # before it goes on: at its very end nobody would handle that
         with contextlib.suppress(ProcessLookupError):  # it had been told to before it froze
             os.kill(self.pid, signal.SIGTERM)
+        os.kill(self.pid, signal.SIGCONT)
+        self.nursery.command(wait=self.pid)
         return await again.over()
 
 
