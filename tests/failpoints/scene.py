@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import to_thread
 from dataclasses import dataclass, field
 
@@ -36,8 +37,17 @@ class Scene:
     furnished: int = 0
 
     async def delete_some(self, db: Db | None = None) -> None:
-        """Delete rows, of whose assets some are used elsewhere, and one has an asset id."""
-        db = db or self.db
+        """Delete rows, of whose assets some are used elsewhere, and one has an asset id: all that
+        belongs to it, or nothing.
+        """
+        deleting = asyncio.create_task(self._delete_some(db or self.db))
+        try:
+            await asyncio.shield(deleting)
+        except asyncio.CancelledError:
+            await deleting  # else the next one would delete what nobody has counted
+            raise
+
+    async def _delete_some(self, db: Db) -> None:
         self.furnished += 1
         prefix = f"n{self.furnished}_"
         ids = [f"{prefix}{n}" for n in range(ROWS)]

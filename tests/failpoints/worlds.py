@@ -26,6 +26,7 @@ from tests.failpoints.queries import (
     DEAD_DAEMON,
     DELETED_BEFORE,
     FELL_BACK,
+    FORCE_AGAIN,
     FORGET_SLEEPERS,
     HOLD_AGAIN,
     INSTALL,
@@ -130,6 +131,12 @@ async def _force(scene: Scene) -> None:
     await scene.delete_some()
     await Scheduler(scene.db).force(None, "a test")
     await scene.db.execute("UPDATE mediasweep.scheduler SET forced = forced + 1")
+
+
+async def _force_again(scene: Scene, _: Child) -> None:
+    """Ask again now and then: a sweep that found nothing yet has spent what was asked for."""
+    for _turn in range(100):
+        await scene.beside.execute(FORCE_AGAIN)
 
 
 async def _resume(scene: Scene) -> None:
@@ -257,7 +264,7 @@ WORLDS = {
     "refusal": World(_refusal, holds=(NO_GATE,)),
     "chores": World(_chores, holds=(NOTHING_OLD, REFILLED, NO_GATE)),
     "broken guard": World(_break_guard, heal=_mend_guard),
-    "forced": World(_force, heal=_resume),
+    "forced": World(_force, meanwhile=_force_again, heal=_resume),
     "forced, and resumed": World(_force_late),
     "burst": World(_burst, env={"MEDIASWEEP_BRAKE_FLOOR": "6"}, heal=_resume, goes_on=False),
     "slow loss": World(
