@@ -24,3 +24,7 @@ class Activity:
     async def page(self, before: int | None, limit: int) -> list[Mapping[str, Any]]:
         """Return entries older than one; None: the newest."""
         return [dict(row) for row in await self._connection.fetch(SQL["page"], before, limit)]
+
+    async def hours(self) -> list[Mapping[str, Any]]:
+        """Return what was deleted, absent and failed in each of the last 24 hours."""
+        return [dict(row) for row in await self._connection.fetch(SQL["hours"])]

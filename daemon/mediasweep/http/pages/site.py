@@ -1,0 +1,31 @@
+"""All pages. A new one: a file here with its routes, a template, and a line each below; in the
+navigation where people look for it.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from mediasweep.http.guard import House
+from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.login import add_login
+from mediasweep.http.pages.overview import add_overview
+from mediasweep.http.pages.static import add_static
+from mediasweep.operations.desk import Desk
+
+NAVIGATION = (
+    ("/", "Overview"),
+    ("/queue", "Queue"),
+    ("/gates", "Gates"),
+    ("/activity", "Activity"),
+)
+
+
+def add_pages(app: FastAPI, desk: Desk, house: House) -> Frame:
+    """Add the pages; returns their frame, which also shows what went wrong."""
+    frame = Frame(desk, house, NAVIGATION)
+    add_static(app)
+    add_login(frame)
+    add_overview(frame)
+    app.include_router(frame.router)
+    return frame
