@@ -10,44 +10,56 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations.fleet import still_closed
-from mediasweep.postgres.activity import Activity
 from mediasweep.postgres.fleet import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mediasweep.operations.history import History, Hour
     from mediasweep.postgres.pool import Connection, Pool
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`state`: the figures, `age_s` old; `hours`: what was done in each of the last 24, the oldest
-    first.
-    """
+    """`state`: the figures, `age_s` old; `hours`: what was done in each of the last."""
 
     state: Mapping[str, Any]
     gates: Sequence[Mapping[str, Any]]
     daemons: Sequence[Mapping[str, Any]]
     capture: Sequence[str]
     strays: Sequence[Mapping[str, Any]]
-    hours: Sequence[Mapping[str, Any]]
+    hours: Sequence[Hour]
+
+    @property
+    def done(self) -> int:
+        """Return how many assets are known to have gone."""
+        return sum(hour.deleted + hour.absent for hour in self.hours)
+
+    @property
+    def failed(self) -> int:
+        """Return how many rows failed."""
+        return sum(hour.failed for hour in self.hours)
 
     @property
     def success_rate(self) -> float | None:
-        """Return how many percent of the last 24 hours' deletions went well; None: of none."""
-        done = sum(hour["deleted"] + hour["absent"] for hour in self.hours)
-        failed = sum(hour["failed"] for hour in self.hours)
-        return 100 * done / (done + failed) if done + failed else None
+        """Return how many percent went well; None: there was nothing to do."""
+        ended = self.done + self.failed
+        return 100 * self.done / ended if ended else None
 
 
-async def look(connection: Pool | Connection) -> Overview:
+async def look(connection: Pool | Connection, history: History) -> Overview:
     """Return how everything stands."""
     fleet = Fleet(connection)
     return Overview(
-        state=await fleet.state() or {},
+        state=await figures(connection),
         gates=await still_closed(connection),
         daemons=await fleet.daemons(),
         capture=await fleet.capture_trouble(),
         strays=await fleet.strays(),
-        hours=await Activity(connection).hours(),
+        hours=await history.look(connection),
     )
+
+
+async def figures(connection: Pool | Connection) -> Mapping[str, Any]:
+    """Return the figures of the fleet; empty before they were first counted."""
+    return await Fleet(connection).state() or {}

@@ -9,16 +9,15 @@ SELECT j.id, j.at, j.event, j.queue_id, j.public_id, j.resource_type, j.status, 
  ORDER BY j.id DESC
  LIMIT $2
 
--- name: hours
--- What became of rows in each of the last 24 hours, this one included, the oldest first.
-SELECT h.hour,
-       count(*) FILTER (WHERE j.event = 'completed' AND j.outcome = 'deleted') AS deleted,
-       count(*) FILTER (WHERE j.event = 'completed' AND j.outcome = 'absent') AS absent,
+-- name: now
+SELECT clock_timestamp()
+
+-- name: done
+-- $1 since, $2 until; what became of rows, in each five minutes that had any.
+SELECT date_bin('5 minutes', j.at, '2000-01-01Z') AS at,
+       count(*) FILTER (WHERE j.outcome = 'deleted') AS deleted,
+       count(*) FILTER (WHERE j.outcome = 'absent') AS absent,
        count(*) FILTER (WHERE j.event = 'failed') AS failed
-  FROM generate_series(date_trunc('hour', clock_timestamp()) - interval '23 hours', clock_timestamp(), interval '1 hour') AS h (hour)
-  LEFT JOIN (SELECT date_trunc('hour', e.at) AS hour, e.event, e.outcome
-               FROM mediasweep.journal e
-              WHERE e.at >= date_trunc('hour', clock_timestamp()) - interval '23 hours' AND e.event IN ('completed', 'failed')) j
-    ON j.hour = h.hour
- GROUP BY h.hour
- ORDER BY h.hour
+  FROM mediasweep.journal j
+ WHERE j.at >= $1 AND j.at < $2 AND j.event IN ('completed', 'failed')
+ GROUP BY 1

@@ -6,12 +6,15 @@ from fastapi import Request, Response
 
 from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import overview
+from mediasweep.operations.history import History
 
 
 def add_overview(frame: Frame) -> None:
     """Add the page."""
+    history = History()
 
     @frame.router.get("/")
     async def overview_page(request: Request) -> Response:
         """Tell how everything stands."""
-        return frame.show(request, "overview.html", seen=await overview.look(frame.desk.pool))
+        seen = await overview.look(frame.desk.pool, history)
+        return frame.show(request, "overview.html", seen=seen)

@@ -7,9 +7,12 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from mediasweep.http.guard import House
+from mediasweep.http.pages.activity import add_activity
 from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.gates import add_gates
 from mediasweep.http.pages.login import add_login
 from mediasweep.http.pages.overview import add_overview
+from mediasweep.http.pages.queue import add_queue
 from mediasweep.http.pages.static import add_static
 from mediasweep.operations.desk import Desk
 
@@ -27,5 +30,8 @@ def add_pages(app: FastAPI, desk: Desk, house: House) -> Frame:
     add_static(app)
     add_login(frame)
     add_overview(frame)
+    add_queue(frame)
+    add_gates(frame)
+    add_activity(frame)
     app.include_router(frame.router)
     return frame

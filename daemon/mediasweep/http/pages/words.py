@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mediasweep.rules.reason import ago
 
@@ -18,6 +18,7 @@ KIB = 1024
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 ROUND_FROM = 10  # from which on a size needs no decimal
 TIME = Markup('<time datetime="{}" title="{}">{}</time>')
+CODE = Markup("<code>{}</code>")
 
 
 def moment(at: datetime | None) -> str:
@@ -61,10 +62,24 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
+def words(name: str | None) -> str:
+    """Return a name of ours as people read it."""
+    return (name or "").replace("_", " ")
+
+
+def code(text: str) -> Markup:
+    """Return a sentence whose commands, between backquotes, are set as such."""
+    parts = text.split("`")
+    marked = [CODE.format(part) if odd % 2 else escape(part) for odd, part in enumerate(parts)]
+    return Markup("").join(marked)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "lasting": lasting,
     "size": size,
     "number": number,
     "plural": plural,
+    "words": words,
+    "code": code,
 }

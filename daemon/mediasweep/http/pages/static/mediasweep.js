@@ -5,6 +5,8 @@
 //   data-call        "POST /api/brake/ack", on a button or a form: call that route, with
 //   data-body        JSON, and the named fields of the form (data-kind=list: those that are checked)
 //   data-confirm     ask first, in these words, data-yes on the button that goes on
+//   data-ask         a line to fill in when asked, which goes under this name
+//   data-needs       the name of a list of which something has to be selected
 //   data-preview     ask the route itself first, with dry_run, and show what it would do
 //   data-then        where to go afterwards; without it, the page is refreshed
 //   data-done        what to say afterwards, unless the answer has a message
@@ -90,6 +92,8 @@ function moved(told) {
 async function act(element) {
   const [method, path] = element.dataset.call.split(" ");
   const body = bodyOf(element);
+  const { needs, ask } = element.dataset;
+  if (needs && !body[needs]?.length) return say("Select something first.", true);
   const empty = method === "DELETE" && !Object.keys(body).length;
   const send = (more) => call(method, path, empty ? undefined : { ...body, ...more });
   const button = element.tagName === "FORM" ? element.querySelector("button:not([type=button])") : element;
@@ -100,7 +104,8 @@ async function act(element) {
       const told = await send({ dry_run: true });
       if (!(await confirmed(element, moved(told), !told.moved.length))) return;
     } else if (element.dataset.confirm && !(await confirmed(element, [element.dataset.confirm]))) return;
-    const told = await send();
+    const asked = ask && byId("confirm-ask").value.trim();
+    const told = await send(asked ? { [ask]: asked } : {});
     if (element.dataset.then) return location.assign(element.dataset.then);
     say(told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.");
     await refresh();
@@ -125,6 +130,8 @@ function confirmed(element, lines, nothing = false) {
   yes.textContent = element.dataset.yes || title;
   yes.className = element.classList.contains("danger") ? "danger main" : "main";
   yes.hidden = nothing;
+  byId("confirm-asked").hidden = nothing || !element.dataset.ask;
+  byId("confirm-ask").value = "";
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {
