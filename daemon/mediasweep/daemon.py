@@ -185,7 +185,7 @@ class Daemon:
     async def run(self, sock: socket.socket, house: House, visitors: Pool) -> None:
         """Work, and answer HTTP with connections of its own, until told to stop."""
         await self._enter()
-        desk, registry = Desk.of(visitors, self.account.credentials), self.metrics.registry
+        desk, registry = Desk(visitors, self.account), self.metrics.registry
         app = build(self.probes, self.webhooks, registry, self._refresh, desk, house)
         host, port = sock.getsockname()[:2]
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from mediasweep.cloudinary import Credentials
 from mediasweep.http.app import build
 from mediasweep.http.guard import house
 from mediasweep.operations.desk import Desk
@@ -35,7 +37,8 @@ def settings(**given: object) -> Settings:
 def application(pool: Pool | None, **given: object) -> FastAPI:
     """Return an application with these settings, whose probes are not built."""
     unused: Any = None
-    desk = Desk(pool or unused, "cloud")
+    account: Any = SimpleNamespace(credentials=Credentials("cloud", "key", "secret"))
+    desk = Desk(pool or unused, account)
     doors = house(settings(**given))
     return build(unused, unused, CollectorRegistry(), _nothing, desk, doors)
 

@@ -26,6 +26,12 @@ ROW: dict[str, Any] = {
     "app": "web",
     "source": "posts",
 }
+NAMED: dict[str, Any] = {
+    "public_id": "covers/1",
+    "resource_type": "image",
+    "delivery_type": "upload",
+    "bytes": 61234,
+}
 CONFIG: dict[str, Any] = {
     "interval_minutes": 5,
     "batch_size": 10,
@@ -144,6 +150,39 @@ ANSWERS: dict[str, dict[str, Any]] = {
             }
         ],
         "verified": ["covers/1"],
+    },
+    "media_plan": SAID
+    | {
+        "items": [
+            NAMED | {"becomes": "deleted", "why": [], "done": False},
+            NAMED | {"becomes": "kept", "why": ["in use by public.posts id=7"], "done": False},
+        ],
+        "unknown": ["covers/9"],
+        "holds": [],
+        "brake": "named one by one, these are confirmed, and pass the brake",
+        "guard": None,
+    },
+    "media_deleted": SAID
+    | {
+        "items": [
+            NAMED
+            | {
+                "id": ID,
+                "deleted_at": AT,
+                "taken": False,
+                "queue_id": ID,
+                "status": "completed",
+                "said": None,
+            }
+        ],
+        "next": None,
+    },
+    "media_restore": SAID
+    | {
+        "success": False,
+        "message": "1 restored, 1 not",
+        "restored": ["covers/1"],
+        "failed": [{"public_id": "covers/2", "error": "Cloudinary has no backup of it"}],
     },
     "queue_list": SAID | {"items": [ROW], "next": "1772375400123456-" + ID.replace("-", "")},
     "queue_show": SAID

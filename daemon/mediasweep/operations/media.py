@@ -64,7 +64,7 @@ async def delete(
     A public id that no live row has is not among the answers.
     """
     media = Media(connection)
-    if await media.figures() is None:
+    if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
     queued = await media.delete(ids, who)
     rows = await _rows(connection, [id_ for _, id_ in queued if id_], within_s)
