@@ -9,8 +9,8 @@ SELECT mediasweep.attach('public.articles', '{"public_id": "cover", "delivery_ty
 -- name: insert_row
 INSERT INTO public.media_assets
   (cloudinary_public_id, cloudinary_version, cloudinary_asset_id, original_filename, file_size, mime_type,
-   resource_type, secure_url, url)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+   resource_type, secure_url, url, format, width, height, folder, tags)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12, $13)
 
 -- name: now
 SELECT clock_timestamp()
