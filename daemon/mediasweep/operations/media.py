@@ -26,11 +26,10 @@ NO_LIBRARY = "there is no library: `mediasweep migrate --with-library` makes the
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page; `total` rows match; `figures` of the whole, None: there is no library."""
+    """A page; `total` rows match."""
 
     items: Sequence[Mapping[str, Any]]
     total: int
-    figures: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,18 @@ class Deletion:
     verified: bool | None = None
 
 
-async def page(connection: Pool | Connection, shelf: Shelf) -> Listed:
-    """Return a page of the library."""
+async def page(connection: Pool | Connection, shelf: Shelf) -> Listed | None:
+    """Return a page of the library; None: there is none."""
     media = Media(connection)
-    figures = await media.figures()
-    if figures is None:
-        return Listed([], 0, None)
-    kinds = ("total_images", "total_videos", "total_files")
-    total = await media.count(shelf) if shelf.filters else sum(figures[kind] for kind in kinds)
-    return Listed(await media.page(shelf), total, figures)
+    if not await media.is_there():
+        return None
+    items, total = await media.page(shelf)
+    return Listed(items, await media.count(shelf) if total is None else total)
+
+
+async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
+    """Return the whole library in figures, which reads all of it; None: there is none."""
+    return await Media(connection).figures()
 
 
 async def delete(

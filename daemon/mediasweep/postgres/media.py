@@ -29,8 +29,8 @@ class Media:
         """Use a connection or a pool."""
         self._connection = connection
 
-    async def page(self, shelf: Shelf) -> list[dict[str, Any]]:
-        """Return the rows of a page."""
+    async def page(self, shelf: Shelf) -> tuple[list[dict[str, Any]], int | None]:
+        """Return the rows of a page, and how many rows the filter leaves; None: not counted."""
         found = await self._connection.fetch(
             SQL["page"],
             *_filter(shelf),
@@ -39,7 +39,7 @@ class Media:
             (shelf.page - 1) * shelf.limit,
             shelf.limit,
         )
-        return [json.loads(row["item"]) for row in found]
+        return [json.loads(row["item"]) for row in found], found[0]["total"] if found else None
 
     async def count(self, shelf: Shelf) -> int:
         """Return how many rows the filter leaves."""

@@ -3,7 +3,7 @@
 
 -- name: page
 -- $1 folder, $2 resource type, $3 pattern of ILIKE, $4 tags, each or NULL; $5 column, $6 descending, $7 skipped, $8 at most
-SELECT p::text AS item FROM mediasweep.media_page($1, $2, $3, $4, $5, $6, $7, $8) p
+SELECT p.item::text, p.total FROM mediasweep.media_page($1, $2, $3, $4, $5, $6, $7, $8) p
 
 -- name: count
 -- $1 to $4 as above
