@@ -44,6 +44,15 @@ BEGIN
     USING folder, resource_type, search, tags, skip, most;
 END $$;
 
+-- One row of it, deleted or not; NULL: there is none.
+CREATE OR REPLACE FUNCTION mediasweep.media_row(row_id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  RETURN (SELECT to_jsonb(m) - 'cloudinary_signature' FROM public.media_assets m WHERE m.id = row_id);
+END $$;
+
 -- How many rows a filter leaves.
 CREATE OR REPLACE FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) RETURNS bigint
 LANGUAGE plpgsql STABLE

@@ -42,7 +42,7 @@ UPDATE media_assets SET deleted_at = NULL WHERE cloudinary_public_id = 'demo/und
 
 -- name: changed
 -- Another file, so another asset id: with the same one it would be a rename, and its asset would stay.
-UPDATE media_assets SET cloudinary_public_id = 'demo/after', cloudinary_asset_id = NULL
+UPDATE media_assets SET cloudinary_public_id = 'demo/after', cloudinary_asset_id = NULL, secure_url = replace(secure_url, 'before', 'after')
  WHERE cloudinary_public_id = 'demo/before';
 
 -- name: shared

@@ -180,7 +180,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "media_restore": SAID
     | {
         "success": False,
-        "message": "1 restored, 1 not",
+        "message": "1 restored, 1 not: Cloudinary has no backup of it",
         "restored": ["covers/1"],
         "failed": [{"public_id": "covers/2", "error": "Cloudinary has no backup of it"}],
     },

@@ -139,7 +139,8 @@ def add_library(router: APIRouter, desk: Desk) -> None:
         failed = [NotRestored(public_id=o.public_id, error=o.why) for o in done if o.why]
         return MediaRestored(
             success=not failed,
-            message=f"{len(restored)} restored, {len(failed)} not",
+            message=f"{len(restored)} restored"
+            + (f", {len(failed)} not: {failed[0].error}" if failed else ""),
             restored=restored,
             failed=failed,
         )

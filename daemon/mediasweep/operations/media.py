@@ -53,6 +53,12 @@ async def page(connection: Pool | Connection, shelf: Shelf) -> Listed | None:
     return Listed(items, await media.count(shelf) if total is None else total)
 
 
+async def row(connection: Pool | Connection, id_: UUID) -> Mapping[str, Any] | None:
+    """Return a row of the library, deleted or not; None: there is none."""
+    media = Media(connection)
+    return await media.row(id_) if await media.is_there() else None
+
+
 async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
     """Return the whole library in figures, which reads all of it; None: there is none."""
     return await Media(connection).figures()

@@ -41,6 +41,11 @@ class Media:
         )
         return [json.loads(row["item"]) for row in found], found[0]["total"] if found else None
 
+    async def row(self, id_: UUID) -> dict[str, Any] | None:
+        """Return a row, deleted or not; None: there is none."""
+        said: str | None = await self._connection.fetchval(SQL["row"], id_)
+        return None if said is None else json.loads(said)
+
     async def count(self, shelf: Shelf) -> int:
         """Return how many rows the filter leaves."""
         return int(await self._connection.fetchval(SQL["count"], *_filter(shelf)))

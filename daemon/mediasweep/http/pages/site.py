@@ -10,6 +10,10 @@ from mediasweep.http.guard import House
 from mediasweep.http.pages.activity import add_activity
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.gates import add_gates
+=======
+from mediasweep.http.pages.deletion import add_deletion
+from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.library import add_library
 from mediasweep.http.pages.login import add_login
 from mediasweep.http.pages.overview import add_overview
 from mediasweep.http.pages.queue import add_queue
@@ -18,6 +22,7 @@ from mediasweep.operations.desk import Desk
 
 NAVIGATION = (
     ("/", "Overview"),
+    ("/library", "Library"),
     ("/queue", "Queue"),
     ("/gates", "Gates"),
     ("/activity", "Activity"),
@@ -33,5 +38,7 @@ def add_pages(app: FastAPI, desk: Desk, house: House) -> Frame:
     add_queue(frame)
     add_gates(frame)
     add_activity(frame)
+    add_deletion(frame)
+    add_library(frame)
     app.include_router(frame.router)
     return frame

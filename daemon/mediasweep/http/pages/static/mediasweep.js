@@ -107,7 +107,8 @@ async function act(element) {
     const asked = ask && byId("confirm-ask").value.trim();
     const told = await send(asked ? { [ask]: asked } : {});
     if (element.dataset.then) return location.assign(element.dataset.then);
-    say(told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.");
+    const text = told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.";
+    say(text, told.success === false);
     await refresh();
   } catch (error) {
     say(error.message, true);
