@@ -53,6 +53,11 @@ async def page(connection: Pool | Connection, shelf: Shelf) -> Listed | None:
     return Listed(items, await media.count(shelf) if total is None else total)
 
 
+async def is_there(connection: Pool | Connection) -> bool:
+    """Tell whether there is a library of ours."""
+    return await Media(connection).is_there()
+
+
 async def row(connection: Pool | Connection, id_: UUID) -> Mapping[str, Any] | None:
     """Return a row of the library, deleted or not; None: there is none."""
     media = Media(connection)
