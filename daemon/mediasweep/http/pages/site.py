@@ -8,16 +8,15 @@ from fastapi import FastAPI
 
 from mediasweep.http.guard import House
 from mediasweep.http.pages.activity import add_activity
-from mediasweep.http.pages.frame import Frame
-from mediasweep.http.pages.gates import add_gates
-=======
 from mediasweep.http.pages.deletion import add_deletion
 from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.gates import add_gates
 from mediasweep.http.pages.library import add_library
 from mediasweep.http.pages.login import add_login
 from mediasweep.http.pages.overview import add_overview
 from mediasweep.http.pages.queue import add_queue
 from mediasweep.http.pages.static import add_static
+from mediasweep.http.pages.tables import add_tables
 from mediasweep.operations.desk import Desk
 
 NAVIGATION = (
@@ -25,6 +24,7 @@ NAVIGATION = (
     ("/library", "Library"),
     ("/queue", "Queue"),
     ("/gates", "Gates"),
+    ("/tables", "Tables"),
     ("/activity", "Activity"),
 )
 
@@ -40,5 +40,6 @@ def add_pages(app: FastAPI, desk: Desk, house: House) -> Frame:
     add_activity(frame)
     add_deletion(frame)
     add_library(frame)
+    add_tables(frame)
     app.include_router(frame.router)
     return frame
