@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mediasweep.http.headers import HEADERS
+from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
 from mediasweep.operations.desk import BROKEN, PASSING, DatabaseError
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.rules.filter import FilterError
@@ -56,7 +57,10 @@ CONTENT = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
 # of every route: FastAPI leaves out its own answer to a bad request where 4XX is told
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request cannot be answered as it is", "content": CONTENT},
-    503: {"description": "The database is away; ask again", "content": CONTENT},
+    503: {
+        "description": "The database or Cloudinary is away; ask again",
+        "content": CONTENT,
+    },
 }
 
 
@@ -73,6 +77,10 @@ def add_problems(app: FastAPI) -> None:
         said = f"the database does not answer this now: {str(error) or type(error).__name__}"
         return problem(503, said, {"Retry-After": RETRY_AFTER_S})
 
+    async def unanswered(_: Request, error: Exception) -> Response:
+        said = f"Cloudinary does not answer this now: {error}"
+        return problem(503, said, {"Retry-After": RETRY_AFTER_S})
+
     async def broken(_: Request, __: Exception) -> Response:
         said = "a fault of mediasweep: its log says more"
         return problem(500, said, dict(HEADERS))  # sent past what else adds them
@@ -82,9 +90,12 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(RefusedError, refused)
     for unread in (FilterError, MomentError, PlaceError):
         app.add_exception_handler(unread, misread)
-    app.add_exception_handler(DatabaseError, refused)
+    for kept_out in (DatabaseError, BusyError):
+        app.add_exception_handler(kept_out, refused)
     for kind in (*PASSING, *BROKEN):
         app.add_exception_handler(kind, away)
+    for silent in (AccountError, StoppedError):
+        app.add_exception_handler(silent, unanswered)
     app.add_exception_handler(Exception, broken)
 
 

@@ -45,6 +45,11 @@ class Deletion:
     verified: bool | None = None
 
 
+async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
+    """Return the whole library in figures; None: there is none."""
+    return await Media(connection).figures()
+
+
 async def page(connection: Pool | Connection, shelf: Shelf) -> Listed:
     """Return a page of the library."""
     media = Media(connection)
