@@ -106,6 +106,19 @@ class Reconciliations:
         """Return the newest run that has ended, and the newest complete one if it is another."""
         return [Run.read(row) for row in await self._given.fetch(SQL["last"], cloud)]
 
+    async def newest(self, cloud: str) -> Run | None:
+        """Return the newest run, at its end or not; None: there was none."""
+        found = await self._given.fetch(SQL["newest"], cloud)
+        return Run.read(found[0]) if found else None
+
+    async def under_way(self, cloud: str, patience: timedelta) -> bool:
+        """Tell whether somebody is at work on one, who was heard of within `patience`."""
+        return bool(await self._given.fetchval(SQL["under_way"], cloud, patience))
+
+    async def acted(self, run: int) -> dict[str, int]:
+        """Return on how many findings of a run each action was taken."""
+        return {row["action"]: row["rows"] for row in await self._given.fetch(SQL["acted"], run)}
+
     async def due(self, cloud: str, every: timedelta) -> bool:
         """Tell whether no run that has ended began since, and this is the right cloud."""
         return bool(await self._given.fetchval(SQL["due"], cloud, every))

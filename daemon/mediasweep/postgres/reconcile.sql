@@ -16,6 +16,20 @@ SELECT r.* FROM mediasweep.reconcile_run r
                 (mediasweep.last_reconciled($1)).id)
  ORDER BY r.id DESC
 
+-- name: newest
+-- $1 cloud
+SELECT r.* FROM mediasweep.reconcile_run r WHERE r.cloud_name = $1 ORDER BY r.id DESC LIMIT 1
+
+-- name: under_way
+-- $1 cloud, $2 patience. Whether somebody is at work on one.
+SELECT EXISTS (SELECT FROM mediasweep.reconcile_run r
+                WHERE r.cloud_name = $1 AND r.finished_at IS NULL AND r.heard_at > clock_timestamp() - $2::interval)
+
+-- name: acted
+-- $1 run
+SELECT f.action, count(*) AS rows FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.action IS NOT NULL GROUP BY f.action
+
 -- name: due
 -- $1 cloud, $2 every so often. Whether no run that has ended began since, and this is the installation's cloud.
 SELECT NOT EXISTS (SELECT FROM mediasweep.installation i WHERE i.cloud_name <> $1)
