@@ -48,6 +48,7 @@ def upload(options: Mapping[str, str]) -> list[dict[str, Any]]:
             public_id=public_id,
             filename=filename,
             resource_type="auto",
+            backup=True,  # so that it can be restored
             timeout=30,
             **options,
         )

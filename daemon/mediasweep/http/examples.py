@@ -168,7 +168,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "sync": SAID
     | {
-        "message": "done",
+        "message": "1 orphans, 0 ghosts, 0 mismatches",
         "data": {
             "synced_items": 1,
             "updated_items": 0,

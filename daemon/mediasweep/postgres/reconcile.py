@@ -181,9 +181,11 @@ class Reconciliations:
         row = (await self._given.fetch(SQL["count_orphans"], run, owned, sighted))[0]
         return row["assets"], row["bytes"]
 
-    async def findings(self, run: int, after: int, most: int) -> list[dict[str, Any]]:
-        """Return the findings of a run after this one."""
-        rows = await self._given.fetch(SQL["findings"], run, after, most)
+    async def findings(
+        self, run: int, after: int, most: int, kind: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the findings of a run after this one, all or those of one kind."""
+        rows = await self._given.fetch(SQL["findings"], run, after, most, kind)
         return [
             {**row, "detail": None if row["detail"] is None else json.loads(row["detail"])}
             for row in rows

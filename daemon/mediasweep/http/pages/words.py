@@ -74,7 +74,17 @@ def code(text: str) -> Markup:
     return Markup("").join(marked)
 
 
+def commands(text: str) -> Markup:
+    """Return a sentence in which commands stand in backticks, as a page shows them."""
+    parts = text.split("`")
+    code = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(
+        part for pair in zip(parts[::2], [*code, ""], strict=False) for part in pair
+    )
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "commands": commands,
     "moment": moment,
     "lasting": lasting,
     "size": size,
