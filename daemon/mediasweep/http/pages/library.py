@@ -146,7 +146,7 @@ def add_library(frame: Frame) -> None:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    """Return what people call it: not the end of its public id, which may be random, if they can."""
+    """Return what people call it: only if they do not, the end of its public id, often random."""
     end: str = row["cloudinary_public_id"].rpartition("/")[2]
     shown = [row["display_name"], row["original_filename"]]
     return next((name for name in shown if name and name != end), end)
