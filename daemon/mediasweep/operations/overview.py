@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations.fleet import still_closed
+from mediasweep.postgres.activity import Activity
 from mediasweep.postgres.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from mediasweep.operations.history import History, Hour
     from mediasweep.postgres.pool import Connection, Pool
 
+LATEST = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`state`: the figures, `age_s` old; `hours`: what was done in each of the last."""
+    """`state`: the figures, `age_s` old; `hours`: what was done in each of the last; `latest`: the
+    newest entries of the journal.
+    """
 
     state: Mapping[str, Any]
     gates: Sequence[Mapping[str, Any]]
@@ -29,6 +34,7 @@ class Overview:
     capture: Sequence[str]
     strays: Sequence[Mapping[str, Any]]
     hours: Sequence[Hour]
+    latest: Sequence[Mapping[str, Any]]
 
     @property
     def done(self) -> int:
@@ -57,6 +63,7 @@ async def look(connection: Pool | Connection, history: History) -> Overview:
         capture=await fleet.capture_trouble(),
         strays=await fleet.strays(),
         hours=await history.look(connection),
+        latest=await Activity(connection).page(None, LATEST),
     )
 
 

@@ -62,6 +62,11 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
+def sentence(text: str) -> str:
+    """Return a text that begins a line."""
+    return text[:1].upper() + text[1:]
+
+
 def words(name: str | None) -> str:
     """Return a name of ours as people read it."""
     return (name or "").replace("_", " ")
@@ -81,5 +86,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "plural": plural,
     "words": words,
+    "sentence": sentence,
     "code": code,
 }
