@@ -1,7 +1,6 @@
 """How everything stands, for who looks at the first page: what a person has to know before all.
 
-Figures come counted as metrics have them, so that a long queue costs a look no more than a short
-one. It raises what asyncpg raised.
+A long queue costs a look no more than a short one. It raises what asyncpg raised.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from mediasweep.postgres.fleet import Fleet
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mediasweep.operations.glance import Glance
     from mediasweep.operations.history import History, Hour
     from mediasweep.postgres.pool import Connection, Pool
 
@@ -24,7 +24,7 @@ LATEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`state`: the figures, `age_s` old; `hours`: what was done in each of the last; `latest`: the
+    """`state`: the figures; `hours`: what was done in each of the last; `latest`: the
     newest entries of the journal.
     """
 
@@ -53,11 +53,11 @@ class Overview:
         return 100 * self.done / ended if ended else None
 
 
-async def look(connection: Pool | Connection, history: History) -> Overview:
+async def look(connection: Pool | Connection, glance: Glance, history: History) -> Overview:
     """Return how everything stands."""
     fleet = Fleet(connection)
     return Overview(
-        state=await figures(connection),
+        state=await glance.figures(connection),
         gates=await still_closed(connection),
         daemons=await fleet.daemons(),
         capture=await fleet.capture_trouble(),
@@ -65,8 +65,3 @@ async def look(connection: Pool | Connection, history: History) -> Overview:
         hours=await history.look(connection),
         latest=await Activity(connection).page(None, LATEST),
     )
-
-
-async def figures(connection: Pool | Connection) -> Mapping[str, Any]:
-    """Return the figures of the fleet; empty before they were first counted."""
-    return await Fleet(connection).state() or {}
