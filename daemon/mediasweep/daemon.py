@@ -56,11 +56,8 @@ if TYPE_CHECKING:
     from mediasweep.settings import Settings
     from mediasweep.systemd import Supervisor
 
-GATE_FIRST = {
-    "auth": timedelta(seconds=15),
-    "rate_limit": timedelta(seconds=2),
-    "breaker": timedelta(seconds=5),
-}
+GATE_FIRST_S = {"auth": 15, "rate_limit": 2, "breaker": 5}
+GATE_FIRST = {name: timedelta(seconds=seconds) for name, seconds in GATE_FIRST_S.items()}
 GATE_LONGEST, BACKOFF_CAP = timedelta(seconds=60), timedelta(minutes=15)
 
 
@@ -185,8 +182,8 @@ class Daemon:
     async def run(self, sock: socket.socket, house: House, visitors: Pool) -> None:
         """Work, and answer HTTP with connections of its own, until told to stop."""
         await self._enter()
-        desk, registry = Desk.of(visitors, self.account.credentials), self.metrics.registry
-        app = build(self.probes, self.webhooks, registry, self._refresh, desk, house)
+        desk = Desk(visitors, self.account, self.settings, self.stopping, self.emit)
+        app = build(self.probes, self.webhooks, self.metrics.registry, self._refresh, desk, house)
         host, port = sock.getsockname()[:2]
         try:
             async with asyncio.TaskGroup() as group:
@@ -196,6 +193,7 @@ class Daemon:
                     group.create_task(self.heartbeat.run(), name="heartbeat"),
                     group.create_task(self.upkeep.run(), name="upkeep"),
                     group.create_task(self.inbox.run(), name="inbox"),
+                    group.create_task(desk.run(), name="desk"),
                 ]
                 if self.reconcile is not None:
                     others.append(group.create_task(self.reconcile.run(), name="reconcile"))

@@ -28,6 +28,9 @@ class HttpSettings(BaseSettings):
     http_read_only: bool = Field(
         default=False, description="Whether the API only looks, whoever asks."
     )
+    upload_most: int = Field(
+        100, ge=1, le=10_000, description="Megabytes that a file may have which the API uploads."
+    )
     api_token: SecretStr | None = Field(
         None,
         description="Tokens of the API, separated by spaces; one after `read:` may only look. "

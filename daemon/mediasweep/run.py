@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
-VISITORS = 3  # connections for the API, opened when it is asked
+VISITORS = 4  # connections and calls to Cloudinary for the API, opened when it is asked
 PATIENCE_WITH_POOL = timedelta(seconds=10)
 STEP_WITHIN = timedelta(seconds=90)  # one step of the start, which may have to wait for the next
 LEAVE_WITHIN = timedelta(seconds=10)  # once the time for finishing is up
@@ -79,7 +79,7 @@ async def run(settings: Settings, house: House) -> int:
         stack.callback(visitors.terminate)
         account = Account(
             credentials,
-            threads=CONCURRENCY_CAP,
+            threads=CONCURRENCY_CAP + VISITORS,
             timeout=settings.seconds("http_timeout"),
             emit=report.emit,
         )

@@ -1,23 +1,30 @@
 -- The library as people see it and delete from it. Run as the owner of the schema, for the daemon need not read your tables;
 -- rows that row-level security hides are an error, and no gap.
 
+-- A pattern of LIKE, which an index can answer, for what is below a folder.
+CREATE OR REPLACE FUNCTION mediasweep.below(folder text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT regexp_replace(folder, '([\\%_])', '\\\1', 'g') || '/%' $$;
+
 -- The rows that a filter leaves, as SQL: NULL means any.
 CREATE OR REPLACE FUNCTION mediasweep.media_where() RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
   SELECT $q$ FROM public.media_assets m
     WHERE m.deleted_at IS NULL
-      AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+      AND ($1 IS NULL OR m.folder = $1 OR m.folder LIKE mediasweep.below($1))
       AND ($2 IS NULL OR m.resource_type = $2)
       AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
            OR m.description ILIKE $3 OR m.alt_text ILIKE $3)
       AND ($4 IS NULL OR m.tags @> $4)$q$
 $$;
 
--- One page of it, each row as JSON. A column to sort by is one of a closed list.
-CREATE OR REPLACE FUNCTION mediasweep.media_page(
+-- One page of it, each row as JSON, with how many rows the filter leaves: NULL without any, for then an index has the page, and nothing
+-- is counted. A column to sort by is one of a closed list. It answered otherwise before.
+DROP FUNCTION IF EXISTS mediasweep.media_page(text, text, text, text[], text, boolean, bigint, integer);
+CREATE FUNCTION mediasweep.media_page(
   folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer)
-RETURNS SETOF jsonb
+RETURNS TABLE (item jsonb, total bigint)
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
@@ -27,11 +34,23 @@ BEGIN
   END IF;
   -- only the rows of the page are read as a whole
   RETURN QUERY EXECUTE format($q$
-    SELECT to_jsonb(r) - 'cloudinary_signature'
-      FROM (SELECT m.id %3$s ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
+    SELECT to_jsonb(r) - 'cloudinary_signature', page.total
+      FROM (SELECT m.id, %4$s AS total %3$s ORDER BY m.%1$I %2$s, m.id %5$s OFFSET $5 LIMIT $6) page
       JOIN public.media_assets r ON r.id = page.id
-     ORDER BY r.%1$I %2$s, r.id %2$s$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
+     ORDER BY r.%1$I %2$s, r.id %5$s$q$,
+    sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where(),
+    CASE WHEN num_nonnulls(folder, resource_type, search, tags) = 0 THEN 'NULL::bigint' ELSE 'count(*) OVER ()' END,
+    CASE WHEN descending THEN 'DESC' ELSE 'ASC' END)
     USING folder, resource_type, search, tags, skip, most;
+END $$;
+
+-- One row of it, deleted or not; NULL: there is none.
+CREATE OR REPLACE FUNCTION mediasweep.media_row(row_id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  RETURN (SELECT to_jsonb(m) - 'cloudinary_signature' FROM public.media_assets m WHERE m.id = row_id);
 END $$;
 
 -- How many rows a filter leaves.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from mediasweep.cloudinary import Account, Credentials
+from mediasweep.emulator.client import Cloud
 from mediasweep.http.app import build
 from mediasweep.http.guard import house
 from mediasweep.operations.desk import Desk
 from mediasweep.postgres.pool import Pool, open_pool
 from mediasweep.settings import Settings
+from tests.upload.uploads import opened
 
 OPERATE, READ = "operate-" + "x" * 22, "read-" + "y" * 22
 TOKENS = {"api_token": f"{OPERATE} read:{READ}"}
@@ -32,24 +37,36 @@ def settings(**given: object) -> Settings:
     return Settings.model_validate(given)
 
 
-def application(pool: Pool | None, **given: object) -> FastAPI:
+def application(pool: Pool | None, account: Account | None = None, **given: object) -> FastAPI:
     """Return an application with these settings, whose probes are not built."""
     unused: Any = None
-    desk = Desk(pool or unused, "cloud")
-    doors = house(settings(**given))
-    return build(unused, unused, CollectorRegistry(), _nothing, desk, doors)
+    nobody: Any = SimpleNamespace(credentials=Credentials("cloud", "key", "secret"))
+    set_ = settings(**given)
+    desk = Desk(pool or unused, account or nobody, set_, asyncio.Event(), lambda _: None)
+    return build(unused, unused, CollectorRegistry(), _nothing, desk, house(set_))
 
 
 @asynccontextmanager
-async def visit(database: str, **given: object) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client of such an application over a database."""
+async def visit(
+    database: str, cloud: Cloud | None = None, /, **given: object
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of such an application over a database, and over an account if given."""
     pool = await open_pool(database, size=3, patience=timedelta(seconds=10), kept=False)
-    transport = httpx.ASGITransport(application(pool, **given), raise_app_exceptions=False)
+    account = opened(cloud) if cloud else _nobody()
+    app = application(pool, account, **given)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
             yield client
     finally:
+        account.close()
         pool.terminate()
+
+
+def _nobody() -> Account:
+    """Return an account that nothing answers for."""
+    nowhere = Credentials("cloud", "key", "secret", "http://127.0.0.1:9")
+    return Account(nowhere, threads=1, timeout=timedelta(seconds=1))
 
 
 async def _nothing() -> None:

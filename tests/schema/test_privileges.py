@@ -43,6 +43,7 @@ READS = {
         *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
         "reasons",
     },
+    "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
         *("away", "has_library"),

@@ -32,6 +32,7 @@ PLAIN: list[tuple[str, str, object, str, object]] = [
     ("MEDIASWEEP_HTTP_BIND", "http_bind", "127.0.0.1:8080", "[::1]:0", "[::1]:0"),
     ("MEDIASWEEP_HTTP_HOSTS", "http_hosts", None, "a.example", "a.example"),
     ("MEDIASWEEP_HTTP_ROOT_PATH", "http_root_path", None, "/a/b", "/a/b"),
+    ("MEDIASWEEP_UPLOAD_MOST", "upload_most", 100, "5", 5),
     ("MEDIASWEEP_HTTP_READ_ONLY", "http_read_only", False, "true", True),
     ("MEDIASWEEP_WEBHOOK_WINDOW", "webhook_window", 1200, "600", 600),
     ("MEDIASWEEP_RECONCILE_HOURS", "reconcile_hours", 0, "24", 24),

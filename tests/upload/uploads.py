@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.emulator.client import Cloud
-from mediasweep.operations.upload import Uploaded, upload
+from mediasweep.operations.upload import Uploaded, of_bytes, upload
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.upload import Wanted
 
@@ -34,7 +33,7 @@ async def send(
     say: Callable[[int], None] = lambda _: None,
 ) -> Uploaded:
     """Upload these bytes."""
-    return await upload(db, account, io.BytesIO(data), wanted, who="somebody", say=say)
+    return await upload(db, account, of_bytes(data), wanted, who="somebody", say=say)
 
 
 async def queued(db: Db) -> list[dict[str, Any]]:

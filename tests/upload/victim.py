@@ -6,7 +6,6 @@ A point is a call of the upload and the side on which SIGKILL strikes, as `begin
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import signal
 import sys
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from mediasweep.cloudinary import Account, Credentials
-from mediasweep.operations.upload import upload
+from mediasweep.operations.upload import of_bytes, upload
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules import upload as rules
 from mediasweep.rules.upload import Wanted
@@ -66,7 +65,7 @@ async def _upload(dsn: str, url: str, point: str) -> None:
     account = Account(Credentials(*given), threads=1, timeout=timedelta(seconds=10))
     connection = await asyncpg.connect(dsn)
     wanted = Wanted("a.bin", resource_type="raw", name=name(point))
-    await upload(connection, account, io.BytesIO(bytes(rules.PART * 3 // 2)), wanted, who="test")
+    await upload(connection, account, of_bytes(bytes(rules.PART * 3 // 2)), wanted, who="test")
 
 
 def main() -> None:

@@ -24,12 +24,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from mediasweep.cloudinary import Account, Credentials
 from mediasweep.demo.cluster import Cluster
 from mediasweep.demo.interrupts import Interrupts
 from mediasweep.demo.processes import OK, POLL_S, daemon, http_status
 from mediasweep.demo.scenes import SCENES, SQL, WITHOUT_ROW, Scene
 from mediasweep.demo.uploads import row, upload
 from mediasweep.emulator.client import Cloud, Emulator
+from mediasweep.operations.webhooks import register
 from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection
 
@@ -73,6 +75,7 @@ def _show(
     running = daemon(log, dsn=cluster.dsn(), cloudinary_url=cloud.url, port=port)
     address = stack.enter_context(running)
     with interrupts.allowed():
+        asyncio.run(_have_it_told(cloud, address))
         played = asyncio.run(_play(cluster.dsn(), cloud, console))
         if not all(one.right for one in played):
             console.print("[red]Not everything went as it should.[/red]")
@@ -96,6 +99,16 @@ async def _prepare(dsn: str, cloud: Cloud, console: Console) -> None:
         await connection.close()
     size = sum(answer["bytes"] for answer in answers)
     console.print(f"Uploaded {len(answers)} files, {size / 1024:.0f} KiB, and inserted their rows.")
+
+
+async def _have_it_told(cloud: Cloud, address: str) -> None:
+    """Let the daemon hear of what changes at Cloudinary."""
+    credentials = Credentials(cloud.name, cloud.key, cloud.secret, cloud.api)
+    account = Account(credentials, threads=1, timeout=timedelta(seconds=10))
+    try:
+        await register(account, address)
+    finally:
+        account.close()
 
 
 async def _play(dsn: str, cloud: Cloud, console: Console) -> list[Played]:
@@ -187,6 +200,6 @@ def _invite(console: Console, cluster: Cluster, cloud: Cloud, address: str) -> N
         "",
         f"  {SQL['yours']}",
         "",
-        f"The daemon answers at {address}/readyz and {address}/metrics",
+        f"Its pages are at {address}/, and it answers at {address}/readyz and {address}/metrics",
     )
     console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)

@@ -8,12 +8,17 @@ from fastapi.security import HTTPBearer
 from mediasweep.http.brake import add_brake
 from mediasweep.http.cleanup import add_cleanup
 from mediasweep.http.guard import House
+from mediasweep.http.library import add_library
 from mediasweep.http.media import add_media
 from mediasweep.http.overview import add_overview
 from mediasweep.http.problem import RESPONSES
 from mediasweep.http.queue import add_queue
 from mediasweep.http.scheduler import add_scheduler
+from mediasweep.http.selftest import add_selftest
 from mediasweep.http.session import add_session
+from mediasweep.http.sync import add_sync
+from mediasweep.http.upload import add_upload
+from mediasweep.http.verify import add_verify
 from mediasweep.operations.desk import Desk
 
 PREFIX = "/api"
@@ -29,6 +34,11 @@ def add_api(app: FastAPI, desk: Desk, house: House) -> None:
     add_cleanup(router, desk)
     add_scheduler(router, desk)
     add_media(router, desk)
+    add_library(router, desk)
+    add_upload(router, desk)
+    add_sync(router, desk)
+    add_verify(router, desk)
+    add_selftest(router, desk)
     add_queue(router, desk)
     add_brake(router, desk)
     add_overview(router, desk)

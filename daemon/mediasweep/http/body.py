@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mediasweep.http.problem import problem
 from mediasweep.operations.webhooks import PATH as WEBHOOK
 
+UPLOAD = "/api/cloudinary/upload"
 BODY_MOST = 2**20
 BODY_WITHIN_S = 20.0
 CLOSE = {"Connection": "close"}  # what was not read must not be taken for the next request
@@ -30,14 +31,14 @@ async def read(request: Request) -> bytes | None:
 
 
 class Bodies:
-    """Reads the body before the route does; the webhook reads its own."""
+    """Reads the body before the route does; the webhook and the upload read their own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body, or refuse it."""
-        if scope["type"] != "http" or scope["path"].endswith(WEBHOOK):
+        if scope["type"] != "http" or scope["path"].endswith((WEBHOOK, UPLOAD)):
             await self._app(scope, receive, send)
             return
         try:

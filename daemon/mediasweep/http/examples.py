@@ -4,79 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-AT = "2026-03-01T14:30:00.123456Z"
-ID = "3f0c7a52-6a3e-4a0a-9b0c-0a6f3f0c7a52"
-DIGEST = "1-1200-0123456789abcdef0123456789abcdef-900-905-901"
-SAID: dict[str, Any] = {"success": True, "timestamp": AT}
-ROW: dict[str, Any] = {
-    "id": ID,
-    "status": "completed",
-    "cloudinary_public_id": "covers/1",
-    "resource_type": "image",
-    "delivery_type": "upload",
-    "deletion_reason": "row_deleted",
-    "queued_at": AT,
-    "processed_at": AT,
-    "due_at": AT,
-    "processing_attempts": 1,
-    "max_attempts": None,
-    "in_doubt": False,
-    "error_message": None,
-    "actor": "app",
-    "app": "web",
-    "source": "posts",
-}
-CONFIG: dict[str, Any] = {
-    "interval_minutes": 5,
-    "batch_size": 10,
-    "max_retries": 3,
-    "health_check_interval": 60,
-    "concurrency": 8,
-    "enabled": True,
-}
-STATE: dict[str, Any] = {
-    "is_running": True,
-    "last_run": AT,
-    "next_run": AT,
-    "total_processed": 120,
-    "total_failed": 3,
-    "success_rate": 97.5,
-    "queue_size": 2,
-    "uptime_minutes": 61.5,
-    "daemons": 1,
-    "config": CONFIG,
-    "set_for_all": [],
-    "queue_stats": {"pending": 2, "completed": 117, "failed": 3},
-}
-BRAKE: dict[str, Any] = {
-    "source_id": 1,
-    "source": "posts",
-    "reason": "1200 assets of posts were let go of within 10 minutes, the limit is 1000",
-    "closed_at": AT,
-    "queue_rows": 1200,
-    "bytes": 73400320,
-    "first_at": AT,
-    "last_at": AT,
-    "by_whom": [{"actor": "app", "app": "web", "reason": "row_deleted", "rows": 1200}],
-    "sample": ["covers/1", "covers/2"],
-    "digest": DIGEST,
-    "slow": False,
-}
-DONE: dict[str, Any] = SAID | {"message": "started", "stats": STATE, "config": CONFIG}
-MOVED: dict[str, Any] = SAID | {
-    "move": "retry",
-    "dry_run": False,
-    "moved": [ID],
-    "refused": [],
-    "left": 0,
-    "kept": [],
-}
-SESSION: dict[str, Any] = {
-    "success": True,
-    "scope": "operate",
-    "read_only": False,
-    "csrf": "9f2c",
-}
+from mediasweep.http.fragments import (
+    AT,
+    BRAKE,
+    COMPARISON,
+    DIGEST,
+    DONE,
+    ID,
+    LIBRARY,
+    MOVED,
+    NAMED,
+    ROW,
+    SAID,
+    SESSION,
+    STATE,
+    TESTED,
+    VERIFIED,
+)
+
 ANSWERS: dict[str, dict[str, Any]] = {
     "who_am_i": SESSION,
     "log_in": SESSION,
@@ -124,7 +69,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "has_next": False,
             "has_prev": False,
         },
-        "stats": {"total_images": 1, "total_videos": 0, "total_files": 0, "total_size": 61234},
+        "stats": LIBRARY,
         "sync_status": {"synced": 1, "pending": 0, "error": 0, "last_synced_at": AT},
         "database_setup": {"ready": True, "says": None},
     },
@@ -145,6 +90,105 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ],
         "verified": ["covers/1"],
     },
+    "media_plan": SAID
+    | {
+        "items": [
+            NAMED | {"becomes": "deleted", "why": [], "done": False},
+            NAMED | {"becomes": "kept", "why": ["in use by public.posts id=7"], "done": False},
+        ],
+        "unknown": ["covers/9"],
+        "holds": [],
+        "brake": "named one by one, these are confirmed, and pass the brake",
+        "guard": None,
+    },
+    "media_deleted": SAID
+    | {
+        "items": [
+            NAMED
+            | {
+                "id": ID,
+                "deleted_at": AT,
+                "taken": False,
+                "queue_id": ID,
+                "status": "completed",
+                "said": None,
+            }
+        ],
+        "next": None,
+    },
+    "media_restore": SAID
+    | {
+        "success": False,
+        "message": "1 restored, 1 not: Cloudinary has no backup of it",
+        "restored": ["covers/1"],
+        "failed": [{"public_id": "covers/2", "error": "Cloudinary has no backup of it"}],
+    },
+    "media_upload": SAID
+    | {
+        "data": {
+            "asset_id": ID.replace("-", ""),
+            "public_id": "covers/9",
+            "version": 1772375400,
+            "resource_type": "image",
+            "type": "upload",
+            "format": "png",
+            "width": 800,
+            "height": 600,
+            "bytes": 61234,
+            "created_at": AT,
+            "tags": ["summer"],
+            "url": "http://res.cloudinary.com/demo/image/upload/v1772375400/covers/9.png",
+            "secure_url": "https://res.cloudinary.com/demo/image/upload/v1772375400/covers/9.png",
+            "folder": "covers",
+            "original_filename": "cat.png",
+        },
+        "database_sync": {
+            "success": True,
+            "error": None,
+            "immediate_sync": True,
+            "message": "listed in the library",
+            "id": ID,
+        },
+        "warnings": [],
+    },
+    "sync_status": SAID
+    | {
+        "sync_status": {
+            "last_sync": AT,
+            "is_synced": True,
+            "pending_operations": 0,
+            "sync_in_progress": False,
+            "total_assets": 1,
+            "synced_assets": 1,
+            "error_assets": 0,
+            "last_error": None,
+        },
+        "stats": LIBRARY,
+        "run": COMPARISON,
+    },
+    "sync": SAID
+    | {
+        "message": "1 orphans, 0 ghosts, 0 mismatches",
+        "data": {
+            "synced_items": 1,
+            "updated_items": 0,
+            "deleted_items": 0,
+            "duration_ms": 812,
+            "errors": [],
+            "error_count": 0,
+        },
+        "database_setup": {"ready": True, "says": None},
+        "run": COMPARISON,
+        "would": None,
+    },
+    "verify_report": VERIFIED,
+    "verify": VERIFIED
+    | {
+        "fixes_applied": True,
+        "fix_results": {"fixed_missing_in_database": 1, "fixed_conflicts": 0, "fix_errors": []},
+    },
+    "selftest_report": TESTED,
+    "selftest": TESTED | {"running": False},
     "queue_list": SAID | {"items": [ROW], "next": "1772375400123456-" + ID.replace("-", "")},
     "queue_show": SAID
     | {"why": "deleted", "reasons": [], "row": ROW, "timeline": [{"at": AT, "event": "claimed"}]},

@@ -158,7 +158,8 @@ def add_media(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
         """List the library."""
-        found = await media.page(desk.pool, asked.shelf())
+        whole = await media.figures(desk.pool)
+        found = await media.page(desk.pool, asked.shelf()) or media.Listed([], 0)
         pages = -(-found.total // asked.limit)
         pagination = Pagination(
             page=asked.page,
@@ -168,8 +169,8 @@ def add_media(router: APIRouter, desk: Desk) -> None:
             has_next=asked.page < pages,
             has_prev=asked.page > 1,
         )
-        ready = found.figures is not None
-        figures = dict(found.figures or {})
+        ready = whole is not None
+        figures = dict(whole or {})
         return MediaPage(
             items=[dict(item) for item in found.items],
             pagination=pagination,

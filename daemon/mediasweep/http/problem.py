@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from mediasweep.http.headers import HEADERS
+from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
 from mediasweep.operations.desk import BROKEN, PASSING, DatabaseError
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.rules.filter import FilterError
@@ -27,8 +28,9 @@ from mediasweep.rules.place import PlaceError
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
 MISREAD = (FilterError, MomentError, PlaceError)
-REFUSED = (RefusedError, DatabaseError)
+REFUSED = (RefusedError, DatabaseError, BusyError)
 AWAY = (*PASSING, *BROKEN)
+SILENT = (AccountError, StoppedError)
 
 
 class Problem(BaseModel):
@@ -71,7 +73,10 @@ CONTENT = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
 # of every route: FastAPI leaves out its own answer to a bad request where 4XX is told
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request cannot be answered as it is", "content": CONTENT},
-    503: {"description": "The database is away; ask again", "content": CONTENT},
+    503: {
+        "description": "The database or Cloudinary is away; ask again",
+        "content": CONTENT,
+    },
 }
 
 
@@ -87,7 +92,7 @@ def add_problems(app: FastAPI, tell: Tell) -> None:
             said.headers.setdefault(name, value)
         return said
 
-    for kind in (HTTPException, RequestValidationError, *MISREAD, *REFUSED, *AWAY):
+    for kind in (HTTPException, RequestValidationError, *MISREAD, *REFUSED, *AWAY, *SILENT):
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, broken)
 
@@ -101,6 +106,9 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
             return _invalid(error), {}
         case _ if isinstance(error, AWAY):
             said = f"the database does not answer this now: {str(error) or type(error).__name__}"
+            return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
+        case _ if isinstance(error, SILENT):
+            said = f"Cloudinary does not answer this now: {error}"
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
         case _:
             return _problem(400 if isinstance(error, MISREAD) else 409, str(error)), {}

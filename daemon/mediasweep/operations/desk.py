@@ -4,26 +4,72 @@ of theirs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from mediasweep.cloudinary import Credentials
+from mediasweep.operations.comparing import Comparing
+from mediasweep.operations.trial import Trial
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
-from mediasweep.rules.address import DELIVERY, delivery
+from mediasweep.rules.address import delivery
+
+if TYPE_CHECKING:
+    from mediasweep.cloudinary import Account
+    from mediasweep.rules.events import Emit
+    from mediasweep.settings import Settings
 
 __all__ = ["BROKEN", "PASSING", "DatabaseError", "Desk"]
 
+UPLOADS = 2  # at a time, each of which holds some 25 MiB
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Desk:
-    """Connections that the work does not need, the cloud of this daemon, and where its assets are
-    delivered from, as a page's policy names it.
+    """Connections that the work does not need, the account, and what was begun here and goes on.
+
+    `stopping`: the daemon is.
     """
 
     pool: Pool
-    cloud: str
-    delivery: str = DELIVERY
+    account: Account
+    settings: Settings
+    stopping: asyncio.Event
+    emit: Emit
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
+    comparing: Comparing = field(init=False)
+    trial: Trial = field(init=False)
 
-    @classmethod
-    def of(cls, pool: Pool, credentials: Credentials) -> Desk:
-        """Return the desk of a daemon with these credentials."""
-        return cls(pool, credentials.cloud_name, delivery(credentials.upload_prefix))
+    def __post_init__(self) -> None:
+        """Prepare what may be begun."""
+        self.comparing = Comparing(
+            self.pool,
+            self.account,
+            self.settings.reconcile_share,
+            self.stopping,
+            self.emit,
+            dry_run=self.settings.dry_run,
+        )
+        self.trial = Trial(self.pool, self.account)
+
+    @property
+    def upload_most(self) -> int:
+        """Return how many bytes a file may have."""
+        return self.settings.upload_most * 10**6
+
+    @property
+    def cloud(self) -> str:
+        """Return the cloud of this daemon."""
+        return self.account.credentials.cloud_name
+
+    @property
+    def delivery(self) -> str:
+        """Return where its assets are delivered from, as a page's policy names it."""
+        return delivery(self.account.credentials.upload_prefix)
+
+    async def run(self) -> None:
+        """Let what was begun go on until cancelled, and end it then."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.comparing.errand.end()
+            await self.trial.errand.end()

@@ -26,11 +26,10 @@ NO_LIBRARY = "there is no library: `mediasweep migrate --with-library` makes the
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page; `total` rows match; `figures` of the whole, None: there is no library."""
+    """A page; `total` rows match."""
 
     items: Sequence[Mapping[str, Any]]
     total: int
-    figures: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,29 @@ class Deletion:
     verified: bool | None = None
 
 
-async def page(connection: Pool | Connection, shelf: Shelf) -> Listed:
-    """Return a page of the library."""
+async def page(connection: Pool | Connection, shelf: Shelf) -> Listed | None:
+    """Return a page of the library; None: there is none."""
     media = Media(connection)
-    figures = await media.figures()
-    if figures is None:
-        return Listed([], 0, None)
-    kinds = ("total_images", "total_videos", "total_files")
-    total = await media.count(shelf) if shelf.filters else sum(figures[kind] for kind in kinds)
-    return Listed(await media.page(shelf), total, figures)
+    if not await media.is_there():
+        return None
+    items, total = await media.page(shelf)
+    return Listed(items, await media.count(shelf) if total is None else total)
+
+
+async def is_there(connection: Pool | Connection) -> bool:
+    """Tell whether there is a library of ours."""
+    return await Media(connection).is_there()
+
+
+async def row(connection: Pool | Connection, id_: UUID) -> Mapping[str, Any] | None:
+    """Return a row of the library, deleted or not; None: there is none."""
+    media = Media(connection)
+    return await media.row(id_) if await media.is_there() else None
+
+
+async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
+    """Return the whole library in figures, which reads all of it; None: there is none."""
+    return await Media(connection).figures()
 
 
 async def delete(
@@ -64,7 +77,7 @@ async def delete(
     A public id that no live row has is not among the answers.
     """
     media = Media(connection)
-    if await media.figures() is None:
+    if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
     queued = await media.delete(ids, who)
     rows = await _rows(connection, [id_ for _, id_ in queued if id_], within_s)

@@ -9,7 +9,6 @@ database it raises what asyncpg raised.
 from __future__ import annotations
 
 import asyncio
-import io
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import fleet, queue, scheduler
 from mediasweep.operations.refusal import RefusedError
-from mediasweep.operations.upload import Uploaded, UploadError, upload
+from mediasweep.operations.upload import Uploaded, UploadError, of_bytes, upload
 from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.cloudinary import Account
-    from mediasweep.postgres.pool import Connection
+    from mediasweep.postgres.pool import Connection, Pool
 
 LOOK_S = 0.1
 OURS = {None, "public.media_assets", "manual"}  # the sources of what is let go of here
@@ -46,7 +45,7 @@ class _FailedError(Exception):
 
 
 async def run(
-    connection: Connection,
+    connection: Pool | Connection,
     account: Account,
     *,
     who: str,
@@ -89,7 +88,7 @@ async def _one(name: str, check: Callable[[], Awaitable[str]]) -> Verdict:
 class Selftest:
     """One run: what it has made, and where."""
 
-    connection: Connection
+    connection: Pool | Connection
     account: Account
     who: str
     within_s: float
@@ -175,9 +174,7 @@ class Selftest:
     async def _upload(self) -> Uploaded:
         wanted = Wanted("selftest.gif", folder=self.folder, resource_type="image")
         try:
-            made = await upload(
-                self.connection, self.account, io.BytesIO(GIF), wanted, who=self.who
-            )
+            made = await upload(self.connection, self.account, of_bytes(GIF), wanted, who=self.who)
         except UploadError as error:
             if error.answer and error.answer.outcome is Outcome.AUTH_REFUSED:
                 why = "copy CLOUDINARY_URL anew from Settings, API Keys"

@@ -9,10 +9,11 @@ UploadError: it did not come to an asset. Of the database it raises what asyncpg
 from __future__ import annotations
 
 import asyncio
+import io
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -26,7 +27,7 @@ from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.upload import PART, Part, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from uuid import UUID
 
     from mediasweep.cloudinary import Account
@@ -71,19 +72,30 @@ class Uploaded:
     response: Mapping[str, Any]
 
 
+def of_bytes(data: bytes) -> Callable[[int], Awaitable[bytes]]:
+    """Return what reads a file that is in memory as a whole."""
+    file = io.BytesIO(data)
+
+    async def read(most: int) -> bytes:
+        return file.read(most)
+
+    return read
+
+
 async def upload(
     connection: Pool | Connection,
     account: Account,
-    file: BinaryIO,
+    read: Callable[[int], Awaitable[bytes]],
     wanted: Wanted,
     *,
     who: str,
     say: Callable[[int], None] = lambda _: None,
 ) -> Uploaded:
-    """Upload what a file yields, in parts if it is large; `say` hears how many bytes are there.
+    """Upload what `read` yields, in parts if it is large; `say` hears how many bytes are there.
 
-    Never more than two parts are in memory; `file` has to give as much as is asked for, until it
-    ends. Raises UploadNameError for a name that cannot be had.
+    Never more than two parts are in memory; `read` has to give as many bytes as are asked for,
+    until there are no more. Raises UploadNameError for a name that cannot be had, and what `read`
+    raises.
     """
     uploads = Uploads(connection)
     public_id = wanted.public_id(secrets.token_urlsafe(16).replace("-", "x").replace("_", "y"))
@@ -92,7 +104,7 @@ async def upload(
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:
         raise RefusedError(refused or "refused")
-    answer = await _send(uploads, account, row, file, wanted.options(public_id), wanted, say)
+    answer = await _send(uploads, account, row, read, wanted.options(public_id), wanted, say)
     if answer.outcome is not Outcome.DELETED:
         detail = answer.detail or answer.outcome
         if answer.outcome in NOTHING_STORED:
@@ -138,14 +150,14 @@ async def _send(
     uploads: Uploads,
     account: Account,
     row: UUID,
-    file: BinaryIO,
+    read: Callable[[int], Awaitable[bytes]],
     options: Mapping[str, object],
     wanted: Wanted,
     say: Callable[[int], None],
 ) -> Answer:
     """Send part after part; returns the last answer, good or not."""
     answer = Answer(Outcome.UNSENT, "there is nothing in the file")
-    async for part in _parts(file, wanted.filename):
+    async for part in _parts(read, wanted.filename):
         until_s = boot_s() + HELD_S  # from before the row is put off: never later than that is
         if not await uploads.hold(row, LATER):
             return Answer(Outcome.UNSENT, "it was given up: it took longer than it was held for")
@@ -176,12 +188,12 @@ async def _store(
     return await account.store(part, options, may_not)
 
 
-async def _parts(file: BinaryIO, filename: str) -> AsyncIterator[Part]:
+async def _parts(read: Callable[[int], Awaitable[bytes]], filename: str) -> AsyncIterator[Part]:
     """Yield the parts of a file; one is read ahead, to know which is the last."""
     upload_id = secrets.token_hex(16)
-    first, data = 0, await asyncio.to_thread(file.read, PART)
+    first, data = 0, await read(PART)
     while data:
-        following = await asyncio.to_thread(file.read, PART)
+        following = await read(PART)
         yield Part(upload_id, filename, first, data, is_last=not following)
         first, data = first + len(data), following
 

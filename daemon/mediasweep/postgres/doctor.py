@@ -12,12 +12,14 @@ from mediasweep.postgres.pool import statements
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mediasweep.postgres.pool import Connection
+    from mediasweep.postgres.pool import Connection, Pool
 
 SQL = statements(__file__)
 
 
-async def ask(connection: Connection, question: str, *args: object) -> list[Mapping[str, Any]]:
+async def ask(
+    connection: Pool | Connection, question: str, *args: object
+) -> list[Mapping[str, Any]]:
     """Return the answer to a question of doctor.sql, a mapping a row."""
     return [dict(row) for row in await connection.fetch(SQL[question], *args)]
 

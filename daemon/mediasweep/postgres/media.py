@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.place import Place
     from mediasweep.rules.shelf import Shelf
 
 SQL = statements(__file__)
@@ -28,8 +29,8 @@ class Media:
         """Use a connection or a pool."""
         self._connection = connection
 
-    async def page(self, shelf: Shelf) -> list[dict[str, Any]]:
-        """Return the rows of a page."""
+    async def page(self, shelf: Shelf) -> tuple[list[dict[str, Any]], int | None]:
+        """Return the rows of a page, and how many rows the filter leaves; None: not counted."""
         found = await self._connection.fetch(
             SQL["page"],
             *_filter(shelf),
@@ -38,11 +39,20 @@ class Media:
             (shelf.page - 1) * shelf.limit,
             shelf.limit,
         )
-        return [json.loads(row["item"]) for row in found]
+        return [json.loads(row["item"]) for row in found], found[0]["total"] if found else None
+
+    async def row(self, id_: UUID) -> dict[str, Any] | None:
+        """Return a row, deleted or not; None: there is none."""
+        said: str | None = await self._connection.fetchval(SQL["row"], id_)
+        return None if said is None else json.loads(said)
 
     async def count(self, shelf: Shelf) -> int:
         """Return how many rows the filter leaves."""
         return int(await self._connection.fetchval(SQL["count"], *_filter(shelf)))
+
+    async def is_there(self) -> bool:
+        """Tell whether there is a library of ours."""
+        return bool(await self._connection.fetchval(SQL["is_there"]))
 
     async def figures(self) -> dict[str, Any] | None:
         """Return the whole library in figures; None: there is none."""
@@ -57,6 +67,27 @@ class Media:
     async def delete_again(self, ids: Sequence[UUID], who: str) -> list[UUID]:
         """Queue what these rows have deleted once more, and return the new rows."""
         return [row["id"] for row in await self._connection.fetch(SQL["delete_again"], ids, who)]
+
+    async def plan(self, ids: Sequence[str], *, guarded: bool) -> list[dict[str, Any]]:
+        """Return the live rows with these public ids, and what would keep the asset of each.
+
+        Raises what the guard raises where it cannot answer, if it is to be asked.
+        """
+        return [dict(row) for row in await self._connection.fetch(SQL["plan"], ids, guarded)]
+
+    async def deleted(
+        self, ids: Sequence[str] | None, search: str | None, after: Place | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return deleted rows, the newest first, each with what became of its asset."""
+        there = (after.at, after.id) if after else (None, None)
+        pattern = like(f"*{search}*") if search else None
+        found = await self._connection.fetch(SQL["deleted"], ids, pattern, *there, limit)
+        return [dict(row) for row in found]
+
+    async def undelete(self, ids: Sequence[UUID], who: str) -> dict[UUID, str | None]:
+        """Bring deleted rows back; returns of each why it stays deleted, None: it is back."""
+        found = await self._connection.fetch(SQL["undelete"], ids, who)
+        return {row["id"]: row["refused"] for row in found}
 
 
 def _filter(shelf: Shelf) -> tuple[object, ...]:

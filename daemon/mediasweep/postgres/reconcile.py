@@ -106,6 +106,19 @@ class Reconciliations:
         """Return the newest run that has ended, and the newest complete one if it is another."""
         return [Run.read(row) for row in await self._given.fetch(SQL["last"], cloud)]
 
+    async def newest(self, cloud: str) -> Run | None:
+        """Return the newest run, at its end or not; None: there was none."""
+        found = await self._given.fetch(SQL["newest"], cloud)
+        return Run.read(found[0]) if found else None
+
+    async def under_way(self, cloud: str, patience: timedelta) -> bool:
+        """Tell whether somebody is at work on one, who was heard of within `patience`."""
+        return bool(await self._given.fetchval(SQL["under_way"], cloud, patience))
+
+    async def acted(self, run: int) -> dict[str, int]:
+        """Return on how many findings of a run each action was taken."""
+        return {row["action"]: row["rows"] for row in await self._given.fetch(SQL["acted"], run)}
+
     async def due(self, cloud: str, every: timedelta) -> bool:
         """Tell whether no run that has ended began since, and this is the right cloud."""
         return bool(await self._given.fetchval(SQL["due"], cloud, every))
@@ -168,9 +181,11 @@ class Reconciliations:
         row = (await self._given.fetch(SQL["count_orphans"], run, owned, sighted))[0]
         return row["assets"], row["bytes"]
 
-    async def findings(self, run: int, after: int, most: int) -> list[dict[str, Any]]:
-        """Return the findings of a run after this one."""
-        rows = await self._given.fetch(SQL["findings"], run, after, most)
+    async def findings(
+        self, run: int, after: int, most: int, kind: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the findings of a run after this one, all or those of one kind."""
+        rows = await self._given.fetch(SQL["findings"], run, after, most, kind)
         return [
             {**row, "detail": None if row["detail"] is None else json.loads(row["detail"])}
             for row in rows

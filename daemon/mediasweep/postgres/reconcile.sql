@@ -16,6 +16,20 @@ SELECT r.* FROM mediasweep.reconcile_run r
                 (mediasweep.last_reconciled($1)).id)
  ORDER BY r.id DESC
 
+-- name: newest
+-- $1 cloud
+SELECT r.* FROM mediasweep.reconcile_run r WHERE r.cloud_name = $1 ORDER BY r.id DESC LIMIT 1
+
+-- name: under_way
+-- $1 cloud, $2 patience. Whether somebody is at work on one.
+SELECT EXISTS (SELECT FROM mediasweep.reconcile_run r
+                WHERE r.cloud_name = $1 AND r.finished_at IS NULL AND r.heard_at > clock_timestamp() - $2::interval)
+
+-- name: acted
+-- $1 run
+SELECT f.action, count(*) AS rows FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.action IS NOT NULL GROUP BY f.action
+
 -- name: due
 -- $1 cloud, $2 every so often. Whether no run that has ended began since, and this is the installation's cloud.
 SELECT NOT EXISTS (SELECT FROM mediasweep.installation i WHERE i.cloud_name <> $1)
@@ -71,11 +85,11 @@ SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
    AND (f.sighted_at IS NOT NULL OR NOT $3)
 
 -- name: findings
--- $1 run, $2 after this one, $3 at most so many
+-- $1 run, $2 after this one, $3 at most so many, $4 of this kind or NULL
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version, f.bytes, f.made_at,
        mediasweep.source_name(f.source_id) AS source, f.row_name AS row, f.detail, f.sighted_at, f.action, f.acted_at
   FROM mediasweep.reconcile_finding f
- WHERE f.run_id = $1 AND f.id > $2
+ WHERE f.run_id = $1 AND f.id > $2 AND ($4::text IS NULL OR f.kind = $4)
  ORDER BY f.id LIMIT $3
 
 -- name: delete_orphans

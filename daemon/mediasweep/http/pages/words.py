@@ -72,7 +72,7 @@ def words(name: str | None) -> str:
     return (name or "").replace("_", " ")
 
 
-def code(text: str) -> Markup:
+def commands(text: str) -> Markup:
     """Return a sentence whose commands, between backquotes, are set as such."""
     parts = text.split("`")
     marked = [CODE.format(part) if odd % 2 else escape(part) for odd, part in enumerate(parts)]
@@ -80,6 +80,7 @@ def code(text: str) -> Markup:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "commands": commands,
     "moment": moment,
     "lasting": lasting,
     "size": size,
@@ -87,5 +88,4 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plural": plural,
     "words": words,
     "sentence": sentence,
-    "code": code,
 }

@@ -3,12 +3,14 @@
 //
 //   data-live        with an id: kept as the server would show it now
 //   data-call        "POST /api/brake/ack", on a button or a form: call that route, with
-//   data-body        JSON, and the named fields of the form (data-kind=list: those that are checked)
+//   data-body        JSON, and the named fields of the form (data-kind=list: those that are checked;
+//                    words: what stands between commas)
 //   data-changed     on a form: only the fields that were changed
 //   data-confirm     ask first, in these words, data-yes on the button that goes on
 //   data-ask         a line to fill in when asked, which goes under this name
 //   data-needs       the name of a list of which something has to be selected
-//   data-preview     ask the route itself first, with dry_run, and show what it would do
+//   data-preview     ask the route itself first, with dry_run, and show what it would do; where it
+//                    answers `would`, data-would says what happens to these
 //   data-then        where to go afterwards; without it, the page is refreshed
 //   data-done        what to say afterwards, unless the answer has a message
 //   data-open        open that dialog
@@ -62,6 +64,8 @@ function fields(form) {
     if (field.dataset.kind === "list") {
       body[field.name] ??= [];
       if (field.checked) body[field.name].push(field.value);
+    } else if (field.dataset.kind === "words") {
+      body[field.name] = field.value.split(",").map((word) => word.trim()).filter(Boolean);
     } else if (field.type === "radio") {
       if (field.checked) body[field.name] = field.value;
     } else if (field.type === "checkbox") body[field.name] = field.checked;
@@ -91,6 +95,15 @@ function moved(told) {
   return lines;
 }
 
+// Return what a rehearsal has told, in sentences, and whether there is nothing to do.
+function foretold({ dataset }, told) {
+  if (!told.would) return [moved(told), !told.moved.length];
+  const { assets, bytes } = told.would;
+  const [unit, named] = bytes < 2 ** 20 ? [2 ** 10, "KiB"] : [2 ** 20, "MiB"];
+  const size = `${Math.ceil(bytes / unit).toLocaleString("en")} ${named}`;
+  return [[`${assets.toLocaleString("en")} ${assets === 1 ? "asset" : "assets"} (${size}) ${dataset.would}`], !assets];
+}
+
 async function act(element) {
   const [method, path] = element.dataset.call.split(" ");
   const body = bodyOf(element);
@@ -103,14 +116,15 @@ async function act(element) {
   button.classList.add("busy");
   try {
     if ("preview" in element.dataset) {
-      const told = await send({ dry_run: true });
-      if (!(await confirmed(element, moved(told), !told.moved.length))) return;
+      const [lines, nothing] = foretold(element, await send({ dry_run: true }));
+      if (!(await confirmed(element, lines, nothing))) return;
     } else if (element.dataset.confirm && !(await confirmed(element, [element.dataset.confirm]))) return;
     const asked = ask && byId("confirm-ask").value.trim();
     const told = await send(asked ? { [ask]: asked } : {});
     if (element.dataset.then) return location.assign(element.dataset.then);
     if (element.tagName === "FORM") element.reset();
-    say(told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.");
+    const text = told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.";
+    say(text, told.success === false);
     await refresh();
   } catch (error) {
     say(error.message, true);

@@ -1,0 +1,71 @@
+"""GET and POST /api/test-bidirectional-sync: the self-test, begun and looked at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from mediasweep.http.answer import Answer
+from mediasweep.http.examples import like
+from mediasweep.operations.desk import Desk
+
+PATH = "/test-bidirectional-sync"
+WITHIN_S = 25.0
+
+
+class TestSummary(BaseModel):
+    """The checks so far, in figures; `success_rate` in percent."""
+
+    total_tests: int
+    passed: int
+    failed: int
+    success_rate: float
+    total_duration_ms: int
+
+
+class TestResult(BaseModel):
+    """What came of one check, in a sentence."""
+
+    test: str
+    passed: bool
+    duration_ms: int
+    message: str
+
+
+class TestReport(Answer):
+    """The last self-test of this daemon; `success`: none failed so far; `error` broke it off."""
+
+    summary: TestSummary
+    test_results: list[TestResult]
+    running: bool
+    started_at: datetime | None
+    error: str | None
+
+
+def add_selftest(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    def told() -> TestReport:
+        plain = dict(desk.trial.report.plain(datetime.now(UTC)))
+        del plain["probe"]
+        errand = desk.trial.errand
+        return TestReport(
+            **plain,
+            running=errand.under_way,
+            started_at=desk.trial.began_at,
+            error=str(errand.trouble) if errand.trouble else None,
+        )
+
+    @router.get(PATH, tags=["selftest"], responses=like("selftest_report"))
+    async def selftest_report() -> TestReport:
+        """Tell what came of the last self-test of this daemon, or how far it is."""
+        return told()
+
+    @router.post(PATH, tags=["selftest"], responses=like("selftest"))
+    async def selftest(request: Request) -> TestReport:
+        """Test with throw-away assets whether all works; it goes on without you after 25 s."""
+        desk.trial.begin(request.state.visitor.who)
+        await desk.trial.errand.wait(WITHIN_S)
+        return told()

@@ -1,0 +1,174 @@
+"""GET and POST /api/cloudinary/sync: bring the library in step with the account."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.compared import WITHIN_S, Comparison, comparison
+from mediasweep.http.examples import like
+from mediasweep.http.media import DatabaseSetup, MediaStats
+from mediasweep.http.overview import BIGINT_MOST
+from mediasweep.operations import media
+from mediasweep.operations.comparing import Compared
+from mediasweep.operations.desk import Desk
+from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+
+PATH = "/cloudinary/sync"
+Prefix = Annotated[Text, Field(min_length=1)]
+
+
+class SyncAsked(Asked):
+    """What is done about what differs; nothing is deleted unless `orphans` says so.
+
+    `force`, `batch_size`, `max_retries` and `include_deleted` are the origin's, and say nothing
+    here: each comparison looks at all, 500 assets a call.
+    """
+
+    orphans: Orphans = Field(default=Orphans.ADOPT, description="Assets that no row uses.")
+    ghosts: Ghosts = Field(default=Ghosts.MARK, description="Rows whose asset is not there.")
+    owned: list[Prefix] = Field(
+        default=[], max_length=100, description="Prefixes of your public ids."
+    )
+    folder_filter: Prefix | None = Field(
+        default=None, description="As `owned`, with a slash behind it."
+    )
+    age_hours: float = Field(
+        default=24, ge=1, le=8760, description="Younger assets are no orphans."
+    )
+    shrunken: bool = Field(default=False, description="Either side may be less than half.")
+    run: int | None = Field(
+        default=None, ge=1, le=BIGINT_MOST, description="Act upon this report alone."
+    )
+    dry_run: bool = Field(default=False, description="Only count, by the newest report.")
+    force: bool = False
+    batch_size: int = Field(default=100, ge=1, le=500)
+    max_retries: int = Field(default=3, ge=0, le=100)
+    include_deleted: bool = False
+
+    def wanted(self) -> Wanted:
+        """Return it as the operation takes it."""
+        folder = [f"{self.folder_filter.strip('/')}/"] if self.folder_filter else []
+        age = timedelta(hours=self.age_hours)
+        return Wanted(self.orphans, self.ghosts, self.owned + folder, age, self.shrunken)
+
+
+class SyncStatus(BaseModel):
+    """How the library stands to the account; `last_sync`: the end of the last comparison."""
+
+    last_sync: datetime | None
+    is_synced: bool
+    pending_operations: int
+    sync_in_progress: bool
+    total_assets: int
+    synced_assets: int
+    error_assets: int
+    last_error: str | None
+
+
+class SyncTold(Answer):
+    """How it stands."""
+
+    sync_status: SyncStatus
+    stats: MediaStats
+    run: Comparison
+
+
+class SyncData(BaseModel):
+    """What was done: assets adopted, rows marked, assets queued for deletion."""
+
+    synced_items: int
+    updated_items: int
+    deleted_items: int
+    duration_ms: int
+    errors: list[str]
+    error_count: int
+
+
+class Chosen(BaseModel):
+    """Orphans that would be acted upon."""
+
+    assets: int
+    bytes: int
+
+
+class SyncDone(Answer):
+    """What was done within five seconds; as long as `run` is under way, it goes on."""
+
+    message: str
+    data: SyncData
+    database_setup: DatabaseSetup
+    run: Comparison
+    would: Chosen | None = None
+
+
+def add_sync(router: APIRouter, desk: Desk) -> None:
+    """Add the routes."""
+
+    @router.get(PATH, tags=["sync"], responses=like("sync_status"))
+    async def sync_status() -> SyncTold:
+        """Tell how library and account stand to each other."""
+        figures = dict(await media.figures(desk.pool) or {})
+        compared = await desk.comparing.state()
+        return SyncTold(
+            sync_status=_status(figures, compared),
+            stats=MediaStats(**figures),
+            run=comparison(compared),
+        )
+
+    @router.post(PATH, tags=["sync"], responses=like("sync"))
+    async def sync(request: Request, asked: SyncAsked | None = None) -> SyncDone:
+        """Compare, adopt what the library does not have, mark what is not there; go on with it."""
+        asked = asked or SyncAsked()
+        wanted, would = asked.wanted(), None
+        if asked.dry_run:
+            assets, size = await desk.comparing.foresee(wanted, asked.run)
+            would = Chosen(assets=assets, bytes=size)
+        else:
+            await desk.comparing.begin(wanted, request.state.visitor.who, asked.run)
+            await desk.comparing.errand.wait(WITHIN_S)
+        return _done(await desk.comparing.state(), would)
+
+
+def _status(figures: dict[str, int], compared: Compared) -> SyncStatus:
+    complete = compared.complete
+    counts = complete.counts if complete else {}
+    open_ = sum(counts.get(kind, 0) for kind in ("orphans", "ghosts", "mismatches"))
+    pending = figures.get("pending", 0) + figures.get("error", 0)
+    run = compared.newest
+    return SyncStatus(
+        last_sync=complete.finished_at if complete else None,
+        is_synced=complete is not None and not pending and open_ <= sum(compared.acted.values()),
+        pending_operations=pending,
+        sync_in_progress=compared.under_way,
+        total_assets=sum(figures.get(f"total_{kind}", 0) for kind in ("images", "videos", "files")),
+        synced_assets=figures.get("synced", 0),
+        error_assets=figures.get("error", 0),
+        last_error=compared.trouble or (run.reason if run else None),
+    )
+
+
+def _done(compared: Compared, would: Chosen | None) -> SyncDone:
+    run, told, ready = compared.newest, comparison(compared), compared.has_library
+    errors = [told.reason] if told.reason else []
+    took = (run.finished_at or run.heard_at) - run.started_at if run else timedelta(0)
+    data = SyncData(
+        synced_items=told.acted.adopted,
+        updated_items=told.acted.marked,
+        deleted_items=told.acted.queued,
+        duration_ms=max(0, round(took.total_seconds() * 1000)),
+        errors=errors,
+        error_count=len(errors),
+    )
+    return SyncDone(
+        success=not errors,
+        message=told.says,
+        data=data,
+        database_setup=DatabaseSetup(ready=ready, says=None if ready else media.NO_LIBRARY),
+        run=told,
+        would=would,
+    )

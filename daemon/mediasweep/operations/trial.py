@@ -1,0 +1,37 @@
+"""A self-test that a request has begun; it goes on without who asked for it, in this daemon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mediasweep.operations.errand import Errand
+from mediasweep.operations.selftest import run
+from mediasweep.rules.selftest import Report
+
+if TYPE_CHECKING:
+    from mediasweep.cloudinary import Account
+    from mediasweep.postgres.pool import Pool
+
+CHECK = timedelta(seconds=20)  # that a check may wait
+
+
+@dataclass(slots=True)
+class Trial:
+    """The last self-test of this daemon: what came of it so far, and when it was begun."""
+
+    pool: Pool
+    account: Account
+    errand: Errand[Report] = field(default_factory=lambda: Errand("a self-test"))
+    report: Report = field(default_factory=Report)
+    began_at: datetime | None = None
+
+    def begin(self, who: str) -> None:
+        """Begin; raises RefusedError as long as another one is under way."""
+        self.errand.begin(lambda: self._work(who))
+        self.report, self.began_at = Report(), datetime.now(UTC)
+
+    async def _work(self, who: str) -> Report:
+        say = self.report.verdicts.append
+        return await run(self.pool, self.account, who=who, within=CHECK, say=say)
