@@ -21,7 +21,7 @@ HOURS = 24
 HOUR = timedelta(hours=1)
 PART = timedelta(minutes=5)
 SETTLES = timedelta(minutes=1)  # within which what was written down is committed
-LOOK_S = 0.05
+LOOK_S = 0.02
 
 
 @dataclass(slots=True)

@@ -1,7 +1,6 @@
 """How everything stands, for who looks at the first page: what a person has to know before all.
 
-Figures come counted as metrics have them, so that a long queue costs a look no more than a short
-one. It raises what asyncpg raised.
+A long queue costs a look no more than a short one. It raises what asyncpg raised.
 """
 
 from __future__ import annotations
@@ -10,18 +9,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations.fleet import still_closed
+from mediasweep.postgres.activity import Activity
 from mediasweep.postgres.fleet import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mediasweep.operations.glance import Glance
     from mediasweep.operations.history import History, Hour
     from mediasweep.postgres.pool import Connection, Pool
+
+LATEST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`state`: the figures, `age_s` old; `hours`: what was done in each of the last."""
+    """`state`: the figures; `hours`: what was done in each of the last; `latest`: the
+    newest entries of the journal.
+    """
 
     state: Mapping[str, Any]
     gates: Sequence[Mapping[str, Any]]
@@ -29,6 +34,7 @@ class Overview:
     capture: Sequence[str]
     strays: Sequence[Mapping[str, Any]]
     hours: Sequence[Hour]
+    latest: Sequence[Mapping[str, Any]]
 
     @property
     def done(self) -> int:
@@ -47,19 +53,15 @@ class Overview:
         return 100 * self.done / ended if ended else None
 
 
-async def look(connection: Pool | Connection, history: History) -> Overview:
+async def look(connection: Pool | Connection, glance: Glance, history: History) -> Overview:
     """Return how everything stands."""
     fleet = Fleet(connection)
     return Overview(
-        state=await figures(connection),
+        state=await glance.figures(connection),
         gates=await still_closed(connection),
         daemons=await fleet.daemons(),
         capture=await fleet.capture_trouble(),
         strays=await fleet.strays(),
         hours=await history.look(connection),
+        latest=await Activity(connection).page(None, LATEST),
     )
-
-
-async def figures(connection: Pool | Connection) -> Mapping[str, Any]:
-    """Return the figures of the fleet; empty before they were first counted."""
-    return await Fleet(connection).state() or {}

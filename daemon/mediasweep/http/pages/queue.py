@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.queue import MOST, Filter, Paged, loads
-from mediasweep.operations import overview, queue
+from mediasweep.operations import queue
 from mediasweep.rules.filter import REASONS
 from mediasweep.rules.job import ByHand, Status
 
@@ -44,11 +44,12 @@ def add_queue(frame: Frame) -> None:
         return frame.show(
             request,
             "queue.html",
+            then=frame.count,
             asked=asked,
             given=given,
             filtered=len(given) > 1,  # beside the status
             found=found,
-            figures=await overview.figures(pool),
+            figures=await frame.glance.figures(pool),
             sources=await queue.sources(pool),
             reasons=REASONS,
             tabs=TABS,

@@ -62,25 +62,21 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
+def sentence(text: str) -> str:
+    """Return a text that begins a line."""
+    return text[:1].upper() + text[1:]
+
+
 def words(name: str | None) -> str:
     """Return a name of ours as people read it."""
     return (name or "").replace("_", " ")
 
 
-def code(text: str) -> Markup:
+def commands(text: str) -> Markup:
     """Return a sentence whose commands, between backquotes, are set as such."""
     parts = text.split("`")
     marked = [CODE.format(part) if odd % 2 else escape(part) for odd, part in enumerate(parts)]
     return Markup("").join(marked)
-
-
-def commands(text: str) -> Markup:
-    """Return a sentence in which commands stand in backticks, as a page shows them."""
-    parts = text.split("`")
-    code = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
-    return Markup("").join(
-        part for pair in zip(parts[::2], [*code, ""], strict=False) for part in pair
-    )
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -91,5 +87,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "plural": plural,
     "words": words,
-    "code": code,
+    "sentence": sentence,
 }

@@ -5,6 +5,7 @@
 //   data-call        "POST /api/brake/ack", on a button or a form: call that route, with
 //   data-body        JSON, and the named fields of the form (data-kind=list: those that are checked;
 //                    words: what stands between commas)
+//   data-changed     on a form: only the fields that were changed
 //   data-confirm     ask first, in these words, data-yes on the button that goes on
 //   data-ask         a line to fill in when asked, which goes under this name
 //   data-needs       the name of a list of which something has to be selected
@@ -30,7 +31,7 @@ export function say(text, bad = false) {
   close.textContent = "×";
   close.setAttribute("aria-label", "Close this message");
   close.addEventListener("click", () => line.remove());
-  line.append(text, close);
+  line.append(text.charAt(0).toUpperCase() + text.slice(1), close);
   byId("said").replaceChildren(line);
   if (!bad) setTimeout(() => line.remove(), 10000);
 }
@@ -59,6 +60,7 @@ function fields(form) {
   const body = {};
   for (const field of form?.elements ?? []) {
     if (!field.name || field.disabled || field.tagName === "BUTTON") continue;
+    if ("changed" in form.dataset && field.value === field.defaultValue) continue;
     if (field.dataset.kind === "list") {
       body[field.name] ??= [];
       if (field.checked) body[field.name].push(field.value);
@@ -120,6 +122,7 @@ async function act(element) {
     const asked = ask && byId("confirm-ask").value.trim();
     const told = await send(asked ? { [ask]: asked } : {});
     if (element.dataset.then) return location.assign(element.dataset.then);
+    if (element.tagName === "FORM") element.reset();
     const text = told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.";
     say(text, told.success === false);
     await refresh();
@@ -177,12 +180,18 @@ let paused = false;
 let seen = new Date();
 let asking = false;
 
-function alive(text, lost) {
+// Only what has changed is put down, or it would be read aloud again and again.
+function put(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
+function alive(lost, why = "") {
   const live = byId("live");
   if (!live) return;
   live.classList.toggle("lost", lost);
   live.setAttribute("aria-pressed", String(!paused));
-  if (byId("live-text").textContent !== text) byId("live-text").textContent = text;
+  put("live-text", lost ? "lost" : paused ? "paused" : "live");
+  put("lost", lost ? `Connection lost, last seen ${seen.toLocaleTimeString("en-GB")}.${why ? ` ${why}` : ""}` : "");
 }
 
 export async function refresh() {
@@ -199,9 +208,9 @@ export async function refresh() {
       if (fresh && !inUse(element)) grow(element, fresh);
     }
     seen = new Date();
-    alive("live", false);
-  } catch {
-    alive(`connection lost, last seen ${seen.toLocaleTimeString("en-GB")}`, true);
+    alive(false);
+  } catch (error) {
+    alive(true, error instanceof TypeError ? "" : error.message);
   } finally {
     asking = false;
   }
@@ -250,7 +259,7 @@ function grow(old, fresh) {
 
 function pause() {
   paused = !paused;
-  alive(paused ? "paused" : "live", false);
+  alive(false);
   if (!paused) refresh();
 }
 
