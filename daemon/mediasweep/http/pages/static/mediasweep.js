@@ -87,7 +87,10 @@ const rows = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "
 
 // Say what a move of queue rows did or would do.
 function moved(told) {
-  const done = { retry: ["would be tried again", "are tried again"], cancel: ["would be cancelled", "were cancelled"] };
+  const done = {
+    retry: ["would be tried again: what nothing uses is deleted at Cloudinary", "are tried again"],
+    cancel: ["would be cancelled: their assets stay", "were cancelled: their assets stay"],
+  };
   const lines = [`${rows(told.moved.length)} ${done[told.move][told.dry_run ? 0 : 1]}.`];
   if (told.left) lines.push(`${rows(told.left)} more match: do this again for them.`);
   if (told.kept.length) lines.push(`${rows(told.kept.length)} would be kept all the same: ${told.kept[0].why}.`);
