@@ -22,7 +22,7 @@ async def _told(known: History, db: Db) -> tuple[int, int]:
 
 
 async def test_what_is_over_is_counted_once(db: Db) -> None:
-    """Minutes that are settled are not read again, those that are not are, and none counts twice."""
+    """Minutes that are settled are not read again, the others are, and none counts twice."""
     for ago, rows in ((timedelta(days=2), 5), (timedelta(hours=20), 3), (timedelta(seconds=1), 2)):
         await db.execute(DONE, ago, rows)
     known = History()
