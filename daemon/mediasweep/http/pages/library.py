@@ -93,7 +93,7 @@ def card(row: Mapping[str, Any], delivery: str) -> Card:
     return Card(
         id=row["id"],
         public_id=public_id,
-        name=row["display_name"] or public_id.rpartition("/")[2] or public_id,
+        name=_name(row),
         kind=kind,
         bytes=row["file_size"],
         picture=thumbnail(url, kind, row["delivery_type"], form, delivery),
@@ -143,6 +143,13 @@ def add_library(frame: Frame) -> None:
             fate=fates[0] if fates else None,
             guard=found.guard,
         )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """Return what people call it: only if they do not, the end of its public id, often random."""
+    end: str = row["cloudinary_public_id"].rpartition("/")[2]
+    shown = [row["display_name"], row["original_filename"]]
+    return next((name for name in shown if name and name != end), end)
 
 
 def _time(said: str | None) -> datetime | None:
