@@ -50,8 +50,8 @@ class History:
         now = await activity.now()
         this = now.replace(minute=0, second=0, microsecond=0)
         oldest = this - (HOURS - 1) * HOUR
-        if self._since is None or self._settled is None or self._settled < oldest:
-            self._since = self._settled = this
+        if self._since is None or self._settled is None or now - self._settled > HOUR:
+            self._since = self._settled = this  # nobody has looked for long: begin anew
         await self._count(activity, self._settled, now)
         settled = now - SETTLES
         self._settled = max(self._settled, settled - (settled - this) % PART)

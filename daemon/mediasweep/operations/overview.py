@@ -37,6 +37,11 @@ class Overview:
     latest: Sequence[Mapping[str, Any]]
 
     @property
+    def counting(self) -> bool:
+        """Tell whether the first of these hours are still to be counted."""
+        return not all(hour.known for hour in self.hours)
+
+    @property
     def done(self) -> int:
         """Return how many assets are known to have gone."""
         return sum(hour.deleted + hour.absent for hour in self.hours)

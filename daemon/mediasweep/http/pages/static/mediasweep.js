@@ -87,7 +87,10 @@ const rows = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "
 
 // Say what a move of queue rows did or would do.
 function moved(told) {
-  const done = { retry: ["would be tried again", "are tried again"], cancel: ["would be cancelled", "were cancelled"] };
+  const done = {
+    retry: ["would be tried again: what nothing uses is deleted at Cloudinary", "are tried again"],
+    cancel: ["would be cancelled: their assets stay", "were cancelled: their assets stay"],
+  };
   const lines = [`${rows(told.moved.length)} ${done[told.move][told.dry_run ? 0 : 1]}.`];
   if (told.left) lines.push(`${rows(told.left)} more match: do this again for them.`);
   if (told.kept.length) lines.push(`${rows(told.kept.length)} would be kept all the same: ${told.kept[0].why}.`);
@@ -225,7 +228,8 @@ function inUse(element) {
 }
 
 // Make an element like a fresh one, touching only what differs: focus, ticks and what is open stay.
-// Children with an id stay the same element wherever they go.
+// Children with an id stay the same element wherever they go, and are moved only if they change places:
+// what is moved loses the focus.
 function grow(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
   if (old.nodeType !== Node.ELEMENT_NODE) {
@@ -236,7 +240,9 @@ function grow(old, fresh) {
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
   }
-  const kept = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const named = (parent) => new Map([...parent.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const [kept, stays] = [named(old), named(fresh)];
+  for (const [id, child] of kept) if (!stays.has(id)) child.remove();
   let place = old.firstChild;
   for (const child of [...fresh.childNodes]) {
     const same = child.id ? kept.get(child.id) : place?.id ? null : place;
@@ -244,17 +250,21 @@ function grow(old, fresh) {
       old.insertBefore(child, place);
       continue;
     }
+    while (place !== same && place && !place.id) place = dropped(place);
     if (same !== place) old.insertBefore(same, place);
     const next = same.nextSibling;
     grow(same, child);
     place = next;
   }
-  while (place) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
-  }
+  while (place) place = dropped(place);
   return undefined;
+}
+
+// Remove a node, and return the one after it.
+function dropped(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
 }
 
 function pause() {
