@@ -102,10 +102,14 @@ async def test_what_was_deleted_is_listed_and_comes_back(
             *("id", "public_id", "resource_type", "delivery_type", "bytes", "deleted_at", "taken"),
             *("queue_id", "status", "said"),
         }
-        body = {"public_ids": [*ids, "none"]}
+        await db.execute(
+            "INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type,"
+            " secure_url, url, deleted_at) VALUES ('elsewhere', 1, 'm', 'u', 'u', now())"
+        )
+        body = {"public_ids": [*ids, "none", "elsewhere"]}
         said = (await client.post(f"{MEDIA}/restore", json=body)).json()
         assert sorted(said["restored"]) == ["covers/0", "covers/1", "covers/3"]
-        assert {one["public_id"] for one in said["failed"]} == {"covers/2", "none"}
+        assert {one["public_id"] for one in said["failed"]} == {*("covers/2", "none", "elsewhere")}
         assert ("image", "upload", "covers/0") in await to_thread(cloud.assets)
         left = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NULL"
         assert await db.fetchval(left) == 0

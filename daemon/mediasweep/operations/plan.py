@@ -126,7 +126,12 @@ def became(row: Mapping[str, Any]) -> Planned:
         case Status.FAILED:
             return Planned(row, Becomes.UNCLEAR, said, done=True)
         case None:
-            return Planned(row, Becomes.UNCLEAR, ["nothing was queued for it"], done=True)
+            return Planned(
+                row,
+                Becomes.UNCLEAR,
+                ["nothing was queued: it was deleted at Cloudinary, or where nothing is captured"],
+                done=True,
+            )
     return Planned(row, Becomes.WAITING, said, done=True)
 
 

@@ -1,5 +1,6 @@
 """Taking deletions from the library back: what is deleted at Cloudinary comes back from its backup,
-what is still to be deleted is cancelled, and then the row lives again.
+what is still to be deleted is cancelled, and then the row lives again. Whether an asset is there
+that was to stay, or of which nobody knows, is asked first: no row comes back without one.
 
 The asset comes first. Whatever stops in between, doing it again goes on from there: an asset that
 is back already is not asked for twice.
@@ -8,6 +9,7 @@ is back already is not asked for twice.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +17,11 @@ from mediasweep.operations import restore
 from mediasweep.operations.media import NO_LIBRARY
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.media import Media
+from mediasweep.rules.drift import is_there
 from mediasweep.rules.job import Status
+from mediasweep.rules.outcome import Outcome
 from mediasweep.rules.place import Place, place
-from mediasweep.rules.restore import Wanted
+from mediasweep.rules.restore import IDS_MOST, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.restore import Deletion
 
 MOST = 10_000  # deletions that are looked through
+DOUBTFUL = {None, Status.SKIPPED, Status.FAILED}
 NO_ROW = "no deleted row of the library has this public id"
 NOT_KNOWN = "no deletion of it is in the journal, so there is nothing to restore"
 Kind = tuple[str, str, str]
@@ -79,14 +84,39 @@ async def undelete(
         raise RefusedError(NO_LIBRARY)
     found = {_kind(row): row for row in reversed(await media.deleted(ids, None, None, MOST))}
     gone = {kind for kind, row in found.items() if row["status"] == Status.COMPLETED}
-    why: dict[Kind, str | None] = dict.fromkeys(found)
-    if gone:
+    doubtful = [kind for kind, row in found.items() if row["status"] in DOUBTFUL]
+    missing, why = await _missing(account, doubtful)
+    why = dict.fromkeys(found) | why
+    if gone := gone | missing:
         why |= await _bring_back(connection, account, gone, who, within_s)
     rows = {row["id"]: kind for kind, row in found.items() if why[kind] is None}
     for id_, refused in (await media.undelete(list(rows), who)).items():
         why[rows[id_]] = refused
     none = [Undeleted(id_, NO_ROW) for id_ in ids if id_ not in {name for name, _, _ in found}]
     return [Undeleted(kind[0], why[kind]) for kind in found] + none
+
+
+async def _missing(
+    account: Account, kinds: Sequence[Kind]
+) -> tuple[set[Kind], dict[Kind, str | None]]:
+    """Return which of these are not at Cloudinary, and why of others that is not known."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, kind, delivery in kinds:
+        groups[kind, delivery].append(name)
+    missing: set[Kind] = set()
+    unknown: dict[Kind, str | None] = {}
+    for (kind, delivery), names in groups.items():
+        for first in range(0, len(names), IDS_MOST):
+            asked = names[first : first + IDS_MOST]
+            answer, _ = await account.told(asked, (kind, delivery))
+            if answer.outcome is Outcome.DELETED:  # a good answer
+                found = (answer.response or {}).get("resources") or []
+                there = {one["public_id"] for one in found if is_there(one)}
+                missing |= {(name, kind, delivery) for name in asked if name not in there}
+            else:
+                why = f"Cloudinary could not be asked for it: {answer.detail or answer.outcome}"
+                unknown |= {(name, kind, delivery): why for name in asked}
+    return missing, unknown
 
 
 async def _bring_back(
