@@ -17,13 +17,14 @@ from bench.drain import drain
 from bench.idle import idle
 from bench.latency import latency
 from bench.memory import memory
+from bench.pages import pages
 from bench.reconcile import reconcile
 from bench.snapshot import snapshot
 from bench.wake import wake
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile")
+MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile", "pages")
 
 
 def main() -> None:
@@ -37,6 +38,8 @@ def main() -> None:
     parser.add_argument("--captured", type=int, default=100_000, help="rows, in one statement")
     parser.add_argument("--minutes", type=float, default=10, help="of doing nothing")
     parser.add_argument("--assets", type=int, default=1_000_000, help="to reconcile, and rows")
+    parser.add_argument("--media", type=int, default=100_000, help="rows of the library")
+    parser.add_argument("--queue", type=int, default=1_000_000, help="rows of the queue, for pages")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -50,6 +53,7 @@ def main() -> None:
             "capture": lambda: capture(cluster, given.captured),
             "idle": lambda: idle(emulator.cloud(), given.minutes),
             "reconcile": lambda: reconcile(cluster, emulator.cloud(), given.assets),
+            "pages": lambda: pages(cluster, emulator.cloud(), given.media, given.queue),
         }
         for name in given.only:
             asyncio.run(measures[name]())

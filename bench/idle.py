@@ -5,9 +5,7 @@ Prometheus that scrapes it.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sys
 import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator
@@ -20,6 +18,7 @@ import asyncpg
 
 from bench.figures import database, environment
 from bench.memory import resident_mib
+from bench.serving import serving
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Cloud
 
@@ -91,18 +90,9 @@ async def idle(cloud: Cloud, minutes: float) -> None:
 @asynccontextmanager
 async def _running(cluster: Cluster, cloud: Cloud, *, scraped: bool) -> AsyncIterator[Idler]:
     dsn = await database(cluster)
-    daemon = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mediasweep", "run"),
-        env=environment(dsn, cloud.url) | {"MEDIASWEEP_LOG_LEVEL": "info"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert daemon.stderr is not None
-    while (said := json.loads(await daemon.stderr.readline()))["event"] != "daemon_started":
-        pass
     name = f"scraped every {SCRAPE_EVERY_S} s" if scraped else "not scraped"
-    yield Idler(name, dsn.rpartition("/")[2], daemon.pid, f"http://{said['http']}", scraped, [])
-    daemon.terminate()
-    await daemon.communicate()
+    async with serving(environment(dsn, cloud.url)) as (pid, address):
+        yield Idler(name, dsn.rpartition("/")[2], pid, address, scraped, [])
 
 
 def _read(address: str) -> bytes:

@@ -22,7 +22,7 @@ PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
 OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
 READS = {
-    "postgres/activity.sql": {"page"},
+    "postgres/activity.sql": {"page", "done", "now"},
     "postgres/attached.sql": {"list", "strays"},
     "postgres/brake.sql": {"closed", "first_held", "held"},
     "postgres/cleanup.sql": {"due", "became"},
@@ -46,7 +46,7 @@ READS = {
     "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
-        *("away", "has_library"),
+        *("away", "has_library", "newest", "under_way", "acted"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},
