@@ -75,12 +75,12 @@ function fields(form) {
   return body;
 }
 
-// Return the body that an element asks for; `data-in` puts the fields under that name.
+// Return the body that an element asks for.
 function bodyOf(element) {
   const form = element.tagName === "FORM" ? element : element.form;
   const own = JSON.parse(element.dataset.body || "{}");
   const given = element.dataset.fields === "none" ? {} : fields(form);
-  return { ...(element.dataset.in ? { [element.dataset.in]: given } : given), ...own };
+  return { ...given, ...own };
 }
 
 const rows = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`;
