@@ -75,12 +75,12 @@ function fields(form) {
   return body;
 }
 
-// Return the body that an element asks for; `data-in` puts the fields under that name.
+// Return the body that an element asks for.
 function bodyOf(element) {
   const form = element.tagName === "FORM" ? element : element.form;
   const own = JSON.parse(element.dataset.body || "{}");
   const given = element.dataset.fields === "none" ? {} : fields(form);
-  return { ...(element.dataset.in ? { [element.dataset.in]: given } : given), ...own };
+  return { ...given, ...own };
 }
 
 const rows = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`;
@@ -236,6 +236,7 @@ function grow(old, fresh) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return undefined;
   }
+  if (old.classList.contains("busy")) return undefined; // until its call has been answered
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
