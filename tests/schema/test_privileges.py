@@ -33,7 +33,7 @@ READS = {
     },
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
-        *("daemons", "counts", "figures", "due", "waiting", "capture_trouble", "strays"),
+        *("daemons", "figures", "due", "waiting", "capture_trouble", "strays"),
         *("protected", "installation"),
     },
     "postgres/gates.sql": {"list"},
@@ -41,11 +41,11 @@ READS = {
     "postgres/journal.sql": {"now", "deletions"},
     "postgres/ledger.sql": {
         *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
-        "reasons",
+        *("reasons", "reach"),
     },
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
-        *("away", "has_library"),
+        *("away", "has_library", "newest", "under_way", "acted"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},

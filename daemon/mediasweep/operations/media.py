@@ -7,6 +7,7 @@ is then the queue's business, and whoever waits is told how far it has come.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import cleanup
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.shelf import Shelf
 
+WITHIN = timedelta(seconds=2)  # that a page may take
+TOO_LONG = "given up after 2 s: ask for a folder, a type or tags as well, or in another order"
 NO_LIBRARY = "there is no library: `mediasweep migrate --with-library` makes the table media_assets"
 
 
@@ -50,15 +53,21 @@ async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
     return await Media(connection).figures()
 
 
-async def page(connection: Pool | Connection, shelf: Shelf) -> Listed:
-    """Return a page of the library."""
-    media = Media(connection)
-    figures = await media.figures()
+async def page(
+    connection: Pool | Connection, shelf: Shelf, figures: Mapping[str, Any] | None
+) -> Listed:
+    """Return a page of the library, of which these are the figures.
+
+    Raises RefusedError if that takes too long, as a search in millions of rows does.
+    """
     if figures is None:
         return Listed([], 0, None)
-    kinds = ("total_images", "total_videos", "total_files")
-    total = await media.count(shelf) if shelf.filters else sum(figures[kind] for kind in kinds)
-    return Listed(await media.page(shelf), total, figures)
+    try:
+        items, total = await Media(connection).page(shelf, WITHIN)
+    except TimeoutError as error:
+        raise RefusedError(TOO_LONG) from error
+    whole = sum(figures[kind] for kind in ("total_images", "total_videos", "total_files"))
+    return Listed(items, whole if total is None else total, figures)
 
 
 async def delete(
