@@ -24,7 +24,17 @@ from bench.wake import wake
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
-MEASURES = ("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile", "pages")
+MEASURES = (
+    "latency",
+    "drain",
+    "snapshot",
+    "memory",
+    "wake",
+    "capture",
+    "idle",
+    "reconcile",
+    "pages",
+)
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ request at a time, after a first one that fills the caches; the daemon beats mea
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
@@ -16,48 +15,12 @@ from bench.figures import database, environment, percentile
 from bench.serving import serving
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.pool import statements
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LIMIT_MS = 150.0
-LIBRARY = """
-INSERT INTO public.media_assets (cloudinary_public_id, original_filename, display_name, file_size, mime_type, format,
-  width, height, folder, tags, description, alt_text, secure_url, url, resource_type, created_at, updated_at)
-SELECT 'f' || n % 200 || '/asset ' || n, 'IMG_' || n || '.jpg', md5(n::text), 1000 + n % 100000, 'image/jpeg', 'jpg', 800, 600,
-       'f' || n % 200, ARRAY['t' || n % 50, 'all'], repeat('word ', 20) || md5(n::text), 'a picture of ' || n,
-       'https://res.cloudinary.com/demo/f' || n % 200 || '/' || n, 'http://res.cloudinary.com/demo/' || n,
-       (ARRAY['image', 'image', 'image', 'video', 'raw'])[1 + n % 5], now() - n * interval '7 s', now() - n * interval '5 s'
-  FROM generate_series(1, $1::integer) n
-"""
-QUEUE = """
-INSERT INTO mediasweep.cloudinary_cleanup_queue
-  (cloudinary_public_id, resource_type, delivery_type, source_id, status, queued_at, due_at, processed_at, claim_no,
-   cloudinary_response, deletion_reason, trigger_source)
-SELECT 'gone/' || n, 'image', 'upload', 1, CASE WHEN n % 50 = 0 THEN 'skipped' ELSE 'completed' END,
-       now() - n * interval '2 s', now() - n * interval '2 s', now() - n * interval '2 s', 1, '{"result": "ok"}', 'row_deleted', 'trigger'
-  FROM generate_series(1, $1::integer) n
-"""
-FAILED = """
-WITH failed AS (
-  UPDATE mediasweep.cloudinary_cleanup_queue SET status = 'failed', error_message = 'gave up'
-   WHERE cloudinary_public_id IN (SELECT 'gone/' || n * 1999 FROM generate_series(1, 100) n) RETURNING id)
-INSERT INTO mediasweep.failed (id) SELECT f.id FROM failed f
-"""
-JOURNAL = """
-INSERT INTO mediasweep.journal (at, event, queue_id, source_id, public_id, resource_type, status, outcome, claim_no, actor)
-SELECT q.processed_at, 'recorded', q.id, q.source_id, q.cloudinary_public_id, q.resource_type, q.status, 'deleted', 1, 'daemon'
-  FROM mediasweep.cloudinary_cleanup_queue q
-"""
-WAITING = """
-INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id, resource_type, delivery_type, source_id)
-SELECT 'waits/' || n, 'image', 'upload', 1 FROM generate_series(1, $1::integer) n
-"""
+SQL = statements(__file__)
+FIRST = 5  # requests that are not counted
 
 
-PAUSE = "INSERT INTO mediasweep.gate (name, source_id, reason, closed_by) VALUES ('pause', 0, 'to measure', 'bench')"
-ROW = "SELECT id FROM mediasweep.cloudinary_cleanup_queue ORDER BY due_at DESC LIMIT 1"
-MIDDLE = "SELECT id FROM mediasweep.journal ORDER BY id OFFSET 500000 LIMIT 1"
 ASKED = {
     "/api/cloudinary/media": (
         *("?page=1000", "?page=2000", "?page=1990&limit=50&sort_by=display_name&sort_order=asc"),
@@ -66,9 +29,16 @@ ASKED = {
         *("?sort_by=original_filename&page=500", "?search=a*z&folder=f7"),
     ),
     "/api/queue": (
-        *("?status=failed", "?status=skipped", "?status=pending", "?public_id=gone/99*", "?since=2h"),
+        *(
+            "?status=failed",
+            "?status=skipped",
+            "?status=pending",
+            "?public_id=gone/99*",
+            "?since=2h",
+        ),
         *("?public_id=no*such", "?source=manual", "?status=completed&until=20h", "?actor=nobody"),
-        *("?in_doubt=true", "?app=nobody", "?reason=nothing", "?status=failed&since=30d"),
+        *("?in_doubt=true", "?app=nobody", "?status=failed&since=30d", "?since=2h"),
+        *("?source=media_assets&public_id=no*such",),
     ),
     "/api/activity": ("?before=500000", "?limit=200"),
     "/api/sync/verify": ("?limit=1000",),
@@ -78,11 +48,11 @@ ASKED = {
 async def fill(dsn: str, media: int, queue: int) -> None:
     """Fill library, queue and journal."""
     db = await asyncpg.connect(dsn)
-    for sql, *given in ((LIBRARY, media), (QUEUE, queue), (FAILED,), (JOURNAL,)):
-        await db.execute(sql, *given)
-    for table in ("public.media_assets", "mediasweep.cloudinary_cleanup_queue", "mediasweep.journal"):
-        await db.execute(f"VACUUM ANALYZE {table}")
-    await db.execute(PAUSE)
+    await db.execute(SQL["library"], media)
+    await db.execute(SQL["queue"], queue)
+    for name in ("failed", "journal", "pause"):
+        await db.execute(SQL[name])
+    await db.execute("VACUUM ANALYZE")
     await db.close()
 
 
@@ -93,14 +63,16 @@ async def pages(cluster: Cluster, cloud: Cloud, media: int, queue: int, times: i
     async with serving(environment(dsn, cloud.url)) as (_, address):
         for waiting in (0, queue // 10):
             db = await asyncpg.connect(dsn)
-            await db.execute(WAITING, waiting)
-            await db.execute("VACUUM ANALYZE mediasweep.cloudinary_cleanup_queue")
-            id_ = await db.fetchval(ROW)
+            await db.execute(SQL["waiting"], waiting)
+            await db.execute("VACUUM ANALYZE")
+            id_ = await db.fetchval(SQL["newest"])
             await db.close()
             print(f"First byte, {media} rows of the library, {queue} of the queue, {waiting} wait:")
             async with httpx.AsyncClient(base_url=address, timeout=60) as client:
                 for path in await _paths(client, str(id_)):
-                    took = [await _first_byte_ms(client, path) for _ in range(times + 1)][1:]
+                    took = [await _first_byte_ms(client, path) for _ in range(times + FIRST)][
+                        FIRST:
+                    ]
                     p50, most = percentile(took, 0.5), max(took)
                     print(f"  {path:75} p50 {p50:7.1f}  max {most:7.1f} ms")
 

@@ -6,44 +6,6 @@ CREATE OR REPLACE FUNCTION mediasweep.below(folder text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT regexp_replace(folder, '([\\%_])', '\\\1', 'g') || '/%' $$;
 
--- The rows that a filter leaves, as SQL: NULL means any.
-CREATE OR REPLACE FUNCTION mediasweep.media_where() RETURNS text
-LANGUAGE sql IMMUTABLE
-AS $$
-  SELECT $q$ FROM public.media_assets m
-    WHERE m.deleted_at IS NULL
-      AND ($1 IS NULL OR m.folder = $1 OR m.folder LIKE mediasweep.below($1))
-      AND ($2 IS NULL OR m.resource_type = $2)
-      AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
-           OR m.description ILIKE $3 OR m.alt_text ILIKE $3)
-      AND ($4 IS NULL OR m.tags @> $4)$q$
-$$;
-
--- One page of it, each row as JSON, with how many rows the filter leaves: NULL without any, for then an index has the page, and nothing
--- is counted. A column to sort by is one of a closed list. It answered otherwise before.
-DROP FUNCTION IF EXISTS mediasweep.media_page(text, text, text, text[], text, boolean, bigint, integer);
-CREATE FUNCTION mediasweep.media_page(
-  folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer)
-RETURNS TABLE (item jsonb, total bigint)
-LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
-AS $$
-BEGIN
-  IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
-    RAISE EXCEPTION 'mediasweep.media_page: % is nothing to sort by', sort_by;
-  END IF;
-  -- only the rows of the page are read as a whole
-  RETURN QUERY EXECUTE format($q$
-    SELECT to_jsonb(r) - 'cloudinary_signature', page.total
-      FROM (SELECT m.id, %4$s AS total %3$s ORDER BY m.%1$I %2$s, m.id %5$s OFFSET $5 LIMIT $6) page
-      JOIN public.media_assets r ON r.id = page.id
-     ORDER BY r.%1$I %2$s, r.id %5$s$q$,
-    sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where(),
-    CASE WHEN num_nonnulls(folder, resource_type, search, tags) = 0 THEN 'NULL::bigint' ELSE 'count(*) OVER ()' END,
-    CASE WHEN descending THEN 'DESC' ELSE 'ASC' END)
-    USING folder, resource_type, search, tags, skip, most;
-END $$;
-
 -- One row of it, deleted or not; NULL: there is none.
 CREATE OR REPLACE FUNCTION mediasweep.media_row(row_id uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -53,16 +15,44 @@ BEGIN
   RETURN (SELECT to_jsonb(m) - 'cloudinary_signature' FROM public.media_assets m WHERE m.id = row_id);
 END $$;
 
--- How many rows a filter leaves.
-CREATE OR REPLACE FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) RETURNS bigint
+-- One page of it, each row as JSON, and how many rows the filter leaves; NULL means any. A column to sort by is one of a closed list.
+-- What a filter leaves is gone through once, for both; without one nothing is counted, and `total` is NULL.
+CREATE OR REPLACE FUNCTION mediasweep.media_found(
+  folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer,
+  OUT total bigint, OUT items jsonb[])
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+SET work_mem = '32MB'   -- so that some hundred thousand rows are sorted in memory
+SET jit = off
 AS $$
 DECLARE
-  found_  bigint;
+  way   text := CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END;
+  page  uuid[];
 BEGIN
-  EXECUTE 'SELECT count(*)' || mediasweep.media_where() INTO found_ USING folder, resource_type, search, tags;
-  RETURN found_;
+  IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
+    RAISE EXCEPTION 'mediasweep.media_found: % is nothing to sort by', sort_by;
+  END IF;
+  IF num_nonnulls(folder, resource_type, search, tags) = 0 THEN
+    EXECUTE format('SELECT ARRAY(SELECT m.id FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $1 LIMIT $2)',
+                   sort_by, way)
+      INTO page USING skip, most;
+  ELSE
+    EXECUTE format($q$
+      WITH hit AS MATERIALIZED (
+        SELECT m.id, m.%1$I AS key
+          FROM public.media_assets m
+         WHERE m.deleted_at IS NULL
+           AND ($1 IS NULL OR m.folder = $1 OR m.folder LIKE mediasweep.below($1))
+           AND ($2 IS NULL OR m.resource_type = $2)
+           AND ($4 IS NULL OR m.tags @> $4)
+           AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
+                OR m.description ILIKE $3 OR m.alt_text ILIKE $3))
+      SELECT (SELECT count(*) FROM hit), ARRAY(SELECT h.id FROM hit h ORDER BY h.key %2$s, h.id %2$s OFFSET $5 LIMIT $6)$q$, sort_by, way)
+      INTO total, page USING folder, resource_type, search, tags, skip, most;
+  END IF;
+  -- only the rows of the page are read as a whole
+  items := ARRAY(SELECT to_jsonb(m) - 'cloudinary_signature'
+                   FROM unnest(page) WITH ORDINALITY p (id, place) JOIN public.media_assets m ON m.id = p.id ORDER BY p.place);
 END $$;
 
 -- The whole library in figures; NULL: there is none that is ours.

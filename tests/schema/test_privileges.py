@@ -33,7 +33,7 @@ READS = {
     },
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
-        *("daemons", "counts", "figures", "due", "waiting", "capture_trouble", "strays"),
+        *("daemons", "figures", "due", "waiting", "capture_trouble", "strays"),
         *("protected", "installation"),
     },
     "postgres/gates.sql": {"list"},
@@ -41,7 +41,7 @@ READS = {
     "postgres/journal.sql": {"now", "deletions"},
     "postgres/ledger.sql": {
         *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
-        "reasons",
+        *("reasons", "reach"),
     },
     "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {

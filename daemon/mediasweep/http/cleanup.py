@@ -71,7 +71,7 @@ def add_cleanup(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["cleanup"], responses=like("cleanup_status"))
     async def cleanup_status() -> CleanupStatus:
         """Tell how the queue stands."""
-        return CleanupStatus(**await cleanup.status(desk.pool))
+        return CleanupStatus(**await cleanup.status(desk.pool, await desk.rows.get()))
 
     @router.post(PATH, tags=["cleanup"], responses=like("cleanup_process"))
     async def cleanup_process(request: Request, asked: CleanupAsked | None = None) -> CleanupDone:

@@ -158,8 +158,7 @@ def add_media(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
         """List the library."""
-        whole = await media.figures(desk.pool)
-        found = await media.page(desk.pool, asked.shelf()) or media.Listed([], 0)
+        found = await media.page(desk.pool, asked.shelf(), await desk.library.get())
         pages = -(-found.total // asked.limit)
         pagination = Pagination(
             page=asked.page,
@@ -169,8 +168,8 @@ def add_media(router: APIRouter, desk: Desk) -> None:
             has_next=asked.page < pages,
             has_prev=asked.page > 1,
         )
-        ready = whole is not None
-        figures = dict(whole or {})
+        ready = found.figures is not None
+        figures = dict(found.figures or {})
         return MediaPage(
             items=[dict(item) for item in found.items],
             pagination=pagination,

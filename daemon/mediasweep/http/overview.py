@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
-from mediasweep.operations import activity, attach, fleet
+from mediasweep.operations import activity, attach
 from mediasweep.operations.desk import Desk
 
 BIGINT_MOST = 2**63 - 1
@@ -56,7 +56,7 @@ def add_overview(router: APIRouter, desk: Desk) -> None:
     @router.get("/status", tags=["overview"], responses=like("status"))
     async def status() -> Overview:
         """Tell how everything stands."""
-        return Overview(**await fleet.status(desk.pool, cloud=desk.cloud))
+        return Overview(**await desk.status.get())
 
     @router.get("/tables", tags=["overview"], responses=like("tables"))
     async def tables() -> Tables:

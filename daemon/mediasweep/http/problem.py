@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import Match, Route
 
 from mediasweep.http.headers import HEADERS
 from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
@@ -84,7 +85,10 @@ def add_problems(app: FastAPI, tell: Tell) -> None:
     """Answer whatever a route raises, as `tell` says it."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return tell(request, *_said(error))
+        said, headers = _said(error)
+        if said.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {**headers, "Allow": ", ".join(sorted(_methods(request)))}
+        return tell(request, said, headers)
 
     async def broken(request: Request, _: Exception) -> Response:
         said = tell(request, _problem(500, "a fault of mediasweep: its log says more"), {})
@@ -112,6 +116,15 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
         case _:
             return _problem(400 if isinstance(error, MISREAD) else 409, str(error)), {}
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what can be done here; a route of its own, of which there are several, says less."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
 
 
 def _invalid(error: RequestValidationError) -> Problem:

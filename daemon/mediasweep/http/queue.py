@@ -46,7 +46,7 @@ class Paged(Filter):
 
 
 class QueuePage(Answer):
-    """Rows, the newest first; `next` is null where there are no more."""
+    """Rows, the newest first; `next` is null where there are no more, else there may be."""
 
     items: list[dict[str, Any]]
     next: str | None

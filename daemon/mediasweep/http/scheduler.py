@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
@@ -16,7 +17,7 @@ from mediasweep.operations.desk import Desk
 
 PATH = "/cloudinary/scheduler"
 Config = dict[str, float | int | bool | None]
-EXAMPLE: Config = {"interval_minutes": 5, "batch_size": 10, "max_retries": 3}
+EXAMPLE: JsonDict = {"interval_minutes": 5, "batch_size": 10, "max_retries": 3}
 
 
 class Action(StrEnum):
@@ -30,11 +31,29 @@ class Action(StrEnum):
     STATUS = "status"
 
 
+def _within(name: str) -> Any:  # noqa: ANN401  as Field itself is declared
+    _, least, most = scheduler.LIMITS[name]
+    return Field(default=None, ge=least, le=most)
+
+
+class ConfigAsked(Asked):
+    """What is set for all daemons; null takes a value back, and what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "examples": [EXAMPLE]})
+
+    interval_minutes: float | None = _within("interval_minutes")
+    batch_size: int | None = _within("batch_size")
+    max_retries: int | None = _within("max_retries")
+    health_check_interval: float | None = _within("health_check_interval")
+    concurrency: int | None = _within("concurrency")
+    enabled: bool | None = None
+
+
 class SchedulerAsked(Asked):
     """What it is told; `config` for configure alone."""
 
     action: Action
-    config: Config | None = Field(None, examples=[EXAMPLE])
+    config: ConfigAsked | None = None
 
 
 class SchedulerState(BaseModel):
@@ -78,18 +97,18 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["scheduler"], responses=like("scheduler_status"))
     async def scheduler_status() -> SchedulerStatus:
         """Tell how the fleet stands."""
-        return SchedulerStatus(scheduler=SchedulerState(**await scheduler.status(desk.pool)))
+        return SchedulerStatus(scheduler=SchedulerState(**await desk.scheduler.get()))
 
     @router.post(PATH, tags=["scheduler"], responses=like("scheduler_act"))
     async def scheduler_act(request: Request, asked: SchedulerAsked) -> SchedulerDone:
         """Start, stop, restart, configure, sweep once, or only tell how the fleet stands."""
         who = request.state.visitor.who
         if asked.action is Action.CONFIGURE:
-            return await done(await _configure(desk, asked.config or {}, who))
+            return await done(await _configure(desk, asked.config, who))
         return await done(await _act(desk, asked.action, who))
 
     @router.put(PATH, tags=["scheduler"], responses=like("scheduler_configure"))
-    async def scheduler_configure(request: Request, config: Config) -> SchedulerDone:
+    async def scheduler_configure(request: Request, config: ConfigAsked) -> SchedulerDone:
         """Set values for all daemons; null takes one back."""
         return await done(await _configure(desk, config, request.state.visitor.who))
 
@@ -99,7 +118,8 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
         return await done(await _act(desk, Action.STOP, request.state.visitor.who))
 
 
-async def _configure(desk: Desk, config: dict[str, Any], who: str) -> str:
+async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
+    config = asked.model_dump(exclude_unset=True) if asked else {}
     if not config:
         raise HTTPException(400, "config is empty: give what is to be set")
     try:

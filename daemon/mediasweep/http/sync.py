@@ -112,7 +112,7 @@ def add_sync(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["sync"], responses=like("sync_status"))
     async def sync_status() -> SyncTold:
         """Tell how library and account stand to each other."""
-        figures = dict(await media.figures(desk.pool) or {})
+        figures = dict(await desk.library.get() or {})
         compared = await desk.comparing.state()
         return SyncTold(
             sync_status=_status(figures, compared),

@@ -41,11 +41,15 @@ class Cleaned:
         return sum(row["status"] in statuses for row in self.rows)
 
 
-async def status(connection: Pool | Connection) -> dict[str, Any]:
-    """Return the rows by status, the newest twenty, and whether any is unfinished."""
-    figures = await Fleet(connection).figures()
+async def rows(connection: Pool | Connection) -> dict[str, int]:
+    """Return the number of rows in each status, in a long queue estimated of what is done."""
+    return await Fleet(connection).figures()
+
+
+async def status(connection: Pool | Connection, figures: Mapping[str, int]) -> dict[str, Any]:
+    """Return the rows by status, which are these, the newest twenty, and whether any waits."""
     newest = await queue.page(connection, Said(), after=None, limit=RECENT)
-    stats = {"total": sum(figures.values())} | figures
+    stats = {"total": sum(figures.values()), **figures}
     return {
         "stats": stats,
         "recent_items": newest.rows,

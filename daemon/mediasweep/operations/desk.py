@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mediasweep.operations import cleanup, fleet, media, scheduler
 from mediasweep.operations.comparing import Comparing
+from mediasweep.operations.remembered import Remembered
 from mediasweep.operations.trial import Trial
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
 from mediasweep.rules.address import delivery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mediasweep.cloudinary import Account
     from mediasweep.rules.events import Emit
     from mediasweep.settings import Settings
@@ -38,6 +42,10 @@ class Desk:
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
     comparing: Comparing = field(init=False)
     trial: Trial = field(init=False)
+    status: Remembered[dict[str, Any]] = field(init=False)
+    scheduler: Remembered[dict[str, Any]] = field(init=False)
+    rows: Remembered[dict[str, int]] = field(init=False)
+    library: Remembered[Mapping[str, Any] | None] = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare what may be begun."""
@@ -50,6 +58,10 @@ class Desk:
             dry_run=self.settings.dry_run,
         )
         self.trial = Trial(self.pool, self.account)
+        self.status = Remembered(lambda: fleet.status(self.pool, cloud=self.cloud))
+        self.scheduler = Remembered(lambda: scheduler.status(self.pool))
+        self.rows = Remembered(lambda: cleanup.rows(self.pool))
+        self.library = Remembered(lambda: media.figures(self.pool))
 
     @property
     def upload_most(self) -> int:
@@ -73,3 +85,5 @@ class Desk:
         finally:
             await self.comparing.errand.end()
             await self.trial.errand.end()
+            for asked in (self.status, self.scheduler, self.rows, self.library):
+                asked.end()

@@ -32,7 +32,7 @@ async def status(connection: Pool | Connection, *, cloud: str | None = None) -> 
         "environment": await compare(connection, cloud=cloud),
         "capture": await fleet.capture_trouble(),
         "strays": await fleet.strays(),
-        "rows": await fleet.counts(),
+        "rows": {status: rows for status, rows in (await fleet.figures()).items() if rows},
         "due": dict(await fleet.due()),
         "waiting": [asdict(why) | {"says": brief(why)} for why in await fleet.waiting()],
         "protected": await fleet.protected(),

@@ -7,6 +7,7 @@ is then the queue's business, and whoever waits is told how far it has come.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import cleanup
@@ -21,15 +22,18 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.shelf import Shelf
 
+WITHIN = timedelta(seconds=2)  # that a page may take
+TOO_LONG = "given up after 2 s: ask for a folder, a type or tags as well, or in another order"
 NO_LIBRARY = "there is no library: `mediasweep migrate --with-library` makes the table media_assets"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page; `total` rows match."""
+    """A page; `total` rows match; `figures` of the whole, None: there is no library."""
 
     items: Sequence[Mapping[str, Any]]
     total: int
+    figures: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,6 @@ class Deletion:
     verified: bool | None = None
 
 
-async def page(connection: Pool | Connection, shelf: Shelf) -> Listed | None:
-    """Return a page of the library; None: there is none."""
-    media = Media(connection)
-    if not await media.is_there():
-        return None
-    items, total = await media.page(shelf)
-    return Listed(items, await media.count(shelf) if total is None else total)
-
-
 async def is_there(connection: Pool | Connection) -> bool:
     """Tell whether there is a library of ours."""
     return await Media(connection).is_there()
@@ -65,8 +60,25 @@ async def row(connection: Pool | Connection, id_: UUID) -> Mapping[str, Any] | N
 
 
 async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
-    """Return the whole library in figures, which reads all of it; None: there is none."""
+    """Return the whole library in figures; None: there is none."""
     return await Media(connection).figures()
+
+
+async def page(
+    connection: Pool | Connection, shelf: Shelf, figures: Mapping[str, Any] | None
+) -> Listed:
+    """Return a page of the library, of which these are the figures.
+
+    Raises RefusedError if that takes too long, as a search in millions of rows does.
+    """
+    if figures is None:
+        return Listed([], 0, None)
+    try:
+        items, total = await Media(connection).page(shelf, WITHIN)
+    except TimeoutError as error:
+        raise RefusedError(TOO_LONG) from error
+    whole = sum(figures[kind] for kind in ("total_images", "total_videos", "total_files"))
+    return Listed(items, whole if total is None else total, figures)
 
 
 async def delete(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from mediasweep.operations import named
 from mediasweep.operations.foresight import foresee
@@ -21,7 +22,6 @@ from mediasweep.rules.reason import outcome, sentence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from uuid import UUID
 
     from mediasweep.operations.foresight import Foresight
     from mediasweep.postgres.ledger import Moved
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 STEP = 1000
 BUSY_TRIES = 10
 BUSY_WAIT_S = 0.2
+LOOKED_AT = 50_000  # rows of each source, for one page
+LEAST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, the newest first, and the place after the last of them; None: there are no more."""
+    """Rows, the newest first, and the place after what was looked at; None: that was all."""
 
     rows: Sequence[Mapping[str, Any]]
     next: str | None
@@ -93,14 +95,18 @@ async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> List
 async def page(connection: Pool | Connection, said: Said, *, after: str | None, limit: int) -> Page:
     """Return the newest rows that match and come after a place, and the place after these.
 
-    Raises FilterError, MomentError or PlaceError.
+    Only so many rows are looked at; where fewer match, the next page looks at the following ones. A
+    reason that no row has matches nothing. Raises FilterError, MomentError or PlaceError.
     """
     ledger = Ledger(connection)
-    filter_ = await _read(ledger, said)
-    found = await ledger.page(filter_, None if after is None else place(after), limit + 1)
-    rows = found[:limit]
-    more = len(found) > limit
-    return Page(rows, str(Place(rows[-1]["queued_at"], rows[-1]["id"])) if more else None)
+    filter_ = said.read(await named.source(ledger, said.source), await ledger.now())
+    there = None if after is None else place(after)
+    until = await ledger.reach(filter_, there, LOOKED_AT) if said.selects else None
+    found = await ledger.page(filter_, there, limit + 1, until)
+    if len(found) > limit:
+        last = found[limit - 1]
+        return Page(found[:limit], str(Place(last["queued_at"], last["id"])))
+    return Page(found, None if until is None else str(Place(until, LEAST)))
 
 
 async def _read(ledger: Ledger, said: Said) -> Filter:

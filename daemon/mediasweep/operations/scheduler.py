@@ -99,7 +99,7 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
     """Return whether work is going on, what was done, and the configuration in force: what is set
     for all, over what the oldest daemon was started with.
     """
-    counts = await Fleet(connection).counts()
+    counts = await Fleet(connection).figures()
     daemons = [d for d in await Fleet(connection).daemons() if d["alive"] and d["works"]]
     common = await Scheduler(connection).config()
     own = daemons[0]["config"] if daemons else {}  # of the oldest
@@ -124,5 +124,5 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "daemons": len(daemons),
         "config": config | {"enabled": not paused},
         "set_for_all": [name for name in LIMITS if common[name] is not None],
-        "queue_stats": counts,
+        "queue_stats": {name: rows for name, rows in counts.items() if rows},
     }

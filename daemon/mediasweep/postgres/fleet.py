@@ -82,10 +82,6 @@ class Fleet:
         rows = await self._connection.fetch(SQL["daemons"])
         return [dict(row) | {"config": json.loads(row["config"])} for row in rows]
 
-    async def counts(self) -> dict[str, int]:
-        """Return the number of rows in each status that has any."""
-        return {row["status"]: row["rows"] for row in await self._connection.fetch(SQL["counts"])}
-
     async def figures(self) -> dict[str, int]:
         """Return the number of rows in every status, in a long queue estimated of what is done."""
         row = await self._connection.fetchrow(SQL["figures"])

@@ -19,10 +19,6 @@ SELECT d.id, d.host, d.pid, d.version, d.started_at, d.beat_at, d.listening, d.c
   FROM mediasweep.daemon d
  ORDER BY d.started_at
 
--- name: counts
--- Rows by status.
-SELECT q.status, count(*) AS rows FROM mediasweep.cloudinary_cleanup_queue q GROUP BY q.status
-
 -- name: figures
 -- Rows by status, whatever has come to an end being estimated in a long queue.
 SELECT u.pending, u.processing, d.completed, mediasweep.failed_rows() AS failed, d.skipped

@@ -73,12 +73,21 @@ class Ledger:
         return [dict(row) for row in found]
 
     async def page(
-        self, filter_: Filter, after: Place | None, limit: int
+        self, filter_: Filter, after: Place | None, limit: int, until: datetime | None
     ) -> list[Mapping[str, Any]]:
-        """Return matching rows that come after a place, the newest first."""
+        """Return matching rows that come after a place, the newest first, not beyond a time."""
         there = (after.at, after.id) if after else (None, None)
-        found = await self._connection.fetch(SQL["page"], *_parameters(filter_), *there, limit)
-        return [dict(row) for row in found]
+        given = (*_parameters(filter_), *there, limit, until)
+        return [dict(row) for row in await self._connection.fetch(SQL["page"], *given)]
+
+    async def reach(self, filter_: Filter, after: Place | None, most: int) -> datetime | None:
+        """Return how far back so many rows of a source after a place go; None: that is all."""
+        window = filter_.window
+        given = (filter_.statuses or None, filter_.source, window.since, window.until)
+        at: datetime | None = await self._connection.fetchval(
+            SQL["reach"], *given, after.at if after else None, most
+        )
+        return at
 
     async def count(self, filter_: Filter) -> int:
         """Return how many rows match."""

@@ -9,8 +9,10 @@ SELECT a.id, c.relname AS name, n.nspname || '.' || c.relname AS qualified, CASE
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
  UNION ALL
 SELECT $1, NULL, NULL, NULL
- WHERE NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.id = $1)
-   AND (EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q WHERE q.source_id = $1)
+ WHERE $1::integer IS NOT NULL
+   AND NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.id = $1)
+   AND (EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q WHERE q.source_id = $1 AND q.processed_at IS NULL)
+        OR EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q WHERE q.source_id = $1 AND q.processed_at IS NOT NULL)
         OR EXISTS (SELECT FROM mediasweep.journal j WHERE j.source_id = $1))
  ORDER BY 1
 
@@ -35,15 +37,18 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
 
 -- name: page
 -- $1 to $9 as above; $10 time and $11 id of the last row of the page before, or NULL; $12 at most so many rows, the newest
--- first. Source by source, finished and unfinished: along the indexes that the brake has, so that no page costs the whole queue; what has
--- failed, which is looked for among a million others, by its list
+-- first; $13 not beyond this time, or NULL. Source by source, finished and unfinished: along the indexes that the brake has, so that no page
+-- costs the whole queue (the bounds of the time are never NULL, or a generic plan would not use them); what has failed, which is looked for
+-- among a million others, by its list
 WITH RECURSIVE unfinished (source) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL
+  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE q.processed_at IS NULL AND ($1::text[] IS NULL OR $1 && '{pending,processing}')
    UNION ALL
   SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
     FROM unfinished u WHERE u.source IS NOT NULL),
 finished (source) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL
+  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE q.processed_at IS NOT NULL AND ($1::text[] IS NULL OR $1 && '{completed,failed,skipped}' AND $1 <> '{failed}')
    UNION ALL
   SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
     FROM finished f WHERE f.source IS NOT NULL)
@@ -51,23 +56,54 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
        q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
        mediasweep.source_name(q.source_id) AS source
   FROM (SELECT page.* FROM unfinished u CROSS JOIN LATERAL (
-          SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
+          SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9) m
            WHERE m.source_id = u.source AND m.processed_at IS NULL
-             AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))
+             AND m.queued_at BETWEEN coalesce(greatest($7, $13), '-infinity') AND least($8, $10, 'infinity')
+             AND ($10::timestamptz IS NULL OR m.queued_at < $10 OR m.id < $11::uuid)
            ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
+         WHERE $2::integer IS NULL OR u.source = $2
          UNION ALL
         SELECT page.* FROM finished f CROSS JOIN LATERAL (
-          SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
+          SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9) m
            WHERE m.source_id = f.source AND m.processed_at IS NOT NULL
-             AND ($1::text[] IS NULL OR $1 && '{completed,failed,skipped}' AND $1 <> '{failed}')
-             AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))
+             AND m.queued_at BETWEEN coalesce(greatest($7, $13), '-infinity') AND least($8, $10, 'infinity')
+             AND ($10::timestamptz IS NULL OR m.queued_at < $10 OR m.id < $11::uuid)
            ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
+         WHERE $2::integer IS NULL OR f.source = $2
          UNION ALL
         SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
          WHERE $1::text[] = '{failed}' AND m.id IN (SELECT f.id FROM mediasweep.failed f)
            AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))) q
  ORDER BY q.queued_at DESC, q.id DESC
  LIMIT $12
+
+-- name: reach
+-- $1 statuses, $2 source, $3 since, $4 until, $5 time of the last row of the page before, each or NULL; $6 at most so many rows of a source are looked
+-- at. Returns how far back that is, NULL: all there is. It goes along the same indexes, and reads no row.
+WITH RECURSIVE unfinished (source) AS (
+  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE q.processed_at IS NULL AND ($1::text[] IS NULL OR $1 && '{pending,processing}')
+   UNION ALL
+  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
+    FROM unfinished u WHERE u.source IS NOT NULL),
+finished (source) AS (
+  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+   WHERE q.processed_at IS NOT NULL AND ($1::text[] IS NULL OR $1 && '{completed,failed,skipped}' AND $1 <> '{failed}')
+   UNION ALL
+  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
+    FROM finished f WHERE f.source IS NOT NULL)
+SELECT max(far.queued_at)
+  FROM (SELECT (SELECT q.queued_at FROM mediasweep.cloudinary_cleanup_queue q
+                 WHERE q.source_id = u.source AND q.processed_at IS NULL
+                   AND q.queued_at BETWEEN coalesce($3::timestamptz, '-infinity') AND least($4, $5, 'infinity'::timestamptz)
+                 ORDER BY q.queued_at DESC OFFSET $6 LIMIT 1) AS queued_at
+          FROM unfinished u WHERE $2::integer IS NULL OR u.source = $2
+         UNION ALL
+        SELECT (SELECT q.queued_at FROM mediasweep.cloudinary_cleanup_queue q
+                 WHERE q.source_id = f.source AND q.processed_at IS NOT NULL
+                   AND q.queued_at BETWEEN coalesce($3::timestamptz, '-infinity') AND least($4, $5, 'infinity'::timestamptz)
+                 ORDER BY q.queued_at DESC OFFSET $6 LIMIT 1)
+          FROM finished f WHERE $2::integer IS NULL OR f.source = $2) far
 
 -- name: count
 -- $1 to $9 as above

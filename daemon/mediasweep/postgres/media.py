@@ -13,6 +13,7 @@ from mediasweep.rules.filter import like
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
@@ -29,26 +30,30 @@ class Media:
         """Use a connection or a pool."""
         self._connection = connection
 
-    async def page(self, shelf: Shelf) -> tuple[list[dict[str, Any]], int | None]:
-        """Return the rows of a page, and how many rows the filter leaves; None: not counted."""
-        found = await self._connection.fetch(
+    async def page(
+        self, shelf: Shelf, within: timedelta
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """Return the rows of a page, and how many the filter leaves; None: there is no filter.
+
+        Raises TimeoutError where the library is too large to be gone through so soon.
+        """
+        row = await self._connection.fetchrow(
             SQL["page"],
             *_filter(shelf),
             shelf.sort_by,
             shelf.descending,
             (shelf.page - 1) * shelf.limit,
             shelf.limit,
+            timeout=within.total_seconds(),
         )
-        return [json.loads(row["item"]) for row in found], found[0]["total"] if found else None
+        if row is None:
+            raise TypeError("media_found() returned no row")
+        return [json.loads(item) for item in row["items"]], row["total"]
 
     async def row(self, id_: UUID) -> dict[str, Any] | None:
         """Return a row, deleted or not; None: there is none."""
         said: str | None = await self._connection.fetchval(SQL["row"], id_)
         return None if said is None else json.loads(said)
-
-    async def count(self, shelf: Shelf) -> int:
-        """Return how many rows the filter leaves."""
-        return int(await self._connection.fetchval(SQL["count"], *_filter(shelf)))
 
     async def is_there(self) -> bool:
         """Tell whether there is a library of ours."""

@@ -3,15 +3,11 @@
 
 -- name: page
 -- $1 folder, $2 resource type, $3 pattern of ILIKE, $4 tags, each or NULL; $5 column, $6 descending, $7 skipped, $8 at most
-SELECT p.item::text, p.total FROM mediasweep.media_page($1, $2, $3, $4, $5, $6, $7, $8) p
+SELECT p.total, p.items::text[] AS items FROM mediasweep.media_found($1, $2, $3, $4, $5, $6, $7, $8) p
 
 -- name: row
 -- $1 id
 SELECT mediasweep.media_row($1)::text
-
--- name: count
--- $1 to $4 as above
-SELECT mediasweep.media_count($1, $2, $3, $4)
 
 -- name: is_there
 SELECT mediasweep.has_library()

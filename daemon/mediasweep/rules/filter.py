@@ -63,6 +63,16 @@ class Said:
         """Tell whether nothing was said, so that every row would match."""
         return all(getattr(self, one.name) in {None, ()} for one in fields(self))
 
+    @property
+    def selects(self) -> bool:
+        """Tell whether rows may have to be looked for, and not only taken in their order."""
+        ordered = {"source", "since", "until"}
+        return any(
+            getattr(self, one.name) not in {None, ()}
+            for one in fields(self)
+            if one.name not in ordered
+        )
+
     def read(self, source: int | None, now: datetime) -> Filter:
         """Return the filter that is meant, `source` having been found; raises MomentError."""
         return Filter(

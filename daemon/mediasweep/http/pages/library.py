@@ -111,7 +111,7 @@ def add_library(frame: Frame) -> None:
     @frame.router.get(PATH)
     async def library(request: Request, asked: Annotated[LibraryAsked, Query()]) -> Response:
         """Show a page of the library."""
-        found = await media.page(desk.pool, asked.shelf())
+        found = await media.page(desk.pool, asked.shelf(), await desk.library.get())
         here = {**asked.model_dump(exclude={"page"}), "sort": asked.sort.value}
         return frame.show(
             request,
@@ -122,8 +122,8 @@ def add_library(frame: Frame) -> None:
             sorts=list(Sort),
             types=list(ResourceType),
             per_page=PER_PAGE,
-            total=found.total if found else None,
-            cards=[card(row, desk.delivery) for row in found.items] if found else [],
+            total=None if found.figures is None else found.total,
+            cards=[card(row, desk.delivery) for row in found.items],
         )
 
     @frame.router.get(f"{PATH}/{{id_}}")
