@@ -33,7 +33,7 @@ READS = {
     },
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
-        *("daemons", "figures", "due", "waiting", "capture_trouble", "strays"),
+        *("daemons", "figures", "due", "waiting", "capture_trouble", "strays", "standing"),
         *("protected", "installation"),
     },
     "postgres/gates.sql": {"list"},
