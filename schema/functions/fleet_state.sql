@@ -106,7 +106,7 @@ DECLARE
   known  record;
 BEGIN
   SELECT f.at, f.took, f.state INTO known FROM mediasweep.fleet_state f;
-  IF (known.at BETWEEN began - greatest('500 ms', 20 * known.took) AND began) IS NOT TRUE
+  IF (known.at BETWEEN began - greatest('5 s', 20 * known.took) AND began) IS NOT TRUE
      AND NOT current_setting('transaction_read_only')::boolean
      AND pg_try_advisory_xact_lock(7882817126551222120) THEN
     known.state := mediasweep.count_fleet();

@@ -15,7 +15,6 @@ from mediasweep.postgres.fleet import Fleet
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediasweep.operations.glance import Glance
     from mediasweep.operations.history import History, Hour
     from mediasweep.postgres.pool import Connection, Pool
 
@@ -24,11 +23,11 @@ LATEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`state`: the figures; `hours`: what was done in each of the last; `latest`: the
+    """`hours`: what was done in each of the last; `latest`: the
     newest entries of the journal.
     """
 
-    state: Mapping[str, Any]
+    figures: Mapping[str, Any]
     gates: Sequence[Mapping[str, Any]]
     daemons: Sequence[Mapping[str, Any]]
     capture: Sequence[str]
@@ -58,11 +57,18 @@ class Overview:
         return 100 * self.done / ended if ended else None
 
 
-async def look(connection: Pool | Connection, glance: Glance, history: History) -> Overview:
-    """Return how everything stands."""
+async def figures(connection: Pool | Connection) -> Mapping[str, Any]:
+    """Return what is due, what failed, what is in doubt, and the drift, in figures."""
+    return await Fleet(connection).standing()
+
+
+async def look(
+    connection: Pool | Connection, figures: Mapping[str, Any], history: History
+) -> Overview:
+    """Return how everything stands, given the figures."""
     fleet = Fleet(connection)
     return Overview(
-        state=await glance.figures(connection),
+        figures=figures,
         gates=await still_closed(connection),
         daemons=await fleet.daemons(),
         capture=await fleet.capture_trouble(),

@@ -8,8 +8,7 @@ of the API that does.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,13 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.background import BackgroundTask
 
 from mediasweep import __version__
 from mediasweep.http.guard import House, Visitor
 from mediasweep.http.pages.static import address
 from mediasweep.http.pages.words import FILTERS
 from mediasweep.http.problem import Problem, wants_page
-from mediasweep.operations.desk import BROKEN, PASSING, Desk
-from mediasweep.operations.glance import Glance
+from mediasweep.operations.desk import Desk
 from mediasweep.rules.access import Scope
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,12 +36,11 @@ READ_ONLY = "This daemon only looks: MEDIASWEEP_HTTP_READ_ONLY is true."
 
 
 class Frame:
-    """What every page is put into. `router` takes the routes, which ask `desk` and `glance`."""
+    """What every page is put into. `router` takes the routes, which ask `desk`."""
 
     def __init__(self, desk: Desk, house: House, navigation: Sequence[tuple[str, str]]) -> None:
         self.desk = desk
         self.house = house
-        self.glance = Glance()
         self.router = APIRouter(include_in_schema=False)
         self._policy = POLICY.format(desk.delivery)
         self._templates = Environment(
@@ -77,13 +73,9 @@ class Frame:
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
-        then: Callable[[], Awaitable[None]] | None = None,
         **said: Any,  # noqa: ANN401  whatever the template names
     ) -> Response:
-        """Return a page. It knows `may` and `why_not`: whether its visitor may change anything.
-
-        `then` is done once it is sent.
-        """
+        """Return a page. It knows `may` and `why_not`: whether its visitor may change anything."""
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         why_not = self._why_not(visitor)
         text = self._templates.get_template(template).render(
@@ -95,13 +87,7 @@ class Frame:
             **said,
         )
         own = {"Content-Security-Policy": self._policy} | dict(headers or {})
-        return HTMLResponse(text, status, own, background=BackgroundTask(then) if then else None)
-
-    async def count(self) -> None:
-        """Count for the next look what this one did not wait for."""
-        if self.glance.late:
-            with contextlib.suppress(*PASSING, *BROKEN):
-                await self.glance.count(self.desk.pool)
+        return HTMLResponse(text, status, own)
 
     def tell(self, request: Request, problem: Problem, headers: Mapping[str, str]) -> Response:
         """Return what is wrong, as a page for who looks at pages, and else as it is."""

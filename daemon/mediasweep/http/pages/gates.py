@@ -36,7 +36,7 @@ def add_gates(frame: Frame) -> None:
             open_=[name for name in GATES if name not in {gate["name"] for gate in closed}],
             about=GATES,
             tested=TESTED,
-            scheduler=await scheduler.status(pool),
+            scheduler=await frame.desk.scheduler.get(),
             limits=scheduler.LIMITS,
         )
 

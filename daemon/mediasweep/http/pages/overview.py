@@ -16,5 +16,6 @@ def add_overview(frame: Frame) -> None:
     @frame.router.get("/")
     async def overview_page(request: Request) -> Response:
         """Tell how everything stands."""
-        seen = await overview.look(frame.desk.pool, frame.glance, history)
-        return frame.show(request, "overview.html", then=frame.count, seen=seen)
+        desk = frame.desk
+        seen = await overview.look(desk.pool, await desk.figures.get(), history)
+        return frame.show(request, "overview.html", seen=seen)

@@ -44,12 +44,11 @@ def add_queue(frame: Frame) -> None:
         return frame.show(
             request,
             "queue.html",
-            then=frame.count,
             asked=asked,
             given=given,
             filtered=len(given) > 1,  # beside the status
             found=found,
-            figures=await frame.glance.figures(pool),
+            figures=await frame.desk.rows.get(),
             sources=await queue.sources(pool),
             reasons=REASONS,
             tabs=TABS,
