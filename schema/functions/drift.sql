@@ -3,7 +3,8 @@
 -- One statement, so that a reference which moves from one table to another is seen in one of them. It writes nothing while it reads, so that
 -- no deletion waits for it. A use is whatever may be meant, as for the guard; a ghost is only what a row surely names, as for capture.
 
--- What the tables name, as a query over (source_id, public_id, …): `use` or `capture`, see shape.sql.
+-- What the tables name, as a query over (source_id, public_id, …): `use` or `capture`, see shape.sql. As for the guard, what was a part
+-- of one (stray.sql) is asked, too.
 CREATE OR REPLACE FUNCTION mediasweep.all_refs(purpose text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
@@ -13,7 +14,11 @@ AS $$
            ' FROM (%s) ref', a.id, mediasweep.refs_query(a, a.relation::text, purpose)), E'\n UNION ALL ' ORDER BY a.id),
          'SELECT NULL::integer AS source_id, NULL::text AS public_id, NULL::text AS resource_type, NULL::text AS delivery_type,'
          ' NULL::text AS asset_id, NULL::bigint AS version, NULL::bigint AS file_size, NULL::text AS folder WHERE false')
-    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+    FROM (SELECT (at.row_).* FROM mediasweep.attached o
+           CROSS JOIN LATERAL (SELECT o UNION ALL
+                               SELECT jsonb_populate_record(o, jsonb_build_object('relation', s.relation)) FROM mediasweep.strays() s WHERE s.source = o.id)
+                      at (row_)
+           WHERE o.detached_at IS NULL) a
 $$;
 
 -- Whether two name the same asset: by name, where a type that is not known matches every type.
@@ -71,6 +76,10 @@ BEGIN
        WHERE NOT EXISTS (SELECT FROM let_go r WHERE %3$s)
          AND NOT EXISTS (SELECT FROM let_go r WHERE r.asset_id = l.asset_id)
          AND NOT EXISTS (SELECT FROM lost r WHERE r.public_id = l.public_id)),
+    near AS MATERIALIZED (
+      SELECT s.source_id, s.said, n.name, n.whole
+        FROM (SELECT r.source_id, r.public_id AS said FROM lost r UNION SELECT t.source_id, t.said FROM (%5$s) t) s
+       CROSS JOIN LATERAL mediasweep.nearly(s.said) n),
     ghost AS MATERIALIZED (
       SELECT DISTINCT ON (n.source_id, n.public_id, n.resource_type, n.delivery_type, n.asset_id) n.*
         FROM names n
@@ -97,9 +106,14 @@ BEGIN
       SELECT r.source_id, l.*, jsonb_build_object('public_id', jsonb_build_array(r.public_id, l.public_id))
         FROM names r JOIN there l ON l.asset_id = r.asset_id
        WHERE r.public_id <> l.public_id%4$s)
-    SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', NULL::integer, NULL::text, f.public_id, f.resource_type, f.delivery_type,
-           f.asset_id, f.version, f.bytes, f.made_at, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
-      FROM free f WHERE f.made_at <= $1 - $2
+    (SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', n.source_id, NULL::text, f.public_id, f.resource_type, f.delivery_type,
+           f.asset_id, f.version, f.bytes, f.made_at, CASE WHEN n.said <> '' THEN jsonb_build_object('public_id', jsonb_build_array(left(n.said, 300), f.public_id)) END,
+           NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
+      FROM free f
+     CROSS JOIN LATERAL mediasweep.alike(f.public_id) a
+      LEFT JOIN near n ON n.name = a.name AND (n.whole OR a.whole)
+     WHERE f.made_at <= $1 - $2
+     ORDER BY f.asset_id, n.said)
      UNION ALL
     SELECT NULL, NULL, 'ghost', g.source_id, NULL, g.public_id, g.resource_type, g.delivery_type, g.asset_id, g.version, g.file_size,
            NULL, jsonb_build_object('backup', EXISTS (SELECT FROM mediasweep.reconcile_listed p WHERE p.placeholder AND p.public_id = g.public_id)),
@@ -116,7 +130,8 @@ BEGIN
       FROM (SELECT 'refs', (SELECT count(*) FROM may)
              UNION ALL SELECT 'waiting', (SELECT count(*) FROM loose) - (SELECT count(*) FROM free)
              UNION ALL SELECT 'young', (SELECT count(*) FROM free f WHERE f.made_at > $1 - $2)) c (name, n)
-    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing()) USING began, floor;
+    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing(),
+    mediasweep.unusual_texts()) USING began, floor;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -61,6 +61,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   uploaded   timestamptz := mediasweep.moment(known.said -> 'upload');
+  file       bigint := known.said #>> '{upload,1,version}';
   name       jsonb := known.said -> 'name' -> 1;
   not_there  timestamptz := mediasweep.not_there_since(known);
   row_       record;
@@ -75,19 +76,20 @@ BEGIN
       JOIN public.media_assets r ON r.cloudinary_public_id = called.name ->> 'public_id' AND r.resource_type = called.name ->> 'resource_type'
                                 AND r.delivery_type = called.name ->> 'type'
      WHERE r.deleted_at IS NULL AND r.cloudinary_asset_id IS NULL
-       AND coalesce(r.cloudinary_version <= (known.said #>> '{upload,1,version}')::bigint, true)
+       AND coalesce(r.cloudinary_version <= file, true)
        AND coalesce(coalesce(r.cloudinary_created_at, r.created_at) <= called.until, true)
      LIMIT 1 FOR UPDATE OF r;
   END IF;
   IF row_.id IS NULL AND (not_there IS NOT NULL OR uploaded IS NULL OR name IS NULL OR uploaded <= known.listed_at
-                          OR mediasweep.was_let_go(known.asset_id, name, uploaded)) THEN
+                          OR mediasweep.was_let_go(known.asset_id, name, uploaded, file)) THEN
     RETURN;
   END IF;
   UPDATE mediasweep.asset a SET listed_at = uploaded WHERE a.asset_id = known.asset_id AND a.listed_at IS DISTINCT FROM uploaded;
   IF not_there IS NOT NULL THEN
     PERFORM mediasweep.hide(row_.id, known.asset_id, not_there) WHERE row_.deleted_at IS NULL;
-  -- a row that the application has deleted comes back for a later upload only
-  ELSIF row_.deleted_at IS NULL OR row_.deleted_at = known.hidden_at OR row_.deleted_at < uploaded THEN
+  -- a row that the application has deleted comes back for a later upload only, and that of its own file may be told later than it was made
+  ELSIF row_.deleted_at IS NULL OR row_.deleted_at = known.hidden_at
+        OR row_.deleted_at < uploaded AND (file <= row_.cloudinary_version) IS NOT TRUE THEN
     IF mediasweep.make_way(row_.id, known.asset_id, name, mediasweep.moment(known.said -> 'name')) THEN
       PERFORM mediasweep.write_row(row_.id, known, coalesce(row_.cloudinary_version, 0));
     END IF;
@@ -107,9 +109,10 @@ AS $$
     FROM (SELECT known.said -> 'name' -> 1) named ("as")
 $$;
 
--- Whether somebody let go of the asset after this upload: then its row is not made anew, or the deletion would be lost.
+-- Whether somebody let go of the asset after this upload, or of this very file: then its row is not made anew, or the deletion would be lost.
 -- What is queued before an upload, for the case that it is broken off, does not count.
-CREATE OR REPLACE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamptz) RETURNS boolean
+DROP FUNCTION IF EXISTS mediasweep.was_let_go(text, jsonb, timestamptz);
+CREATE OR REPLACE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamptz, file bigint) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
   SELECT EXISTS (
@@ -127,7 +130,7 @@ AS $$
       SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
        WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
          AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NOT NULL) q
-     WHERE q.queued_at >= uploaded AND q.trigger_source <> 'upload'
+     WHERE (q.queued_at >= uploaded OR q.version >= file) AND q.trigger_source <> 'upload'
        AND (q.asset_id = asset OR q.asset_id IS NULL
             AND (q.resource_type = name ->> 'resource_type') IS NOT FALSE AND (q.delivery_type = name ->> 'type') IS NOT FALSE))
 $$;

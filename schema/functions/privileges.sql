@@ -28,7 +28,7 @@ AS $$
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
                   receive,take_inbox,apply_notification,put_back,prune_inbox,
                   reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,
-                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts,
+                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts,unmark_ghosts,
                   look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
                   selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
                   media_found,media_row,media_figures,media_plan,media_deleted,delete_media,undelete_media,delete_again}'::text[])

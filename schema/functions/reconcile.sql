@@ -19,7 +19,8 @@ BEGIN
   UPDATE mediasweep.reconcile_run r SET state = 'listing', finished_at = NULL, reason = NULL, heard_at = '-infinity'
    WHERE shrunken AND r.state = 'refused' AND r.id = (SELECT max(n.id) FROM mediasweep.reconcile_run n);
   SELECT r.* INTO run FROM mediasweep.reconcile_run r WHERE r.finished_at IS NULL;
-  IF run.holder <> reconcile_begin.holder AND run.heard_at > clock_timestamp() - patience THEN
+  IF run.holder <> reconcile_begin.holder
+     AND (run.heard_at > clock_timestamp() - patience OR NOT pg_try_advisory_xact_lock(mediasweep.comparing_key())) THEN
     RETURN run;
   ELSIF run.cloud_name = cloud AND run.started_at > clock_timestamp() - interval '1 day'
         AND (run.state = 'looking' AND run.age_floor = reconcile_begin.age_floor
@@ -41,6 +42,11 @@ BEGIN
   RETURNING r.* INTO run;
   RETURN run;
 END $$;
+
+-- What a comparison holds: it says nothing until it is made, however long that takes. No lock of a row would do, for then it would be a writer.
+CREATE OR REPLACE FUNCTION mediasweep.comparing_key() RETURNS bigint
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT 7882817126551222121 $$;
 
 -- Whether as much is here as was listed: the table survives no crash of the server, and no failover.
 CREATE OR REPLACE FUNCTION mediasweep.listing_is_whole(run mediasweep.reconcile_run) RETURNS boolean
@@ -123,6 +129,7 @@ DECLARE
   any_use   boolean;
   refusal   text;
 BEGIN
+  PERFORM pg_advisory_xact_lock(mediasweep.comparing_key());
   SELECT r.* INTO me FROM mediasweep.reconcile_run r WHERE r.id = run AND r.holder = reconcile_compare.holder AND r.state = 'listing';
   IF NOT FOUND THEN
     RETURN NULL;
@@ -133,6 +140,7 @@ BEGIN
   refusal := mediasweep.listing_refusal(me, last, (told ->> 'assets')::bigint, shrunken);
   IF refusal IS NULL THEN
     BEGIN
+      PERFORM mediasweep.uses('{}');   -- where the guard cannot answer, neither can this
       EXECUTE format('SELECT EXISTS (%s)', mediasweep.all_refs('use')) INTO any_use;
       IF any_use AND told ->> 'assets' = '0' THEN
         RAISE SQLSTATE 'MS003' USING MESSAGE = 'Cloudinary lists nothing at all, although rows name assets: is this the right account?';

@@ -7,7 +7,7 @@ AS $$
   SELECT r.* FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = cloud ORDER BY r.id DESC LIMIT 1
 $$;
 
--- Queue these orphans, sighted twice and under an owned prefix, for deletion: guard, brake and horizon do the rest. Returns how many.
+-- Queue these orphans, sighted twice, under an owned prefix and not even nearly named, for deletion: guard, brake and horizon do the rest. Returns how many.
 CREATE OR REPLACE FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -20,6 +20,7 @@ BEGIN
       FROM mediasweep.reconcile_run r
      WHERE r.id = run AND r.id = (mediasweep.last_reconciled(r.cloud_name)).id
        AND f.run_id = r.id AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL AND f.sighted_at IS NOT NULL
+       AND f.detail IS NULL   -- else a row nearly names it
        AND EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE o.prefix <> '' AND starts_with(f.public_id, o.prefix))
     RETURNING f.*)
   INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -31,10 +32,10 @@ BEGIN
 END $$;
 
 -- Put these orphans into the library, as if the notification of their upload had come; returns how many. What somebody let go of since its
--- upload does not come back.
+-- upload does not come back. It waits for nobody long, either.
 CREATE OR REPLACE FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '10s'
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
 DECLARE
   began    timestamptz := clock_timestamp();
@@ -60,32 +61,46 @@ AS $$
    WHERE f.run_id = run AND f.id = ANY (ids) AND f.action IS NULL
 $$;
 
--- Say in the rows of the library that their asset is not at Cloudinary, and take it back where it is there again; returns in how many it was said.
--- No row goes, and nothing is queued.
-CREATE OR REPLACE FUNCTION mediasweep.mark_ghosts(run bigint) RETURNS integer
+-- Say in the rows of the library that their asset is not at Cloudinary, for these ghosts; returns in how many. No row goes, and nothing is queued.
+-- A few at a time, and it waits for nobody long, as apply_notification does. The release before marked all at once.
+DROP FUNCTION IF EXISTS mediasweep.mark_ghosts(bigint);
+CREATE OR REPLACE FUNCTION mediasweep.mark_ghosts(run bigint, ids bigint[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '10s'
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
 DECLARE
   marked  integer;
 BEGIN
   WITH ghost AS (
     UPDATE mediasweep.reconcile_finding f SET action = 'marked', acted_at = clock_timestamp()
-      FROM mediasweep.attached a
-     WHERE f.run_id = run AND f.kind = 'ghost' AND f.action IS NULL
-       AND a.id = f.source_id AND a.relation = to_regclass('public.media_assets')
+     WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind = 'ghost' AND f.action IS NULL
     RETURNING f.*)
   UPDATE public.media_assets m
      SET sync_status = 'error', sync_error_message = 'not at Cloudinary, found by reconcile ' || run
     FROM ghost g
    WHERE m.deleted_at IS NULL AND m.cloudinary_public_id = g.public_id AND m.resource_type = g.resource_type AND m.delivery_type = g.delivery_type;
   GET DIAGNOSTICS marked = ROW_COUNT;
-  UPDATE public.media_assets m SET sync_status = 'synced', sync_error_message = NULL
-   WHERE m.sync_error_message LIKE 'not at Cloudinary, found by reconcile %'
-     AND NOT EXISTS (SELECT FROM mediasweep.reconcile_finding f
-                      WHERE f.run_id = run AND f.kind = 'ghost' AND f.public_id = m.cloudinary_public_id
-                        AND f.resource_type = m.resource_type AND f.delivery_type = m.delivery_type);
   RETURN marked;
+END $$;
+
+-- Take that back where it is no longer said, in up to `most` rows; returns in how many. What somebody holds is left to the next time.
+CREATE OR REPLACE FUNCTION mediasweep.unmark_ghosts(run bigint, most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  cleared  integer;
+BEGIN
+  UPDATE public.media_assets m SET sync_status = 'synced', sync_error_message = NULL
+   WHERE m.id IN (
+     SELECT o.id FROM public.media_assets o
+      WHERE o.sync_error_message LIKE 'not at Cloudinary, found by reconcile %'
+        AND NOT EXISTS (SELECT FROM mediasweep.reconcile_finding f
+                         WHERE f.run_id = run AND f.kind = 'ghost' AND f.action = 'marked' AND f.public_id = o.cloudinary_public_id
+                           AND f.resource_type = o.resource_type AND f.delivery_type = o.delivery_type)
+      LIMIT most FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS cleared = ROW_COUNT;
+  RETURN cleared;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -84,6 +84,12 @@ async def test_a_session_stands_for_its_token(database: str) -> None:
             cookie = f"mediasweep_session={forged}"
             told = await client.get(WHO, headers={b"Cookie": cookie.encode("latin-1")})
             assert told.status_code == 401, forged
+        assert "Secure" not in opened.headers["set-cookie"]
+        behind = await client.post(
+            WHO, json={"token": READ}, headers={"X-Forwarded-Proto": "https"}
+        )
+        assert "Secure" in behind.headers["set-cookie"]
+        client.cookies.clear()
         await client.post(WHO, json={"token": READ})
         assert (await client.delete(WHO)).status_code == 204
         assert (await client.get(WHO)).status_code == 401

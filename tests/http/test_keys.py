@@ -37,6 +37,16 @@ def test_a_session_ends_with_its_time_and_with_its_token() -> None:
     assert keys.open("wrong") is None
 
 
+def test_what_a_page_knows_opens_no_session() -> None:
+    """The proof that a change is meant is not the seal of a session, whatever is put before it."""
+    keys = Keys(TOKENS)
+    session = keys.open(OPERATE)
+    assert session
+    told = session.cookie.rpartition(".")[0]
+    for forged in (f"{told}.{session.csrf}", f"csrf.{told}.{session.csrf}"):
+        assert keys.of_cookie(forged) is None
+
+
 def test_no_token_is_kept() -> None:
     """What is in memory leads to no token, and a token that is given twice is good for more."""
     keys = Keys([*TOKENS, (Scope.OPERATE, READ)])

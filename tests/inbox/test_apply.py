@@ -163,7 +163,7 @@ async def test_without_asking_the_queue_the_deletion_would_be_lost(
     """If the queue were not asked, the late row would be a use, and the asset never deleted."""
     await db.execute(
         "CREATE OR REPLACE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded"
-        " timestamptz) RETURNS boolean LANGUAGE sql AS 'SELECT false'"
+        " timestamptz, file bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'"
     )
     with pytest.raises(AssertionError):
         await test_a_late_upload_does_not_bring_back_what_was_let_go_of(db, account, "pending")

@@ -12,6 +12,7 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.operations.reconcile import Acted, Ghosts, Orphans, Wanted, act, chosen
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Run
+from tests.conftest import Connect
 from tests.reconcile.sides import AGO, DAY_S, HOUR, compare, in_library, reconciler
 from tests.schema.roles import staffed
 
@@ -111,10 +112,29 @@ async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud:
     assert rows == [("gone", "error", False), ("p0", "synced", True)]
     assert not await db.fetch(QUEUED)
     assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted()
-    await to_thread(upload, cloud, "gone")
-    run = await compare(db, cloud)
-    assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted()
+    again = await compare(db, cloud)
+    await to_thread(upload, cloud, "gone")  # after it was found missing, and before it is marked
+    assert await do(db, cloud, again, Wanted(ghosts=Ghosts.MARK)) == Acted(left=1)
     assert {row["status"] for row in await db.fetch(LIBRARY)} == {"synced"}
+
+
+@pytest.mark.parametrize("act", ["mark_ghosts($1, ARRAY[$2])", "adopt_orphans($1, ARRAY[$2], $3)"])
+async def test_who_locks_a_row_is_not_waited_for_long(
+    db: Db, connect: Connect, cloud: Cloud, act: str
+) -> None:
+    """A transaction that waits for ours meanwhile must not be the one that a deadlock ends."""
+    await in_library(db, "gone")
+    await to_thread(cloud.plant, "p", 1, age_s=3 * DAY_S)
+    run = await compare(db, cloud)
+    await db.execute("UPDATE public.media_assets SET cloudinary_asset_id = 'held'")
+    other = await connect()
+    async with other.transaction():
+        await other.execute(HELD)
+        kind = "ghost" if "mark" in act else "orphan"
+        ask = f"SELECT mediasweep.{act} FROM (SELECT $3::jsonb) _, (SELECT $2::bigint) _1"
+        id_ = await db.fetchval(ID, run.id, kind)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await db.execute(ask, run.id, id_, SAID, timeout=5)
 
 
 def upload(cloud: Cloud, name: str) -> None:
@@ -127,6 +147,9 @@ def destroy(cloud: Cloud, name: str) -> None:
     cloudinary.uploader.destroy(name, **cloud.options())
 
 
+HELD = "UPDATE public.media_assets SET alt_text = 'held'"
+ID = "SELECT f.id FROM mediasweep.reconcile_finding f WHERE f.run_id = $1 AND f.kind = $2"
+SAID = '[{"asset_id": "held", "at": 1, "said": {"folder": "x"}}]'
 OWN = """
 SELECT f.id FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.public_id = 'own/0'
@@ -153,7 +176,7 @@ async def test_the_daemons_role_may_compare_and_act(database: str, db: Db, cloud
             async with reconciler(reader, cloud) as one:
                 assert len(await one.runs.findings(run.id, 0, 9)) == 2
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                    await one.runs.mark(run.id)
+                    await one.runs.mark(run.id, [1])
         finally:
             await daemon.close()
             await reader.close()

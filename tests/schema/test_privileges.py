@@ -46,7 +46,7 @@ READS = {
     "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
-        *("away", "has_library", "newest", "under_way", "acted"),
+        *("away", "has_library", "newest", "under_way", "acted", "library_ghosts"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},

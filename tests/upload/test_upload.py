@@ -35,6 +35,10 @@ OVER = """
 UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = now() WHERE due_at > now();
 SELECT mediasweep.wake()
 """
+ELSEWHERE = """
+INSERT INTO mediasweep.installation (cloud_name, system_identifier, database, place, timeline)
+VALUES ('elsewhere', '1', 'd', 'p', 1)
+"""
 LISTED = "SELECT count(*) FROM public.media_assets WHERE deleted_at IS NULL"
 
 
@@ -162,6 +166,14 @@ async def test_without_a_library_it_is_refused_with_what_to_do(db: Db, account: 
     """Nothing is queued or sent."""
     await db.execute("SELECT mediasweep.detach('public.media_assets')")
     with pytest.raises(RefusedError, match="migrate --with-library"):
+        await send(db, account, b"one", Wanted("a"))
+    assert await queued(db) == []
+
+
+async def test_nothing_is_uploaded_to_another_cloud(db: Db, account: Account) -> None:
+    """The daemons would delete what has its name in theirs."""
+    await db.execute(ELSEWHERE)
+    with pytest.raises(RefusedError, match="belongs to the cloud elsewhere"):
         await send(db, account, b"one", Wanted("a"))
     assert await queued(db) == []
 

@@ -65,7 +65,8 @@ class Keys:
         """Return the session of a cookie, if we have sealed it and it has not ended."""
         told, _, seal = cookie.rpartition(".")
         for key in self._keys:
-            if hmac.compare_digest(_seal(key, told).encode(), seal.encode("utf-8", "replace")):
+            sealed = _seal(key, f"session.{told}")
+            if hmac.compare_digest(sealed.encode(), seal.encode("utf-8", "replace")):
                 ends_s = int(told.rpartition(".")[2])  # ours, so it is one
                 return _session(key, told) if self._clock_s() < ends_s else None
         return None
@@ -85,4 +86,6 @@ def _seal(key: _Key, told: str) -> str:
 
 
 def _session(key: _Key, told: str) -> Session:
-    return Session(f"{told}.{_seal(key, told)}", key.scope, _seal(key, f"csrf.{told}"))
+    # each for its own use, or what a page knows would be the seal of another session
+    seal, csrf = _seal(key, f"session.{told}"), _seal(key, f"csrf.{told}")
+    return Session(f"{told}.{seal}", key.scope, csrf)

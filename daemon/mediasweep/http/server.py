@@ -7,9 +7,10 @@ by itself is an error, which takes the daemon down.
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -43,8 +44,20 @@ class _Server(uvicorn.Server):
         yield
 
 
+def take_all_files() -> None:
+    """Let this process have as many files open as it may ever have.
+
+    Whoever opens connections and says nothing takes one each; by the usual 1024 there would be none
+    left for Cloudinary, and nothing deleted.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # a system may have a limit of its own beside it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def serve(app: FastAPI, sock: socket.socket) -> None:
     """Serve until cancelled."""
+    take_all_files()
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )

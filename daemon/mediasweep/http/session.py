@@ -90,7 +90,8 @@ def add_session(router: APIRouter, house: House) -> None:
             session.cookie,
             max_age=SESSION_S,
             path=request.scope.get("root_path") or "/",
-            secure=request.url.scheme == "https",
+            # a proxy that nobody has named as ours may say so, too: it only makes it stricter
+            secure="https" in {request.url.scheme, request.headers.get("x-forwarded-proto")},
             httponly=True,
             samesite="strict",
         )

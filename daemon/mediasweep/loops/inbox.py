@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
 
 TICK_S = 5.0
+# what reading a body may come to that somebody else wrote, or an older release took for readable;
+# it comes again after each restart, so that it must not end the process
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 MOST = 50  # taken at a time; all of them are applied well before they fall due again
 
 
@@ -57,15 +60,17 @@ class InboxLoop:
         return len(taken) == MOST
 
     async def _apply(self, one: Received) -> None:
-        notification = Notification.read(one.body)
-        changes = notification.changes(one.signed_at)
+        kind = "unknown"
         try:
+            notification = Notification.read(one.body)
+            kind, changes = notification.type, notification.changes(one.signed_at)
             outcome = await self.inbox.apply(one.digest, changes)
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, *UNREADABLE) as error:
             if isinstance(error, PASSING) and not isinstance(error, asyncpg.LockNotAvailableError):
                 raise
-            await self.inbox.put_back(one.digest, str(error))
-            self.emit(NotificationFailed(notification.type, one.digest.hex(), str(error)))
+            said = str(error) or type(error).__name__
+            await self.inbox.put_back(one.digest, said)
+            self.emit(NotificationFailed(kind, one.digest.hex(), said))
         else:
             if outcome is not None:
-                self.emit(NotificationApplied(notification.type, outcome, len(changes)))
+                self.emit(NotificationApplied(kind, outcome, len(changes)))

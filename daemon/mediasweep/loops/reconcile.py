@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.drift import (
     Finding,
@@ -229,7 +231,9 @@ class ReconcileLoop:
             run = await self.reconciler.run(self.asked)
         except (BusyError, StoppedError):
             return
-        except AccountError as error:
+        except WAITED_OUT:
+            raise
+        except (AccountError, asyncpg.PostgresError) as error:
             self.emit(ReconcileInterrupted(str(error)))
             return
         self.emit(Reconciled(run.id, run.state, run.asked_by, run.counts, run.reason))

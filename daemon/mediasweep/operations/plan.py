@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
 
 LIBRARY = "public.media_assets"
+MOST = 10_000  # deleted rows that are looked through; a name may have had many
 
 
 class Becomes(StrEnum):
@@ -79,7 +80,7 @@ async def plan(connection: Pool | Connection, ids: Sequence[str]) -> Plan:
     rows, guard = await _planned(media, ids)
     items = [_foreseen(row, holds, guard) for row in rows]
     live = {row["public_id"] for row in rows}
-    gone = await media.deleted([id_ for id_ in ids if id_ not in live], None, None, len(ids))
+    gone = await media.deleted([id_ for id_ in ids if id_ not in live], None, None, MOST)
     known = {row["public_id"] for row in gone}
     items += [became(row) for row in _newest(gone)]
     return Plan(

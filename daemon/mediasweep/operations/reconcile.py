@@ -8,9 +8,12 @@ that whatever stops in between, the next one to come does the rest.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -21,11 +24,14 @@ from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.notification import UPLOAD, Notification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mediasweep.postgres.reconcile import Reconciliations, Run
     from mediasweep.rules.drift import Finding
     from mediasweep.rules.notification import Change
+
+LOCKED_TRIES = 20
+LOCKED_WAIT_S = 0.5
 
 
 class Orphans(StrEnum):
@@ -125,7 +131,7 @@ async def act(
     acted = Acted()
     runs = reconciler.runs
     if wanted.ghosts is Ghosts.MARK:
-        acted.marked = await runs.mark(run.id)
+        await _mark(reconciler, run, acted)
     if wanted.orphans is Orphans.REPORT:
         return acted
     sighted = wanted.orphans is Orphans.DELETE
@@ -147,6 +153,28 @@ async def act(
     return acted
 
 
+async def _mark(reconciler: Reconciler, run: Run, acted: Acted) -> None:
+    """Mark the library's ghosts, except those that are there by now."""
+    runs = reconciler.runs
+    while some := await runs.library_ghosts(run.id, LOOKED_AT):
+        told = await reconciler.told(some)
+        there = [one.id for one in some if any(one.is_told(asset) for asset in told)]
+        await runs.leave(run.id, there)
+        acted.left += len(there)
+        gone = [one.id for one in some if one.id not in there]
+        acted.marked += await _unlocked(partial(runs.mark, run.id, gone))
+    await runs.unmark(run.id)
+
+
+async def _unlocked(call: Callable[[], Awaitable[int]]) -> int:
+    """Change rows, again as long as somebody locks one of them."""
+    for _ in range(LOCKED_TRIES - 1):
+        with suppress(asyncpg.LockNotAvailableError):
+            return await call()
+        await asyncio.sleep(LOCKED_WAIT_S)
+    return await call()
+
+
 async def _adopt(
     runs: Reconciliations,
     run: Run,
@@ -156,7 +184,8 @@ async def _adopt(
     """Adopt one by one, so that an asset which cannot be keeps out no other."""
     for one, asset in some:
         try:
-            adopted = await runs.adopt(run.id, [one.id], _as_uploaded(asset))
+            changes = _as_uploaded(asset)
+            adopted = await _unlocked(partial(runs.adopt, run.id, [one.id], changes))
         except asyncpg.PostgresError as error:
             if isinstance(error, PASSING):
                 raise

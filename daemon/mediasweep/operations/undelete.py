@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import restore
 from mediasweep.operations.media import NO_LIBRARY
+from mediasweep.operations.plan import MOST
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.media import Media
 from mediasweep.rules.drift import is_there
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.restore import Deletion
 
-MOST = 10_000  # deletions that are looked through
 DOUBTFUL = {None, Status.SKIPPED, Status.FAILED}
 NO_ROW = "no deleted row of the library has this public id"
 NOT_KNOWN = "no deletion of it is in the journal, so there is nothing to restore"

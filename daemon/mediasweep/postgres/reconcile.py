@@ -204,10 +204,18 @@ class Reconciliations:
         """Leave orphans alone that are not what they were."""
         await self._given.execute(SQL["leave_orphans"], run, ids)
 
-    async def mark(self, run: int) -> int:
-        """Mark the library's ghosts; returns how many."""
-        async with patient(self._given, PATIENCE_S) as connection:
-            return int(await connection.fetchval(SQL["mark_ghosts"], run, timeout=PATIENCE_S))
+    async def library_ghosts(self, run: int, most: int) -> list[Finding]:
+        """Return ghosts of the library about which nothing was done yet."""
+        return [Finding(**row) for row in await self._given.fetch(SQL["library_ghosts"], run, most)]
+
+    async def mark(self, run: int, ids: Sequence[int]) -> int:
+        """Mark these ghosts in the library; returns how many rows."""
+        return int(await self._given.fetchval(SQL["mark_ghosts"], run, ids))
+
+    async def unmark(self, run: int) -> None:
+        """Take the mark back from the rows of which this run does not say it."""
+        while await self._given.fetchval(SQL["unmark_ghosts"], run, NAMED_MOST):
+            pass
 
     async def away(self) -> str | None:
         """Return why this may not be the database that it was; None: it is."""

@@ -68,21 +68,22 @@ SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, 
  ORDER BY f.id LIMIT $2
 
 -- name: orphans
--- $1 run, $2 at most so many, $3 under these prefixes (NULL: any), $4 only those that were sighted before: nothing was done about them yet
+-- $1 run, $2 at most so many, $3 under these prefixes (NULL: any), $4 only those that may be deleted, sighted before and named by nothing: nothing was done
+-- about them yet
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
   FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
    AND ($3::text[] IS NULL OR EXISTS (SELECT FROM unnest($3) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
-   AND (f.sighted_at IS NOT NULL OR NOT $4)
+   AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT $4)
  ORDER BY f.id LIMIT $2
 
 -- name: count_orphans
--- $1 run, $2 prefixes, $3 only those that were sighted before
+-- $1 run, $2 prefixes, $3 only those that may be deleted
 SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
   FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
    AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
-   AND (f.sighted_at IS NOT NULL OR NOT $3)
+   AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT $3)
 
 -- name: findings
 -- $1 run, $2 after this one, $3 at most so many, $4 of this kind or NULL
@@ -104,9 +105,20 @@ SELECT mediasweep.adopt_orphans($1, $2, $3::jsonb)
 -- $1 run, $2 findings
 SELECT mediasweep.leave_orphans($1, $2)
 
+-- name: library_ghosts
+-- $1 run, $2 at most so many: those of the library about which nothing was done yet
+SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
+  FROM mediasweep.reconcile_finding f JOIN mediasweep.attached a ON a.id = f.source_id
+ WHERE f.run_id = $1 AND f.kind = 'ghost' AND f.action IS NULL AND a.relation = to_regclass('public.media_assets')
+ ORDER BY f.id LIMIT $2
+
 -- name: mark_ghosts
--- $1 run
-SELECT mediasweep.mark_ghosts($1)
+-- $1 run, $2 findings
+SELECT mediasweep.mark_ghosts($1, $2)
+
+-- name: unmark_ghosts
+-- $1 run, $2 at most so many
+SELECT mediasweep.unmark_ghosts($1, $2)
 
 -- name: away
 -- The gates that say that this may not be the database that it was.

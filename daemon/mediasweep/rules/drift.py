@@ -72,7 +72,7 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileInterrupted:
-    """Cloudinary does not answer as it has to; the reconciliation goes on later where it is."""
+    """Cloudinary does not answer as it has to, or the guard cannot; it goes on later."""
 
     reason: str
 

@@ -76,4 +76,6 @@ def _told(finding: Mapping[str, Any]) -> str:
     detail = finding["detail"] or {}
     if finding["kind"] == Kind.GHOST:
         return "there is a backup" if detail.get("backup") else ""
+    if finding["kind"] == Kind.ORPHAN:  # what a row says that does not quite name it
+        return ", ".join(said for said, _ in detail.values())
     return ", ".join(f"{what}: {row} here, {there} there" for what, (row, there) in detail.items())
