@@ -32,7 +32,7 @@ demo: .venv/demo.stamp ## Start Postgres, a Cloudinary emulator and the daemon, 
 	@$(BIN)/mediasweep demo $(ARGS)
 
 test: .venv/dev.stamp ## Run the tests against a real Postgres and the emulator
-	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --ignore tests/system $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --maxschedchunk 2 --ignore tests/system $(ARGS)
 
 test-system: .venv/system.stamp ## Run the tests that need system packages (root and apt: installs what is missing)
 	@tests/system/install

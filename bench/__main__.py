@@ -21,19 +21,13 @@ from bench.pages import pages
 from bench.reconcile import reconcile
 from bench.snapshot import snapshot
 from bench.wake import wake
+from bench.webhooks import webhooks
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Emulator
 
 MEASURES = (
-    "latency",
-    "drain",
-    "snapshot",
-    "memory",
-    "wake",
-    "capture",
-    "idle",
-    "reconcile",
-    "pages",
+    *("latency", "drain", "snapshot", "memory", "wake", "capture", "idle", "reconcile"),
+    *("webhooks", "pages"),
 )
 
 
@@ -50,6 +44,7 @@ def main() -> None:
     parser.add_argument("--assets", type=int, default=1_000_000, help="to reconcile, and rows")
     parser.add_argument("--media", type=int, default=100_000, help="rows of the library")
     parser.add_argument("--queue", type=int, default=1_000_000, help="rows of the queue, for pages")
+    parser.add_argument("--told", type=int, default=10_000, help="notifications, at least")
     parser.add_argument("--only", choices=MEASURES, nargs="*", default=MEASURES)
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
@@ -64,6 +59,7 @@ def main() -> None:
             "idle": lambda: idle(emulator.cloud(), given.minutes),
             "reconcile": lambda: reconcile(cluster, emulator.cloud(), given.assets),
             "pages": lambda: pages(cluster, emulator.cloud(), given.media, given.queue),
+            "webhooks": lambda: webhooks(cluster, emulator.cloud(), given.told),
         }
         for name in given.only:
             asyncio.run(measures[name]())

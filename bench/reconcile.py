@@ -52,7 +52,7 @@ async def reconcile(cluster: Cluster, cloud: Cloud, size: int) -> None:
     missing = range(5, size, 1000)
     await asyncio.to_thread(cloud.plant, "p/", size, age_s=OLD_S, missing=missing)
     await asyncio.to_thread(cloud.switch, admin_limit=10**6)
-    before, began_s, most = await _spent_s(db), time.monotonic(), 0.0
+    before, began_s, sizes = await _spent_s(db), time.monotonic(), [0.0]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mediasweep", "reconcile", "--json", "--limit", "0"),
         env=environment(dsn, cloud.url),
@@ -60,13 +60,16 @@ async def reconcile(cluster: Cluster, cloud: Cloud, size: int) -> None:
     )
     answer = asyncio.create_task(process.communicate())
     while not answer.done():
-        most = max(most, resident_mib(process.pid))
+        sizes.append(resident_mib(process.pid))
         await asyncio.wait({answer}, timeout=0.2)
-    counts = json.loads((await answer)[0])["counts"]
+    told = json.loads((await answer)[0])
+    counts = told["counts"]
     took_s, database_s = time.monotonic() - began_s, await _spent_s(db) - before
     await db.close()
     print(f"Reconcile, {counts['assets']} assets and {counts['refs']} references: {took_s:.1f} s")
-    print(f"  database {database_s:.1f} s, resident {most:.1f} MiB")
+    half, whole = max(sizes[: len(sizes) // 2]), max(sizes)
+    print(f"  database {database_s:.1f} s, {told['calls']} calls", end=", ")
+    print(f"resident {whole:.1f} MiB at the most, {half:.1f} in the first half")
     expected = -(-size // 1000)
     print("  " + ", ".join(f"{counts[kind]} {kind} of {expected}" for kind in KINDS))
 

@@ -143,11 +143,11 @@ BEGIN
   RETURN QUERY SELECT c ->> 'what', c ->> 'was', c ->> 'is' FROM jsonb_array_elements(changed) c;
 END $_$;
 
-CREATE FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) RETURNS integer
+CREATE FUNCTION mediasweep.adopt_findings(run bigint, ids bigint[], changes jsonb) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    SET lock_timeout TO '10s'
+    SET lock_timeout TO '300ms'
     AS $$
 DECLARE
   began    timestamptz := clock_timestamp();
@@ -159,7 +159,7 @@ BEGIN
      SET acted_at = clock_timestamp(),
          action = CASE WHEN EXISTS (SELECT FROM public.media_assets m WHERE m.cloudinary_asset_id = f.asset_id AND m.deleted_at IS NULL)
                        THEN 'adopted' ELSE 'let go' END
-   WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL;
+   WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind <> 'ghost' AND f.action IS NULL;
   SELECT count(*) INTO adopted FROM mediasweep.reconcile_finding f WHERE f.run_id = run AND f.id = ANY (ids) AND f.action = 'adopted';
   RETURN adopted;
 END $$;
@@ -238,17 +238,34 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION mediasweep.all_refs(purpose text) RETURNS text
+CREATE FUNCTION mediasweep.alike(said text) RETURNS TABLE(name text, whole boolean)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT n.name, n.whole
+    FROM (VALUES (mediasweep.folded(said), true), (mediasweep.folded(substring(said FROM '^(.*[^/])[.][A-Za-z0-9]{1,5}\s*$')), false)) n (name, whole)
+   WHERE n.name <> ''
+$_$;
+
+CREATE FUNCTION mediasweep.all_refs() RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(string_agg(format(
            'SELECT %s AS source_id, ref.public_id COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
-           ' ref.delivery_type COLLATE "C" AS delivery_type, ref.asset_id COLLATE "C" AS asset_id, ref.version, ref.file_size, ref.folder'
-           ' FROM (%s) ref', a.id, mediasweep.refs_query(a, a.relation::text, purpose)), E'\n UNION ALL ' ORDER BY a.id),
+           ' ref.delivery_type COLLATE "C" AS delivery_type, ref.asset_id COLLATE "C" AS asset_id, ref.version, ref.file_size, ref.folder, ref.sure'
+           ' FROM (%s) ref', a.id, mediasweep.ref_query(
+             a.relation, one.ref, a.relation::text, mediasweep.live_expression(a.relation, a.options, 'use'), false, '',
+             format(', coalesce((%s) AND %s, false) AS sure', mediasweep.live_expression(a.relation, a.options, 'capture'),
+                    mediasweep.surely_named(a.relation, one.ref)))), E'\n UNION ALL ' ORDER BY a.id),
          'SELECT NULL::integer AS source_id, NULL::text AS public_id, NULL::text AS resource_type, NULL::text AS delivery_type,'
-         ' NULL::text AS asset_id, NULL::bigint AS version, NULL::bigint AS file_size, NULL::text AS folder WHERE false')
-    FROM mediasweep.attached a WHERE a.detached_at IS NULL
+         ' NULL::text AS asset_id, NULL::bigint AS version, NULL::bigint AS file_size, NULL::text AS folder, false AS sure WHERE false')
+    FROM (SELECT (at.row_).* FROM mediasweep.attached o
+           CROSS JOIN LATERAL (SELECT o UNION ALL
+                               SELECT jsonb_populate_record(o, jsonb_build_object('relation', s.relation)) FROM mediasweep.strays() s WHERE s.source = o.id)
+                      at (row_)
+           WHERE o.detached_at IS NULL) a
+   CROSS JOIN LATERAL mediasweep.refs_of(a.options) one (ref)
 $$;
 
 CREATE FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) RETURNS record
@@ -1106,6 +1123,41 @@ BEGIN
   END LOOP;
 END $_$;
 
+CREATE TABLE mediasweep.reconcile_finding (
+    id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    kind text NOT NULL,
+    source_id integer,
+    row_name text,
+    public_id text NOT NULL COLLATE pg_catalog."C",
+    resource_type text COLLATE pg_catalog."C",
+    delivery_type text COLLATE pg_catalog."C",
+    asset_id text COLLATE pg_catalog."C",
+    version bigint,
+    bytes bigint,
+    made_at timestamp with time zone,
+    detail jsonb,
+    sighted_at timestamp with time zone,
+    looked_at timestamp with time zone,
+    action text,
+    acted_at timestamp with time zone,
+    CONSTRAINT acted_has_action CHECK (((acted_at IS NOT NULL) = (action IS NOT NULL))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['orphan'::text, 'ghost'::text, 'mismatch'::text])))
+);
+
+CREATE FUNCTION mediasweep.chosen_findings(run bigint, owned text[], sighted boolean) RETURNS SETOF mediasweep.reconcile_finding
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT f.* FROM mediasweep.reconcile_finding f
+   WHERE f.run_id = run AND f.action IS NULL
+     AND (owned IS NULL OR EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
+     AND (f.kind = 'orphan' AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT sighted)
+          OR f.kind = 'mismatch' AND NOT sighted AND NOT f.detail ?| '{resource_type,delivery_type}'
+             AND f.source_id = (SELECT a.id FROM mediasweep.attached a
+                                 WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NULL))
+$$;
+
 CREATE FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1317,6 +1369,11 @@ CREATE FUNCTION mediasweep.columns_said(known mediasweep.asset) RETURNS jsonb
     FROM (SELECT known.said -> 'name' -> 1, known.said -> 'upload' -> 1) s (name, file)
 $$;
 
+CREATE FUNCTION mediasweep.comparing_key() RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT 7882817126551222121 $$;
+
 CREATE FUNCTION mediasweep.confirm(relation regclass, who text, most bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1375,9 +1432,13 @@ BEGIN
                     WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL),
     'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f))
     || (SELECT jsonb_strip_nulls(jsonb_build_object(
-                 'reconciled_s', extract(epoch FROM clock_timestamp() - max(r.finished_at)), 'orphans', coalesce(sum((r.counts ->> 'orphans')::bigint), 0),
+                 'reconciled_s', extract(epoch FROM clock_timestamp() - coalesce(max(r.finished_at), (SELECT min(n.started_at) FROM mediasweep.reconcile_run n))),
+                 'orphans', coalesce(sum((r.counts ->> 'orphans')::bigint), 0),
                  'ghosts', coalesce(sum((r.counts ->> 'ghosts')::bigint), 0), 'mismatches', coalesce(sum((r.counts ->> 'mismatches')::bigint), 0)))
-          FROM mediasweep.reconcile_run r WHERE r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done'));
+          FROM mediasweep.reconcile_run r WHERE r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done'))
+    || (SELECT jsonb_build_object('inbox', count(*), 'inbox_failing', count(i.error),
+                                  'inbox_s', coalesce(greatest(extract(epoch FROM clock_timestamp() - min(i.received_at)), 0), 0))
+          FROM mediasweep.inbox i WHERE i.done_at IS NULL);
 END $$;
 
 CREATE FUNCTION mediasweep.cover() RETURNS integer
@@ -1456,6 +1517,7 @@ BEGIN
       FROM mediasweep.reconcile_run r
      WHERE r.id = run AND r.id = (mediasweep.last_reconciled(r.cloud_name)).id
        AND f.run_id = r.id AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL AND f.sighted_at IS NOT NULL
+       AND f.detail IS NULL   -- else a row nearly names it
        AND EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE o.prefix <> '' AND starts_with(f.public_id, o.prefix))
     RETURNING f.*)
   INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -1591,28 +1653,6 @@ BEGIN
   END IF;
 END $_$;
 
-CREATE TABLE mediasweep.reconcile_finding (
-    id bigint NOT NULL,
-    run_id bigint NOT NULL,
-    kind text NOT NULL,
-    source_id integer,
-    row_name text,
-    public_id text NOT NULL COLLATE pg_catalog."C",
-    resource_type text COLLATE pg_catalog."C",
-    delivery_type text COLLATE pg_catalog."C",
-    asset_id text COLLATE pg_catalog."C",
-    version bigint,
-    bytes bigint,
-    made_at timestamp with time zone,
-    detail jsonb,
-    sighted_at timestamp with time zone,
-    looked_at timestamp with time zone,
-    action text,
-    acted_at timestamp with time zone,
-    CONSTRAINT acted_has_action CHECK (((acted_at IS NOT NULL) = (action IS NOT NULL))),
-    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['orphan'::text, 'ghost'::text, 'mismatch'::text])))
-);
-
 CREATE FUNCTION mediasweep.drift(began timestamp with time zone, floor interval) RETURNS SETOF mediasweep.reconcile_finding
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1623,16 +1663,19 @@ CREATE FUNCTION mediasweep.drift(began timestamp with time zone, floor interval)
 BEGIN
   RETURN QUERY EXECUTE format($q$
     WITH may AS MATERIALIZED (%1$s),
-    names AS MATERIALIZED (%2$s),
+    names AS MATERIALIZED (
+      SELECT r.source_id, r.public_id, r.resource_type, r.delivery_type,
+             substring(r.asset_id FROM '^[^[:space:]]+$') AS asset_id, r.version, r.file_size, r.folder
+        FROM may r WHERE r.sure),
     there AS MATERIALIZED (SELECT l.* FROM mediasweep.reconcile_listed l WHERE NOT l.placeholder),
     lost AS MATERIALIZED (
       SELECT r.* FROM may r
-       WHERE NOT EXISTS (SELECT FROM there l WHERE %3$s)
+       WHERE NOT EXISTS (SELECT FROM there l WHERE %2$s)
          AND NOT EXISTS (SELECT FROM there l WHERE l.asset_id = r.asset_id)),
     loose AS MATERIALIZED (
       SELECT l.* FROM there l
        WHERE l.delivery_type IN ('upload', 'private', 'authenticated')
-         AND NOT EXISTS (SELECT FROM may r WHERE %3$s)
+         AND NOT EXISTS (SELECT FROM may r WHERE %2$s)
          AND NOT EXISTS (SELECT FROM may r WHERE r.asset_id = l.asset_id)),
     -- on its way out already, or gone since it was listed
     let_go AS MATERIALIZED (
@@ -1641,9 +1684,13 @@ BEGIN
        WHERE q.processed_at IS NULL OR q.status = 'completed' AND q.processed_at >= $1),
     free AS MATERIALIZED (
       SELECT l.* FROM loose l
-       WHERE NOT EXISTS (SELECT FROM let_go r WHERE %3$s)
+       WHERE NOT EXISTS (SELECT FROM let_go r WHERE %2$s)
          AND NOT EXISTS (SELECT FROM let_go r WHERE r.asset_id = l.asset_id)
          AND NOT EXISTS (SELECT FROM lost r WHERE r.public_id = l.public_id)),
+    near AS MATERIALIZED (
+      SELECT s.source_id, s.said, n.name, n.whole
+        FROM (SELECT r.source_id, r.public_id AS said FROM lost r UNION SELECT t.source_id, t.said FROM (%4$s) t) s
+       CROSS JOIN LATERAL mediasweep.nearly(s.said) n),
     ghost AS MATERIALIZED (
       SELECT DISTINCT ON (n.source_id, n.public_id, n.resource_type, n.delivery_type, n.asset_id) n.*
         FROM names n
@@ -1662,17 +1709,22 @@ BEGIN
                'version', CASE WHEN r.version < l.version THEN jsonb_build_array(r.version, l.version) END,
                'bytes', CASE WHEN r.file_size <> l.bytes THEN jsonb_build_array(r.file_size, l.bytes) END,
                'folder', CASE WHEN r.folder <> l.folder THEN jsonb_build_array(r.folder, l.folder) END))
-        FROM names r JOIN there l ON %3$s
+        FROM names r JOIN there l ON %2$s
        WHERE (r.asset_id <> l.asset_id OR r.version < l.version OR r.file_size <> l.bytes OR r.folder <> l.folder)
          AND (r.version > l.version) IS NOT TRUE   -- else the row knows a later file
          AND (r.asset_id = l.asset_id OR r.resource_type IS NOT NULL AND r.delivery_type IS NOT NULL)
        UNION ALL
       SELECT r.source_id, l.*, jsonb_build_object('public_id', jsonb_build_array(r.public_id, l.public_id))
         FROM names r JOIN there l ON l.asset_id = r.asset_id
-       WHERE r.public_id <> l.public_id%4$s)
-    SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', NULL::integer, NULL::text, f.public_id, f.resource_type, f.delivery_type,
-           f.asset_id, f.version, f.bytes, f.made_at, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
-      FROM free f WHERE f.made_at <= $1 - $2
+       WHERE r.public_id <> l.public_id%3$s)
+    (SELECT DISTINCT ON (f.asset_id) NULL::bigint, NULL::bigint, 'orphan', n.source_id, NULL::text, f.public_id, f.resource_type, f.delivery_type,
+           f.asset_id, f.version, f.bytes, f.made_at, CASE WHEN n.said <> '' THEN jsonb_build_object('public_id', jsonb_build_array(left(n.said, 300), f.public_id)) END,
+           NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::timestamptz
+      FROM free f
+     CROSS JOIN LATERAL mediasweep.alike(f.public_id) a
+      LEFT JOIN near n ON n.name = a.name AND (n.whole OR a.whole)
+     WHERE f.made_at <= $1 - $2
+     ORDER BY f.asset_id, n.said)
      UNION ALL
     SELECT NULL, NULL, 'ghost', g.source_id, NULL, g.public_id, g.resource_type, g.delivery_type, g.asset_id, g.version, g.file_size,
            NULL, jsonb_build_object('backup', EXISTS (SELECT FROM mediasweep.reconcile_listed p WHERE p.placeholder AND p.public_id = g.public_id)),
@@ -1689,7 +1741,8 @@ BEGIN
       FROM (SELECT 'refs', (SELECT count(*) FROM may)
              UNION ALL SELECT 'waiting', (SELECT count(*) FROM loose) - (SELECT count(*) FROM free)
              UNION ALL SELECT 'young', (SELECT count(*) FROM free f WHERE f.made_at > $1 - $2)) c (name, n)
-    $q$, mediasweep.all_refs('use'), mediasweep.all_refs('capture'), mediasweep.same_name('l', 'r'), mediasweep.library_differing()) USING began, floor;
+    $q$, mediasweep.all_refs(), mediasweep.same_name('l', 'r'), mediasweep.library_differing(),
+    mediasweep.unusual_texts()) USING began, floor;
 END $_$;
 
 CREATE FUNCTION mediasweep.drop_triggers(triggers oid[]) RETURNS void
@@ -1857,6 +1910,13 @@ BEGIN
   age_s := extract(epoch FROM clock_timestamp() - known.at);
 END $$;
 
+CREATE FUNCTION mediasweep.folded(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT lower(btrim(CASE WHEN getdatabaseencoding() = 'UTF8' THEN normalize(name, NFKC) ELSE name END, E' /\t\r\n') COLLATE "default") COLLATE "C"
+$$;
+
 CREATE FUNCTION mediasweep.foreign_triggers(relation regclass, kept integer) RETURNS oid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1907,6 +1967,15 @@ $$;
 CREATE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
+
+CREATE FUNCTION mediasweep.gone_by(change jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce(jsonb_object_agg(k.what, CASE WHEN starts_with(k.what, 'tag:') THEN 'false'::jsonb ELSE 'null' END), '{}')
+    FROM mediasweep.asset a CROSS JOIN LATERAL jsonb_object_keys(a.said) k (what)
+   WHERE a.asset_id = change ->> 'asset_id' AND change @> '{"whole": true}' AND k.what ~ '^(tag|context):'
+$$;
 
 CREATE FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) RETURNS text
     LANGUAGE sql STABLE
@@ -2017,7 +2086,8 @@ CREATE FUNCTION mediasweep.hear(change jsonb) RETURNS void
     AS $$
 DECLARE
   id      text := change ->> 'asset_id';
-  new     jsonb := (SELECT coalesce(jsonb_object_agg(s.key, jsonb_build_array(change -> 'at', s.value)), '{}') FROM jsonb_each(change -> 'said') s);
+  new     jsonb := (SELECT coalesce(jsonb_object_agg(s.key, jsonb_build_array(change -> 'at', s.value)), '{}')
+                      FROM jsonb_each(mediasweep.gone_by(change) || (change -> 'said')) s);
   known   mediasweep.asset;
   holder  jsonb;
   name    jsonb := new -> 'name' -> 1;
@@ -2607,7 +2677,7 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION mediasweep.leave_orphans(run bigint, ids bigint[]) RETURNS void
+CREATE FUNCTION mediasweep.leave_findings(run bigint, ids bigint[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2721,11 +2791,18 @@ CREATE FUNCTION mediasweep.library_differing() RETURNS text
       SELECT %s, l.*, jsonb_strip_nulls(jsonb_build_object(
                'format', CASE WHEN m.format <> l.format THEN jsonb_build_array(m.format, l.format) END,
                'display_name', CASE WHEN m.display_name <> l.display_name THEN jsonb_build_array(m.display_name, l.display_name) END,
-               'tags', CASE WHEN NOT (m.tags @> l.tags AND m.tags <@ l.tags) THEN jsonb_build_array(m.tags, l.tags) END))
+               'tags', CASE WHEN d.tags THEN jsonb_build_array(m.tags, l.tags) END,
+               'alt_text', CASE WHEN d.alt THEN jsonb_build_array(m.alt_text, l.alt) END,
+               'description', CASE WHEN d.caption THEN jsonb_build_array(m.description, l.caption) END))
         FROM public.media_assets m
         JOIN there l ON l.public_id = m.cloudinary_public_id::text COLLATE "C" AND l.resource_type = m.resource_type AND l.delivery_type = m.delivery_type
+        LEFT JOIN mediasweep.asset heard ON heard.asset_id = l.asset_id
+       CROSS JOIN LATERAL (
+         SELECT NOT (m.tags @> l.tags AND m.tags <@ l.tags) AS tags,
+                m.alt_text IS DISTINCT FROM left(l.alt, 500) AND (l.alt IS NOT NULL OR mediasweep.still(heard.said, 'context:alt') <> 'null') AS alt,
+                m.description IS DISTINCT FROM l.caption AND (l.caption IS NOT NULL OR mediasweep.still(heard.said, 'context:caption') <> 'null') AS caption) d
        WHERE m.deleted_at IS NULL AND coalesce(greatest(m.updated_at, m.last_synced_at) < $1, true)
-         AND (m.format <> l.format OR m.display_name <> l.display_name OR NOT (m.tags @> l.tags AND m.tags <@ l.tags))$q$, a.id) ELSE '' END
+         AND (m.format <> l.format OR m.display_name <> l.display_name OR d.tags OR d.alt OR d.caption)$q$, a.id) ELSE '' END
     FROM (SELECT (SELECT a.id FROM mediasweep.attached a WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NULL)) a (id)
 $_$;
 
@@ -2735,6 +2812,7 @@ CREATE FUNCTION mediasweep.list(known mediasweep.asset) RETURNS void
     AS $$
 DECLARE
   uploaded   timestamptz := mediasweep.moment(known.said -> 'upload');
+  file       bigint := known.said #>> '{upload,1,version}';
   name       jsonb := known.said -> 'name' -> 1;
   not_there  timestamptz := mediasweep.not_there_since(known);
   row_       record;
@@ -2749,19 +2827,20 @@ BEGIN
       JOIN public.media_assets r ON r.cloudinary_public_id = called.name ->> 'public_id' AND r.resource_type = called.name ->> 'resource_type'
                                 AND r.delivery_type = called.name ->> 'type'
      WHERE r.deleted_at IS NULL AND r.cloudinary_asset_id IS NULL
-       AND coalesce(r.cloudinary_version <= (known.said #>> '{upload,1,version}')::bigint, true)
+       AND coalesce(r.cloudinary_version <= file, true)
        AND coalesce(coalesce(r.cloudinary_created_at, r.created_at) <= called.until, true)
      LIMIT 1 FOR UPDATE OF r;
   END IF;
   IF row_.id IS NULL AND (not_there IS NOT NULL OR uploaded IS NULL OR name IS NULL OR uploaded <= known.listed_at
-                          OR mediasweep.was_let_go(known.asset_id, name, uploaded)) THEN
+                          OR mediasweep.was_let_go(known.asset_id, name, uploaded, file)) THEN
     RETURN;
   END IF;
   UPDATE mediasweep.asset a SET listed_at = uploaded WHERE a.asset_id = known.asset_id AND a.listed_at IS DISTINCT FROM uploaded;
   IF not_there IS NOT NULL THEN
     PERFORM mediasweep.hide(row_.id, known.asset_id, not_there) WHERE row_.deleted_at IS NULL;
-  -- a row that the application has deleted comes back for a later upload only
-  ELSIF row_.deleted_at IS NULL OR row_.deleted_at = known.hidden_at OR row_.deleted_at < uploaded THEN
+  -- a row that the application has deleted comes back for a later upload only, and that of its own file may be told later than it was made
+  ELSIF row_.deleted_at IS NULL OR row_.deleted_at = known.hidden_at
+        OR row_.deleted_at < uploaded AND (file <= row_.cloudinary_version) IS NOT TRUE THEN
     IF mediasweep.make_way(row_.id, known.asset_id, name, mediasweep.moment(known.said -> 'name')) THEN
       PERFORM mediasweep.write_row(row_.id, known, coalesce(row_.cloudinary_version, 0));
     END IF;
@@ -3231,31 +3310,24 @@ BEGIN
     FROM marked m;
 END $$;
 
-CREATE FUNCTION mediasweep.mark_ghosts(run bigint) RETURNS integer
+CREATE FUNCTION mediasweep.mark_ghosts(run bigint, ids bigint[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    SET lock_timeout TO '10s'
+    SET lock_timeout TO '300ms'
     AS $$
 DECLARE
   marked  integer;
 BEGIN
   WITH ghost AS (
     UPDATE mediasweep.reconcile_finding f SET action = 'marked', acted_at = clock_timestamp()
-      FROM mediasweep.attached a
-     WHERE f.run_id = run AND f.kind = 'ghost' AND f.action IS NULL
-       AND a.id = f.source_id AND a.relation = to_regclass('public.media_assets')
+     WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind = 'ghost' AND f.action IS NULL
     RETURNING f.*)
   UPDATE public.media_assets m
      SET sync_status = 'error', sync_error_message = 'not at Cloudinary, found by reconcile ' || run
     FROM ghost g
    WHERE m.deleted_at IS NULL AND m.cloudinary_public_id = g.public_id AND m.resource_type = g.resource_type AND m.delivery_type = g.delivery_type;
   GET DIAGNOSTICS marked = ROW_COUNT;
-  UPDATE public.media_assets m SET sync_status = 'synced', sync_error_message = NULL
-   WHERE m.sync_error_message LIKE 'not at Cloudinary, found by reconcile %'
-     AND NOT EXISTS (SELECT FROM mediasweep.reconcile_finding f
-                      WHERE f.run_id = run AND f.kind = 'ghost' AND f.public_id = m.cloudinary_public_id
-                        AND f.resource_type = m.resource_type AND f.delivery_type = m.delivery_type);
   RETURN marked;
 END $$;
 
@@ -3327,18 +3399,6 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET row_security TO 'off'
-    AS $$
-DECLARE
-  found_  bigint;
-BEGIN
-  EXECUTE 'SELECT count(*)' || mediasweep.media_where() INTO found_ USING folder, resource_type, search, tags;
-  RETURN found_;
-END $$;
-
 CREATE FUNCTION mediasweep.media_figures() RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3357,36 +3417,42 @@ BEGIN
       FROM public.media_assets m WHERE m.deleted_at IS NULL);
 END $$;
 
-CREATE FUNCTION mediasweep.media_page(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer) RETURNS SETOF jsonb
+CREATE FUNCTION mediasweep.media_found(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer, OUT total bigint, OUT items jsonb[]) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
+    SET work_mem TO '32MB'
+    SET jit TO 'off'
     AS $_$
+DECLARE
+  way   text := CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END;
+  page  uuid[];
 BEGIN
   IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
-    RAISE EXCEPTION 'mediasweep.media_page: % is nothing to sort by', sort_by;
+    RAISE EXCEPTION 'mediasweep.media_found: % is nothing to sort by', sort_by;
+  END IF;
+  IF num_nonnulls(folder, resource_type, search, tags) = 0 THEN
+    EXECUTE format('SELECT ARRAY(SELECT m.id FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $1 LIMIT $2)',
+                   sort_by, way)
+      INTO page USING skip, most;
+  ELSE
+    EXECUTE format($q$
+      WITH hit AS MATERIALIZED (
+        SELECT m.id, m.%1$I AS key
+          FROM public.media_assets m
+         WHERE m.deleted_at IS NULL
+           AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+           AND ($2 IS NULL OR m.resource_type = $2)
+           AND ($4 IS NULL OR m.tags @> $4)
+           AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
+                OR m.description ILIKE $3 OR m.alt_text ILIKE $3))
+      SELECT (SELECT count(*) FROM hit), ARRAY(SELECT h.id FROM hit h ORDER BY h.key %2$s, h.id %2$s OFFSET $5 LIMIT $6)$q$, sort_by, way)
+      INTO total, page USING folder, resource_type, search, tags, skip, most;
   END IF;
   -- only the rows of the page are read as a whole
-  RETURN QUERY EXECUTE format($q$
-    SELECT to_jsonb(r) - 'cloudinary_signature'
-      FROM (SELECT m.id %3$s ORDER BY m.%1$I %2$s, m.id %2$s OFFSET $5 LIMIT $6) page
-      JOIN public.media_assets r ON r.id = page.id
-     ORDER BY r.%1$I %2$s, r.id %2$s$q$, sort_by, CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END, mediasweep.media_where())
-    USING folder, resource_type, search, tags, skip, most;
+  items := ARRAY(SELECT to_jsonb(m) - 'cloudinary_signature'
+                   FROM unnest(page) WITH ORDINALITY p (id, place) JOIN public.media_assets m ON m.id = p.id ORDER BY p.place);
 END $_$;
-
-CREATE FUNCTION mediasweep.media_where() RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  SELECT $q$ FROM public.media_assets m
-    WHERE m.deleted_at IS NULL
-      AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
-      AND ($2 IS NULL OR m.resource_type = $2)
-      AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
-           OR m.description ILIKE $3 OR m.alt_text ILIKE $3)
-      AND ($4 IS NULL OR m.tags @> $4)$q$
-$_$;
 
 CREATE FUNCTION mediasweep.misplaced(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -3533,6 +3599,28 @@ BEGIN
   queue_rows := part[2];
 EXCEPTION WHEN data_exception THEN
   listing := NULL;
+END $_$;
+
+CREATE FUNCTION mediasweep.nearly(said text) RETURNS TABLE(name text, whole boolean)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$   -- whose plans are kept
+DECLARE
+  start  text := left(said, 1000);
+  plain  text := coalesce(mediasweep.unescaped(start), start);
+BEGIN
+  RETURN QUERY SELECT a.name, a.whole FROM mediasweep.alike(plain) a;
+  IF plain ~ '[?#]|^\s*/?v[0-9]' THEN
+    RETURN QUERY SELECT a.name, a.whole FROM mediasweep.alike(substring(plain FROM '^\s*/?(?:v[0-9]+/)?([^?#]+)')) a;
+  END IF;
+  IF said ~ '/(upload|private|authenticated)/' THEN
+    RETURN QUERY
+      SELECT DISTINCT a.name, a.whole
+        FROM regexp_matches(said, '(?:image|video|raw)/(?:upload|private|authenticated)/[^[:space:]"''<>\\`]+', 'g') m (path)
+       CROSS JOIN LATERAL (SELECT m.path[1] UNION SELECT regexp_replace(m.path[1], '[(),;|&][^/]*$', '')) p (path)
+       CROSS JOIN LATERAL mediasweep.url_readings('https://res.cloudinary.com/-/' || p.path, '{}') u
+       CROSS JOIN LATERAL mediasweep.alike(u.public_id) a;
+  END IF;
 END $_$;
 
 CREATE FUNCTION mediasweep.newest(one jsonb, another jsonb) RETURNS jsonb
@@ -3924,17 +4012,17 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
    CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
-                  differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library}'::text[]) f (object)
+                  differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library,chosen_findings}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
                   receive,take_inbox,apply_notification,put_back,prune_inbox,
                   reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,
-                  delete_orphans,adopt_orphans,leave_orphans,mark_ghosts,
+                  delete_orphans,adopt_findings,leave_findings,mark_ghosts,unmark_ghosts,
                   look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
                   selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
-                  media_page,media_count,media_figures,delete_media,delete_again}'::text[])
+                  media_found,media_figures,delete_media,delete_again}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -4258,7 +4346,8 @@ BEGIN
   UPDATE mediasweep.reconcile_run r SET state = 'listing', finished_at = NULL, reason = NULL, heard_at = '-infinity'
    WHERE shrunken AND r.state = 'refused' AND r.id = (SELECT max(n.id) FROM mediasweep.reconcile_run n);
   SELECT r.* INTO run FROM mediasweep.reconcile_run r WHERE r.finished_at IS NULL;
-  IF run.holder <> reconcile_begin.holder AND run.heard_at > clock_timestamp() - patience THEN
+  IF run.holder <> reconcile_begin.holder
+     AND (run.heard_at > clock_timestamp() - patience OR NOT pg_try_advisory_xact_lock(mediasweep.comparing_key())) THEN
     RETURN run;
   ELSIF run.cloud_name = cloud AND run.started_at > clock_timestamp() - interval '1 day'
         AND (run.state = 'looking' AND run.age_floor = reconcile_begin.age_floor
@@ -4294,6 +4383,7 @@ DECLARE
   any_use   boolean;
   refusal   text;
 BEGIN
+  PERFORM pg_advisory_xact_lock(mediasweep.comparing_key());
   SELECT r.* INTO me FROM mediasweep.reconcile_run r WHERE r.id = run AND r.holder = reconcile_compare.holder AND r.state = 'listing';
   IF NOT FOUND THEN
     RETURN NULL;
@@ -4304,7 +4394,8 @@ BEGIN
   refusal := mediasweep.listing_refusal(me, last, (told ->> 'assets')::bigint, shrunken);
   IF refusal IS NULL THEN
     BEGIN
-      EXECUTE format('SELECT EXISTS (%s)', mediasweep.all_refs('use')) INTO any_use;
+      PERFORM mediasweep.uses('{}');   -- where the guard cannot answer, neither can this
+      EXECUTE format('SELECT EXISTS (%s)', mediasweep.all_refs()) INTO any_use;
       IF any_use AND told ->> 'assets' = '0' THEN
         RAISE SQLSTATE 'MS003' USING MESSAGE = 'Cloudinary lists nothing at all, although rows name assets: is this the right account?';
       ELSIF NOT any_use AND told ->> 'assets' <> '0' AND NOT adopting THEN
@@ -4429,10 +4520,11 @@ BEGIN
     RETURN true;
   END IF;
   INSERT INTO mediasweep.reconcile_listed
-    (asset_id, public_id, resource_type, delivery_type, version, bytes, format, folder, display_name, tags, made_at, placeholder)
-  SELECT p.asset_id, p.public_id, reconcile_page.resource_type, p.type, p.version, p.bytes, p.format, p.folder, p.display_name, p.tags, p.made_at, p.placeholder
+    (asset_id, public_id, resource_type, delivery_type, version, bytes, format, folder, display_name, tags, alt, caption, made_at, placeholder)
+  SELECT p.asset_id, p.public_id, reconcile_page.resource_type, p.type, p.version, p.bytes, p.format, p.folder, p.display_name, p.tags,
+         p.alt, p.caption, p.made_at, p.placeholder
     FROM jsonb_to_recordset(page) p (asset_id text, public_id text, type text, version bigint, bytes bigint, format text, folder text,
-                                     display_name text, tags text[], made_at timestamptz, placeholder boolean);
+                                     display_name text, tags text[], alt text, caption text, made_at timestamptz, placeholder boolean);
   IF next IS NULL AND NOT places_ @? '$.* ? (@.done == false)' THEN
     ANALYZE mediasweep.reconcile_listed;
   END IF;
@@ -4516,9 +4608,8 @@ CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from tex
     mediasweep.term(ref, 'version', 'text'),
     mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
     named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
-    CASE WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, certain)
-              || CASE WHEN certain THEN ' AND (r."mediasweep url").certain' ELSE '' END
-         WHEN certain THEN format(' AND NOT mediasweep.is_an_address(%s)', id.sql) ELSE '' END
+    CASE WHEN certain THEN ' AND ' || mediasweep.surely_named(relation, ref)
+         WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, false) ELSE '' END
     || CASE WHEN more = '' AND NOT mediasweep.is_url(ref) AND mediasweep.held_in(relation, ref) = 'column' AND condition <> 'true'
             THEN format(' AND (%s)', condition) ELSE '' END)
     FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
@@ -5013,7 +5104,7 @@ CREATE FUNCTION mediasweep.step_back(memory jsonb, candidates mediasweep.cloudin
 $$;
 
 CREATE FUNCTION mediasweep.still(said jsonb, what text) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN (said -> what ->> 0)::bigint >= coalesce((said #>> '{upload,0}')::bigint, 0) THEN said -> what -> 1 END
@@ -5098,6 +5189,14 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
+
+CREATE FUNCTION mediasweep.surely_named(relation regclass, ref jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN mediasweep.is_url(ref) THEN mediasweep.is_ours(ref, true) || ' AND (r."mediasweep url").certain'
+              ELSE format('NOT mediasweep.is_an_address(%s)', mediasweep.held_text(relation, ref)) END
+$$;
 
 CREATE FUNCTION mediasweep.table_options() RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -5465,6 +5564,26 @@ BEGIN
   DROP SCHEMA mediasweep CASCADE;
 END $$;
 
+CREATE FUNCTION mediasweep.unmark_ghosts(run bigint, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  cleared  integer;
+BEGIN
+  UPDATE public.media_assets m SET sync_status = 'synced', sync_error_message = NULL
+   WHERE m.id IN (
+     SELECT o.id FROM public.media_assets o
+      WHERE o.sync_error_message LIKE 'not at Cloudinary, found by reconcile %'
+        AND NOT EXISTS (SELECT FROM mediasweep.reconcile_finding f
+                         WHERE f.run_id = run AND f.kind = 'ghost' AND f.action = 'marked' AND f.public_id = o.cloudinary_public_id
+                           AND f.resource_type = o.resource_type AND f.delivery_type = o.delivery_type)
+      LIMIT most FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS cleared = ROW_COUNT;
+  RETURN cleared;
+END $$;
+
 CREATE FUNCTION mediasweep.unprotect(prefix text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5512,6 +5631,23 @@ CREATE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation tex
     CASE operation WHEN 'DELETE' THEN 'row_deleted' ELSE 'reference_removed' END,
     mediasweep.unread_query(a, 'old_rows')
     || CASE operation WHEN 'UPDATE' THEN format(E'\n      EXCEPT SELECT stays.said FROM (%s) stays', mediasweep.unread_query(a, 'new_rows')) ELSE '' END))
+$_$;
+
+CREATE FUNCTION mediasweep.unusual_texts() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT coalesce(string_agg(format(
+           'SELECT %1$s AS source_id, %2$s COLLATE "C" AS said FROM %3$s WHERE %4$s (split_part(%2$s, ''/'', 3) <> ALL (%5$s || ''res.cloudinary.com''::text) OR %2$s ~ ''\s'')',
+           a.id, held.sql, mediasweep.items_query(a.relation, held.ref, a.relation::text, live.sql, ''),
+           CASE WHEN mediasweep.held_in(a.relation, held.ref) = 'column' THEN '(' || live.sql || ') AND' ELSE '' END, mediasweep.hosts(url)), E'\n UNION ALL '),
+         'SELECT NULL::integer AS source_id, NULL::text AS said WHERE false')
+    FROM mediasweep.attached a
+   CROSS JOIN mediasweep.refs_of(a.options) url
+   CROSS JOIN LATERAL (
+     SELECT p.ref, mediasweep.held_text(a.relation, p.ref) FROM (SELECT jsonb_set(url, '{public_id}', (url -> 'public_id') - 'url')) p (ref)) held (ref, sql)
+   CROSS JOIN mediasweep.live_expression(a.relation, a.options, 'use') live (sql)
+   WHERE a.detached_at IS NULL AND mediasweep.is_url(url)
 $_$;
 
 CREATE FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[]) RETURNS record
@@ -5909,7 +6045,7 @@ EXCEPTION WHEN OTHERS THEN
   NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
 END $$;
 
-CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone) RETURNS boolean
+CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone, file bigint) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5928,7 +6064,7 @@ CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp
       SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
        WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
          AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NOT NULL) q
-     WHERE q.queued_at >= uploaded AND q.trigger_source <> 'upload'
+     WHERE (q.queued_at >= uploaded OR q.version >= file) AND q.trigger_source <> 'upload'
        AND (q.asset_id = asset OR q.asset_id IS NULL
             AND (q.resource_type = name ->> 'resource_type') IS NOT FALSE AND (q.delivery_type = name ->> 'type') IS NOT FALSE))
 $$;
@@ -6183,7 +6319,9 @@ CREATE UNLOGGED TABLE mediasweep.reconcile_listed (
     display_name text,
     tags text[],
     made_at timestamp with time zone NOT NULL,
-    placeholder boolean NOT NULL
+    placeholder boolean NOT NULL,
+    alt text,
+    caption text
 );
 
 ALTER TABLE mediasweep.reconcile_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -6537,13 +6675,15 @@ REVOKE ALL ON FUNCTION mediasweep.acting_user() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.adopt(terms jsonb, who text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.adopt_findings(run bigint, ids bigint[], changes jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.advance(horizon jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.advise(a mediasweep.attached) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.all_refs(purpose text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.alike(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.all_refs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.allowance(batch integer, OUT allowed integer, OUT probing boolean, OUT forcing boolean, OUT news jsonb) FROM PUBLIC;
 
@@ -6615,6 +6755,8 @@ REVOKE ALL ON FUNCTION mediasweep.check_table(relation regclass, options jsonb) 
 
 REVOKE ALL ON FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.chosen_findings(run bigint, owned text[], sighted boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, terms jsonb, INOUT memory jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval, OUT news jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interval, grace interval, max_attempts integer, force boolean, INOUT horizon jsonb, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer, OUT guard_error text, OUT probing boolean, OUT held boolean, OUT next_in interval) FROM PUBLIC;
@@ -6634,6 +6776,8 @@ REVOKE ALL ON FUNCTION mediasweep.column_type(relation regclass, called text) FR
 REVOKE ALL ON FUNCTION mediasweep.columns_of_file(said jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.columns_said(known mediasweep.asset) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.comparing_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.confirm(relation regclass, who text, most bigint) FROM PUBLIC;
 
@@ -6691,6 +6835,8 @@ REVOKE ALL ON FUNCTION mediasweep.fleet_limit(own_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.fleet_state(OUT state jsonb, OUT age_s double precision) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.folded(name text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.foreign_triggers(relation regclass, kept integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.forget_acknowledgements(terms jsonb) FROM PUBLIC;
@@ -6700,6 +6846,8 @@ REVOKE ALL ON FUNCTION mediasweep.format_of(resource_type text, filename text) F
 REVOKE ALL ON FUNCTION mediasweep.from_url(url text, host text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.full_xid(x xid, near bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.gone_by(change jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.gone_expression(relation regclass, options jsonb) FROM PUBLIC;
 
@@ -6785,7 +6933,7 @@ REVOKE ALL ON FUNCTION mediasweep.last_reconciled(cloud text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.leave_orphans(run bigint, ids bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.leave_findings(run bigint, ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.left_to_do(OUT unfinished bigint, OUT fallen bigint, OUT alive bigint) FROM PUBLIC;
 
@@ -6831,19 +6979,15 @@ REVOKE ALL ON FUNCTION mediasweep.make_way(row_id uuid, asset text, name jsonb, 
 
 REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint, ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.media_count(folder text, resource_type text, search text, tags text[]) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION mediasweep.media_figures() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.media_page(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION mediasweep.media_where() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.media_found(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer, OUT total bigint, OUT items jsonb[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.misplaced(a mediasweep.attached) FROM PUBLIC;
 
@@ -6860,6 +7004,8 @@ REVOKE ALL ON FUNCTION mediasweep.move_cursor(memory jsonb, taken mediasweep.clo
 REVOKE ALL ON FUNCTION mediasweep.name_of(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.nearly(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.newest(one jsonb, another jsonb) FROM PUBLIC;
 
@@ -7029,6 +7175,8 @@ REVOKE ALL ON FUNCTION mediasweep.strays() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.suggest() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.surely_named(relation regclass, ref jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.table_options() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.tags_said(said jsonb, there text[]) FROM PUBLIC;
@@ -7061,11 +7209,15 @@ REVOKE ALL ON FUNCTION mediasweep.unindexed(least_rows bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uninstall(force boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.unmark_ghosts(run bigint, most integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.unprotect(prefix text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unread_query(a mediasweep.attached, rows_from text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.unusual_texts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.url_parts(url text, hosts text[], OUT cloud text, OUT parts text[]) FROM PUBLIC;
 
@@ -7099,7 +7251,7 @@ REVOKE ALL ON FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinar
 
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone, file bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.weigh(source integer, uploads boolean, around timestamp with time zone, rule record, known record, OUT fullest bigint) FROM PUBLIC;
 

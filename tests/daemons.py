@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, ClassVar
 from urllib.request import urlopen
 
 import asyncpg
 from prometheus_client.parser import text_string_to_metric_families
 
-ROOT = Path(__file__).parents[1]
+from tests import forks
+
+ROOT = forks.ROOT
 WITHIN_S = 30.0
 QUICK = {
     "MEDIASWEEP_HTTP_BIND": "127.0.0.1:0",
@@ -31,15 +30,13 @@ QUICK = {
     "MEDIASWEEP_RETRY_BASE": "0.2",
     "MEDIASWEEP_BRAKE_FLOOR": "1000000",  # tests of the brake set it back
 }
-PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 Record = dict[str, Any]
 
 
 def environment(dsn: str, cloudinary_url: str, **more: str) -> dict[str, str]:
     """Return the environment of a daemon with short times."""
-    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), env.get("PYTHONPATH"))))
-    return env | {"DATABASE_URL": dsn, "CLOUDINARY_URL": cloudinary_url} | QUICK | more
+    urls = {"DATABASE_URL": dsn, "CLOUDINARY_URL": cloudinary_url}
+    return forks.plain() | urls | QUICK | more
 
 
 class Daemon:
@@ -47,7 +44,7 @@ class Daemon:
 
     alive: ClassVar[set[Daemon]] = set()
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: forks.Process | asyncio.subprocess.Process) -> None:
         self.alive.add(self)
         self.process = process
         self.log: list[Record] = []
@@ -129,18 +126,7 @@ async def spawn(
     env: dict[str, str], program: tuple[str, ...] = ("-m", "mediasweep", "run")
 ) -> Daemon:
     """Start a daemon and return at once."""
-    return Daemon(
-        await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            *program,
-            env=env,
-            cwd=ROOT,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    )
+    return Daemon(await forks.Process.start(env, program))
 
 
 @asynccontextmanager

@@ -1,21 +1,17 @@
-"""Wrong deletions to take back, and the command that does, in a process of its own."""
+"""Wrong deletions to take back, and the command that does."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from asyncio import to_thread
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cloudinary.uploader
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
-from tests.daemons import ROOT
+from tests.commands import Done, mediasweep
 
-WITHIN_S = 50.0
 COMPLETED = """
 WITH q AS (
   INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -37,37 +33,9 @@ SELECT j.event, count(*) AS n FROM mediasweep.journal j WHERE j.event LIKE 'rest
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-async def start(env: dict[str, str], *args: str) -> asyncio.subprocess.Process:
-    """Start `mediasweep restore` without a terminal."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "mediasweep", "restore", *args),
-        env=env,
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def end(process: asyncio.subprocess.Process) -> Done:
-    """Return what became of it."""
-    async with asyncio.timeout(WITHIN_S):
-        out, err = await process.communicate()
-    return Done(process.returncode or 0, out.decode(), err.decode())
-
-
 async def restore(env: dict[str, str], *args: str) -> Done:
-    """Run `mediasweep restore` to its end."""
-    return await end(await start(env, *args))
+    """Run `mediasweep restore` to its end, without a terminal."""
+    return await mediasweep(env, "restore", *args)
 
 
 async def destroyed(db: Db, cloud: Cloud, prefix: str, count: int, *, backup: bool = True) -> None:

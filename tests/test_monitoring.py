@@ -163,7 +163,7 @@ def test_every_metric_and_label_that_is_asked_for_exists() -> None:
     assert {one for word in statuses for one in word.split("|")} <= {*Status}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_every_command_and_statement_of_the_runbooks_runs(
     blank_database: str, cloud: Cloud, tmp_path: Path
 ) -> None:

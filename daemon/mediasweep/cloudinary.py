@@ -166,7 +166,7 @@ class Account:
 
     async def listed(self, resource_type: str, cursor: str | None) -> Told:
         """List assets of one type from a cursor on. DELETED is a good answer here, too."""
-        more = {"next_cursor": cursor, "max_results": PAGE, "tags": True}
+        more = {"next_cursor": cursor, "max_results": PAGE, "tags": True, "context": True}
         return await self._manage(cloudinary.api.resources, resource_type=resource_type, **more)
 
     async def told(self, ids: Sequence[str], types: tuple[str, str] | None) -> Told:

@@ -122,14 +122,8 @@ class Daemon:
         self.webhooks = self._webhooks()
         self.figures = Figures(self.fleet)
         self.reconcile = self._reconcile()
-        self.probes = Probes(
-            self.wake,
-            self.sweep,
-            self.heartbeat,
-            self.upkeep,
-            stopping,
-            enabled=self.works,
-        )
+        parts = self.wake, self.sweep, self.heartbeat, self.upkeep
+        self.probes = Probes(*parts, stopping, enabled=self.works, reconcile=self.reconcile)
 
     def _beat(self) -> Heartbeat:
         return Heartbeat(

@@ -198,39 +198,38 @@ class Happened:
         self.listener_up.set(up)
 
 
+OWN = {
+    "canary_age_s": (
+        "listener_canary_age_seconds",
+        "Since the listener last heard what each beat sends to prove it; +Inf: never yet",
+    ),
+    "in_flight": ("in_flight", "Deletions at Cloudinary under way in this daemon"),
+    "limit": (
+        "concurrency_limit",
+        "Deletions that it may have under way: its share of the fleet's",
+    ),
+    "database_up": ("database_up", "1 while its last beat and its last claim or record arrived"),
+    "capture_broken": (
+        "capture_broken",
+        "1 while not all deletions are captured, or cannot be queued; /readyz tells why; use max",
+    ),
+    "reconcile_every_s": ("reconcile_interval_seconds", "How often it compares; 0: if asked only"),
+}
+
+
 class Own:
     """How this daemon stands."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Make the series."""
         gauge = partial(Gauge, namespace="mediasweep", registry=registry)
-        self._canary_age = gauge(
-            "listener_canary_age_seconds",
-            "Since the listener last heard a notification that was sent to prove it; a beat sends "
-            "one every five seconds; +Inf: never yet",
-        )
-        self._canary_age.set(math.inf)
-        self._in_flight = gauge("in_flight", "Deletions at Cloudinary under way in this daemon")
-        self._limit = gauge(
-            "concurrency_limit",
-            "Deletions that this daemon may have under way: its share of the fleet's limit",
-        )
-        self._database_up = gauge(
-            "database_up", "1 while the last beat and the last claim or record reached the database"
-        )
-        self._capture_broken = gauge(
-            "capture_broken",
-            "1 while deletions in the user's tables are not all captured, or cannot be queued; "
-            "looked at by each replica with its chores, so use max; /readyz tells what is wrong",
-        )
+        self._gauges = {key: gauge(name, told) for key, (name, told) in OWN.items()}
+        self._gauges["canary_age_s"].set(math.inf)
 
     def show(self, standing: Standing) -> None:
         """Set the series."""
-        self._canary_age.set(standing.canary_age_s)
-        self._in_flight.set(standing.in_flight)
-        self._limit.set(standing.limit)
-        self._database_up.set(standing.database_up)
-        self._capture_broken.set(standing.capture_broken)
+        for key, gauge in self._gauges.items():
+            gauge.set(getattr(standing, key))
 
 
 SAME = "; the same for every replica, so use max"
@@ -245,10 +244,13 @@ FLEET = {
         "horizon_held_seconds",
         "How long the oldest due row has waited for an open transaction that writes; 0: none does",
     ),
-    "reconciled_s": ("reconcile_age_seconds", "Since the last complete comparison; +Inf: none"),
+    "reconciled_s": ("reconcile_age_seconds", "Since a comparison was complete; +Inf: none began"),
     "orphans": ("reconcile_orphans", "Assets that no row uses, by the last comparison"),
     "ghosts": ("reconcile_ghosts", "Rows without their asset, by the last comparison"),
     "mismatches": ("reconcile_mismatches", "Rows that say something else of their asset"),
+    "inbox": ("inbox_rows", "Notifications that came and are not applied yet"),
+    "inbox_failing": ("inbox_failing_rows", "Those of them that could not be applied so far"),
+    "inbox_s": ("inbox_oldest_seconds", "How long ago the oldest of them came; 0: there is none"),
     "age_s": ("fleet_state_age_seconds", "How old this answer's figures of the fleet are"),
 }
 NEVER = {"age_s": math.inf, "reconciled_s": math.inf}

@@ -23,6 +23,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from deploy.grafana.fleet import LATENCY, WELL
 from deploy.grafana.panel import Panel, Query
 from deploy.grafana.parts import CLOUDINARY, LISTENER, PROCESS
+from deploy.grafana.step import STEP
 
 Built = stat.Panel | timeseries.Panel | heatmap.Panel | statetimeline.Panel
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -30,6 +31,7 @@ ROWS = {
     "Is it well?": WELL,
     "Throughput and latency": LATENCY,
     "Cloudinary": CLOUDINARY,
+    "In step": STEP,
     "Listener": LISTENER,
     "Database and process": PROCESS,
 }

@@ -90,9 +90,13 @@ BEGIN
                     WHERE g.until IS NULL OR g.until > clock_timestamp() OR g.probe IS NOT NULL),
     'alive', (SELECT f.alive FROM mediasweep.fleet_at_work() f))
     || (SELECT jsonb_strip_nulls(jsonb_build_object(
-                 'reconciled_s', extract(epoch FROM clock_timestamp() - max(r.finished_at)), 'orphans', coalesce(sum((r.counts ->> 'orphans')::bigint), 0),
+                 'reconciled_s', extract(epoch FROM clock_timestamp() - coalesce(max(r.finished_at), (SELECT min(n.started_at) FROM mediasweep.reconcile_run n))),
+                 'orphans', coalesce(sum((r.counts ->> 'orphans')::bigint), 0),
                  'ghosts', coalesce(sum((r.counts ->> 'ghosts')::bigint), 0), 'mismatches', coalesce(sum((r.counts ->> 'mismatches')::bigint), 0)))
-          FROM mediasweep.reconcile_run r WHERE r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done'));
+          FROM mediasweep.reconcile_run r WHERE r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done'))
+    || (SELECT jsonb_build_object('inbox', count(*), 'inbox_failing', count(i.error),
+                                  'inbox_s', coalesce(greatest(extract(epoch FROM clock_timestamp() - min(i.received_at)), 0), 0))
+          FROM mediasweep.inbox i WHERE i.done_at IS NULL);
 END $$;
 
 -- The state, and its age. Who finds it too old counts, unless somebody is counting just now, or the count could not be kept, as on

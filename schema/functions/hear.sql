@@ -2,8 +2,8 @@
 --
 -- A change is {"asset_id", "at" (µs since 1970), "said": {what: value}}. Of each `what` the newest value is kept, a tag and an entry
 -- of the context by themselves: upload, name, was (its name as it was deleted or renamed), folder, display_name, metadata, gone,
--- "tag:…", "context:…". `hear` merges it and then brings the row in line with all that is known. A row belongs to its asset for good;
--- of two assets that had one name, the later one has it. No row is deleted.
+-- "tag:…", "context:…"; of a change with "whole", those that it does not say are gone. `hear` merges it and then brings the row in line with
+-- all that is known. A row belongs to its asset for good; of two assets that had one name, the later one has it. No row is deleted.
 
 -- Whether there is a library that is ours: attached, with the columns that `--with-library` and `--take-over` give it.
 CREATE OR REPLACE FUNCTION mediasweep.has_library() RETURNS boolean
@@ -30,12 +30,22 @@ AS $$
     FROM (SELECT jsonb_object_keys(one) UNION SELECT jsonb_object_keys(another)) k (what)
 $$;
 
+-- The tags and entries of the context that an asset was heard to have, said to be gone by a change that says all there is.
+CREATE OR REPLACE FUNCTION mediasweep.gone_by(change jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+  SELECT coalesce(jsonb_object_agg(k.what, CASE WHEN starts_with(k.what, 'tag:') THEN 'false'::jsonb ELSE 'null' END), '{}')
+    FROM mediasweep.asset a CROSS JOIN LATERAL jsonb_object_keys(a.said) k (what)
+   WHERE a.asset_id = change ->> 'asset_id' AND change @> '{"whole": true}' AND k.what ~ '^(tag|context):'
+$$;
+
 CREATE OR REPLACE FUNCTION mediasweep.hear(change jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   id      text := change ->> 'asset_id';
-  new     jsonb := (SELECT coalesce(jsonb_object_agg(s.key, jsonb_build_array(change -> 'at', s.value)), '{}') FROM jsonb_each(change -> 'said') s);
+  new     jsonb := (SELECT coalesce(jsonb_object_agg(s.key, jsonb_build_array(change -> 'at', s.value)), '{}')
+                      FROM jsonb_each(mediasweep.gone_by(change) || (change -> 'said')) s);
   known   mediasweep.asset;
   holder  jsonb;
   name    jsonb := new -> 'name' -> 1;
@@ -236,7 +246,7 @@ $$;
 
 -- What a tag or an entry of the context is now: an upload begins anew, so what was said before it holds no more.
 CREATE OR REPLACE FUNCTION mediasweep.still(said jsonb, what text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE   -- else a comparison, which asks it, works alone
 AS $$
   SELECT CASE WHEN (said -> what ->> 0)::bigint >= coalesce((said #>> '{upload,0}')::bigint, 0) THEN said -> what -> 1 END
 $$;

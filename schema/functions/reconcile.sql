@@ -92,10 +92,11 @@ BEGIN
     RETURN true;
   END IF;
   INSERT INTO mediasweep.reconcile_listed
-    (asset_id, public_id, resource_type, delivery_type, version, bytes, format, folder, display_name, tags, made_at, placeholder)
-  SELECT p.asset_id, p.public_id, reconcile_page.resource_type, p.type, p.version, p.bytes, p.format, p.folder, p.display_name, p.tags, p.made_at, p.placeholder
+    (asset_id, public_id, resource_type, delivery_type, version, bytes, format, folder, display_name, tags, alt, caption, made_at, placeholder)
+  SELECT p.asset_id, p.public_id, reconcile_page.resource_type, p.type, p.version, p.bytes, p.format, p.folder, p.display_name, p.tags,
+         p.alt, p.caption, p.made_at, p.placeholder
     FROM jsonb_to_recordset(page) p (asset_id text, public_id text, type text, version bigint, bytes bigint, format text, folder text,
-                                     display_name text, tags text[], made_at timestamptz, placeholder boolean);
+                                     display_name text, tags text[], alt text, caption text, made_at timestamptz, placeholder boolean);
   IF next IS NULL AND NOT places_ @? '$.* ? (@.done == false)' THEN
     ANALYZE mediasweep.reconcile_listed;
   END IF;
@@ -141,7 +142,7 @@ BEGIN
   IF refusal IS NULL THEN
     BEGIN
       PERFORM mediasweep.uses('{}');   -- where the guard cannot answer, neither can this
-      EXECUTE format('SELECT EXISTS (%s)', mediasweep.all_refs('use')) INTO any_use;
+      EXECUTE format('SELECT EXISTS (%s)', mediasweep.all_refs()) INTO any_use;
       IF any_use AND told ->> 'assets' = '0' THEN
         RAISE SQLSTATE 'MS003' USING MESSAGE = 'Cloudinary lists nothing at all, although rows name assets: is this the right account?';
       ELSIF NOT any_use AND told ->> 'assets' <> '0' AND NOT adopting THEN

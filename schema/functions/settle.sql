@@ -1,5 +1,8 @@
 -- What is done about the findings of the last complete reconciliation. Each is done once; whoever comes after a crash does the rest.
 
+-- Of the release before.
+DROP FUNCTION IF EXISTS mediasweep.adopt_orphans(bigint, bigint[], jsonb), mediasweep.leave_orphans(bigint, bigint[]);
+
 -- The last complete run of a cloud, which alone may be acted upon.
 CREATE OR REPLACE FUNCTION mediasweep.last_reconciled(cloud text) RETURNS mediasweep.reconcile_run
 LANGUAGE sql STABLE
@@ -31,9 +34,24 @@ BEGIN
   RETURN queued;
 END $$;
 
--- Put these orphans into the library, as if the notification of their upload had come; returns how many. What somebody let go of since its
--- upload does not come back. It waits for nobody long, either.
-CREATE OR REPLACE FUNCTION mediasweep.adopt_orphans(run bigint, ids bigint[], changes jsonb) RETURNS integer
+-- The findings of a run about which nothing was done yet. `sighted`: orphans that may be deleted, found before and
+-- named by nothing; else all that a library can adopt: orphans,
+-- and what its rows say otherwise, but for the types, which are what an asset is called by. `owned`: under these prefixes.
+CREATE OR REPLACE FUNCTION mediasweep.chosen_findings(run bigint, owned text[], sighted boolean) RETURNS SETOF mediasweep.reconcile_finding
+LANGUAGE sql STABLE
+AS $$
+  SELECT f.* FROM mediasweep.reconcile_finding f
+   WHERE f.run_id = run AND f.action IS NULL
+     AND (owned IS NULL OR EXISTS (SELECT FROM unnest(owned) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
+     AND (f.kind = 'orphan' AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT sighted)
+          OR f.kind = 'mismatch' AND NOT sighted AND NOT f.detail ?| '{resource_type,delivery_type}'
+             AND f.source_id = (SELECT a.id FROM mediasweep.attached a
+                                 WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NULL))
+$$;
+
+-- Bring the library in line with what is so of these findings, as if the notifications had come; returns for how many it is. What somebody let
+-- go of since its upload does not come back. It waits for nobody long, either.
+CREATE OR REPLACE FUNCTION mediasweep.adopt_findings(run bigint, ids bigint[], changes jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
@@ -47,13 +65,13 @@ BEGIN
      SET acted_at = clock_timestamp(),
          action = CASE WHEN EXISTS (SELECT FROM public.media_assets m WHERE m.cloudinary_asset_id = f.asset_id AND m.deleted_at IS NULL)
                        THEN 'adopted' ELSE 'let go' END
-   WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind = 'orphan' AND f.action IS NULL;
+   WHERE f.run_id = run AND f.id = ANY (ids) AND f.kind <> 'ghost' AND f.action IS NULL;
   SELECT count(*) INTO adopted FROM mediasweep.reconcile_finding f WHERE f.run_id = run AND f.id = ANY (ids) AND f.action = 'adopted';
   RETURN adopted;
 END $$;
 
--- These orphans are not what was sighted any more.
-CREATE OR REPLACE FUNCTION mediasweep.leave_orphans(run bigint, ids bigint[]) RETURNS void
+-- The assets of these findings are not what was sighted any more.
+CREATE OR REPLACE FUNCTION mediasweep.leave_findings(run bigint, ids bigint[]) RETURNS void
 LANGUAGE sql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

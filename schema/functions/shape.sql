@@ -154,6 +154,15 @@ AS $$
          ELSE '(SELECT replace(lower(i.cloud_name), ''_'', ''-'') FROM mediasweep.installation i)' END, (NOT certain)::text)
 $$;
 
+-- Whether what a ref names is surely an asset of ours, as SQL over the row: a URL that can be read in one way, and no address where a public id
+-- was to stand, by which it is not ours to delete.
+CREATE OR REPLACE FUNCTION mediasweep.surely_named(relation regclass, ref jsonb) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN mediasweep.is_url(ref) THEN mediasweep.is_ours(ref, true) || ' AND (r."mediasweep url").certain'
+              ELSE format('NOT mediasweep.is_an_address(%s)', mediasweep.held_text(relation, ref)) END
+$$;
+
 -- The assets that one ref names, a row of mediasweep.ref each.
 CREATE OR REPLACE FUNCTION mediasweep.ref_query(
   relation regclass, ref jsonb, rows_from text, condition text, certain boolean, more text DEFAULT '', named text DEFAULT '')
@@ -169,15 +178,13 @@ AS $$
     mediasweep.term(ref, 'version', 'text'),
     mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
     named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
-    CASE WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, certain)
-              || CASE WHEN certain THEN ' AND (r."mediasweep url").certain' ELSE '' END
-         WHEN certain THEN format(' AND NOT mediasweep.is_an_address(%s)', id.sql) ELSE '' END
+    CASE WHEN certain THEN ' AND ' || mediasweep.surely_named(relation, ref)
+         WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, false) ELSE '' END
     || CASE WHEN more = '' AND NOT mediasweep.is_url(ref) AND mediasweep.held_in(relation, ref) = 'column' AND condition <> 'true'
             THEN format(' AND (%s)', condition) ELSE '' END)
     FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
 $$;
 
--- An address where a public id was to stand: not ours to delete by.
 CREATE OR REPLACE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT said COLLATE "C" ~ '^(https?:)?//' $$;

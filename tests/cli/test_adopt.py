@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 
 import pytest
 
@@ -13,9 +10,8 @@ from mediasweep.cli.consent import NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import Done, mediasweep
-from tests.daemons import ROOT, environment
+from tests.daemons import environment
 
-WITHIN_S = 30.0
 # a daemon has run here, but as if on another server
 INSTALLED = """
 SELECT mediasweep.recognise(gen_random_uuid(), jsonb_build_object('cloud', 'theirs'));
@@ -40,23 +36,7 @@ async def env(database: str, db: Db, cloud: Cloud) -> dict[str, str]:
 
 async def _at_a_terminal(env: dict[str, str], answer: str) -> Done:
     """Run `mediasweep adopt` at a terminal, and answer what it asks."""
-    ours, its = os.openpty()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "mediasweep", "adopt"),
-            env=env,
-            cwd=ROOT,
-            stdin=its,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        os.write(ours, f"{answer}\n".encode())
-        async with asyncio.timeout(WITHIN_S):
-            out, err = await process.communicate()
-    finally:
-        os.close(ours)
-        os.close(its)
-    return Done(process.returncode or 0, out.decode(), err.decode())
+    return await mediasweep(env, "adopt", typed=f"{answer}\n")
 
 
 async def test_a_dry_run_shows_what_differs_and_changes_nothing(

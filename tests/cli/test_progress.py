@@ -10,8 +10,9 @@ import sys
 from mediasweep.cli.progress import SELDOM_S, Progress
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
+from tests.commands import WITHIN_S
 from tests.daemons import ROOT, environment
-from tests.restores import WITHIN_S, destroyed, restore
+from tests.restores import destroyed, restore
 
 
 def test_where_nobody_watches_a_line_comes_seldom() -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import pty
-import sys
 from typing import Any, NamedTuple
 
 import pytest
 
 from mediasweep.cli.consent import NOBODY
 from mediasweep.postgres.pool import Connection as Db
-from tests.daemons import ROOT, environment
+from tests.commands import mediasweep
+from tests.daemons import environment
 from tests.schema.queue import ARTICLES, claim, enqueue, events, rows, use
 
-WITHIN_S = 30
 URL = "cloudinary://key:secret@cloud"
 
 
@@ -35,25 +31,8 @@ class Done(NamedTuple):
 
 async def _run(database: str, *command: str, typed: str | None = None) -> Done:
     """Run `mediasweep queue …`; `typed` is what a person types at the terminal, None: nobody is."""
-    master, slave = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "mediasweep", *command),
-        env=environment(database, URL),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL if typed is None else slave,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        if typed is not None:
-            os.write(master, typed.encode())
-        async with asyncio.timeout(WITHIN_S):
-            out, err = await process.communicate()
-    finally:
-        os.close(master)
-        os.close(slave)
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode().splitlines(), err.decode().splitlines())
+    done = await mediasweep(environment(database, URL), *command, typed=typed)
+    return Done(done.code, done.out.splitlines(), done.err.splitlines())
 
 
 async def _queue(database: str, *command: str, typed: str | None = None) -> Done:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import json
-import os
-import pty
-import sys
 from asyncio import to_thread
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +13,9 @@ import pytest
 from mediasweep.cli.consent import NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
-from tests.daemons import ROOT, environment
+from tests.commands import mediasweep
+from tests.daemons import environment
 from tests.restores import (
-    WITHIN_S,
     destroy,
     destroyed,
     events,
@@ -185,22 +181,7 @@ async def test_a_person_at_a_terminal_is_asked(
 ) -> None:
     """The question names how many, how much and where; only a yes restores."""
     await destroyed(db, cloud, "a", 2)
-    master, slave = pty.openpty()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "mediasweep", "restore", "--since", "1h"),
-            env=env,
-            cwd=ROOT,
-            stdin=slave,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        os.write(master, f"{answer}\n".encode())
-        async with asyncio.timeout(WITHIN_S):
-            _, err = await process.communicate()
-    finally:
-        os.close(master)
-        os.close(slave)
-    assert f"Restore 2 assets (10 bytes) in cloud {cloud.name}?" in err.decode()
-    assert process.returncode == (0 if answer == "y" else 1)
+    done = await mediasweep(env, "restore", "--since", "1h", typed=f"{answer}\n")
+    assert f"Restore 2 assets (10 bytes) in cloud {cloud.name}?" in done.err
+    assert done.code == (0 if answer == "y" else 1)
     assert len(await names(cloud)) == (2 if answer == "y" else 0)

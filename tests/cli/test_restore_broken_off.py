@@ -10,15 +10,9 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
+from tests.commands import end, start
 from tests.daemons import environment
-from tests.restores import (
-    destroyed,
-    end,
-    events,
-    names,
-    restore,
-    start,
-)
+from tests.restores import destroyed, events, names, restore
 
 
 @pytest.fixture
@@ -34,7 +28,7 @@ async def test_a_run_that_is_stopped_in_the_middle_is_gone_on_with(
     """A signal ends it after the call under way; the next run does the rest, and nothing twice."""
     await destroyed(db, cloud, "a", 500)
     await to_thread(cloud.faults, {"action": "restore", "latency_s": 0.4})
-    process = await start(env, "--since", "1h", "--yes")
+    process = await start(env, "restore", "--since", "1h", "--yes")
     await to_thread(cloud.wait_calls, 2, "restore")
     process.send_signal(sent)
     stopped = await end(process)
@@ -54,7 +48,7 @@ async def test_a_run_that_is_killed_in_the_middle_is_gone_on_with(
     """After SIGKILL only the call that was under way is made again, and all are back."""
     await destroyed(db, cloud, "a", 500)
     await to_thread(cloud.faults, {"action": "restore", "effect": "hang", "act": True, "skip": 2})
-    process = await start(env, "--since", "1h", "--yes")
+    process = await start(env, "restore", "--since", "1h", "--yes")
     await to_thread(cloud.wait_calls, 3, "restore")
     process.kill()
     await end(process)

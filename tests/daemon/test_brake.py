@@ -32,7 +32,7 @@ SELECT NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue
                     WHERE processed_at IS NULL AND source_id = $1)
 """
 # how many of the fifty thousand a test has the patience for; the others are seen to be on their way
-DRAINED = 5000
+DRAINED = 2000
 UNFINISHED = """
 SELECT q.cloudinary_public_id FROM mediasweep.cloudinary_cleanup_queue q
  WHERE q.processed_at IS NULL AND NOT q.in_doubt
@@ -67,7 +67,7 @@ async def _ack(env: dict[str, str], digest: str) -> Done:
     return await mediasweep(env, "brake", "ack", digest, "--yes")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_of_fifty_thousand_rows_none_goes_before_exactly_these_are_acknowledged(
     database: str, db: Db, cloud: Cloud
 ) -> None:
@@ -89,7 +89,7 @@ async def test_of_fifty_thousand_rows_none_goes_before_exactly_these_are_acknowl
         held = await _shown(env)
         assert (held["source"], held["queue_rows"]) == ("media_assets", 50_000)
         assert (await _ack(env, held["digest"])).code == 0
-        await to_thread(cloud.wait_calls, 100 + DRAINED)
+        await to_thread(cloud.wait_calls, 100 + DRAINED, timeout_s=90.0)
         assert await db.fetchval("SELECT count(*) FROM mediasweep.gate") == 0
     calls = (await _destroyed(cloud))[100:]
     rest = [row["cloudinary_public_id"] for row in await db.fetch(UNFINISHED)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from asyncio import to_thread
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
+from tests.commands import mediasweep
 from tests.conftest import Connect
 from tests.daemons import INSERT_ASSETS, environment, finished, running, until
 
@@ -23,10 +22,9 @@ LANGUAGE sql AS 'SELECT NULL::bigint, NULL::bigint'
 
 async def _show(database: str, db: Db, cloud: Cloud) -> dict[str, Any]:
     id_ = await db.fetchval("SELECT id FROM mediasweep.cloudinary_cleanup_queue")
-    command = [sys.executable, "-P", "-m", "mediasweep", "queue", "show", str(id_), "--json"]
-    env = environment(database, cloud.url)
-    done = await to_thread(subprocess.run, command, env=env, capture_output=True, check=True)
-    shown: dict[str, Any] = json.loads(done.stdout)
+    done = await mediasweep(environment(database, cloud.url), "queue", "show", str(id_), "--json")
+    assert done.code == 0
+    shown: dict[str, Any] = json.loads(done.out)
     return shown
 
 

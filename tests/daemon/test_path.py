@@ -19,6 +19,7 @@ ROW = """
 INSERT INTO public.media_assets (cloudinary_public_id, cloudinary_asset_id, resource_type,
 file_size, mime_type, secure_url, url) VALUES ($1, $2, $3, $4, 'x', $5, $5)
 """
+MANY_WITHIN_S = 100.0  # thousands of calls, on a machine that has other things to do
 
 
 async def test_a_deleted_row_takes_its_uploaded_file_along(
@@ -33,6 +34,7 @@ async def test_a_deleted_row_takes_its_uploaded_file_along(
     assert set() == await to_thread(cloud.assets)
 
 
+@pytest.mark.timeout(150)
 async def test_five_thousand_rows_of_one_statement_are_deleted_once_each(
     database: str, db: Db, cloud: Cloud
 ) -> None:
@@ -40,7 +42,7 @@ async def test_five_thousand_rows_of_one_statement_are_deleted_once_each(
     await _fill(db, cloud, 5000)
     async with running(environment(database, cloud.url, MEDIASWEEP_LOG_LEVEL="info")):
         await db.execute("DELETE FROM media_assets")
-        assert await finished(db) == {"completed": 5000}
+        assert await finished(db, MANY_WITHIN_S) == {"completed": 5000}
     state = await to_thread(cloud.state)
     assert (state["assets"], state["calls"]["destroy"]) == (0, 5000)
 
@@ -60,19 +62,20 @@ async def test_ten_kills_on_the_way_lose_nothing_and_repeat_only_what_was_in_fli
         await daemon.kill()
         in_flight += await db.fetchval(IN_FLIGHT)
     async with running(env):
-        assert await finished(db) == {"completed": 5000}
+        assert await finished(db, MANY_WITHIN_S) == {"completed": 5000}
     state = await to_thread(cloud.state)
     assert state["assets"] == 0
     assert 5000 <= state["calls"]["destroy"] <= 5000 + in_flight
 
 
+@pytest.mark.timeout(150)
 async def test_two_daemons_share_the_work(database: str, db: Db, cloud: Cloud) -> None:
     """Two daemons delete two thousand assets, each asset by one of them."""
     await _fill(db, cloud, 2000)
     env = environment(database, cloud.url, MEDIASWEEP_LOG_LEVEL="info")
     async with running(env) as one, running(env) as two:
         await db.execute("DELETE FROM media_assets")
-        assert await finished(db) == {"completed": 2000}
+        assert await finished(db, MANY_WITHIN_S) == {"completed": 2000}
         assert one.count("swept")
         assert two.count("swept")
     state = await to_thread(cloud.state)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
-from tests.daemons import ROOT, environment
-
-WITHIN_S = 30
+from tests.commands import mediasweep
+from tests.daemons import environment
 
 
 async def _run(env: dict[str, str], *command: str) -> tuple[int, list[str]]:
     """Run a command to its end; returns its exit code and what it wrote to stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "mediasweep", *(command or ("run",))),
-        env=env,
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(WITHIN_S):
-        _, said = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode().splitlines()
+    done = await mediasweep(env, *(command or ("run",)))
+    return done.code, done.err.splitlines()
 
 
 Change = Callable[[str], dict[str, str]]

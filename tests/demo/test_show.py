@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mediasweep.demo.scenes import SCENES
+from mediasweep.demo.there import STEPS
 from tests.demo.traces import contents, processes, wait_until_gone
 
 PROGRAM = (sys.executable, "-P", "-m", "mediasweep", "demo")
@@ -41,7 +42,9 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
 
 
 def test_once_shows_every_scene_and_leaves_nothing(folder: Path) -> None:
-    """Within a minute and 80 columns each scene is named and has ended as it should."""
+    """Within a minute and 80 columns each scene of both directions is named and has ended as it
+    should, and the self-test has passed.
+    """
     ran = subprocess.run(
         [*PROGRAM, "--once"],
         env=os.environ | {"TMPDIR": str(folder), "COLUMNS": "80"},
@@ -58,7 +61,11 @@ def test_once_shows_every_scene_and_leaves_nothing(folder: Path) -> None:
         assert ("completed" if scene.gone else "skipped") in row
         assert row.rstrip().endswith(" ms")
         assert set(scene.title.split()) <= set(ran.stdout.split()), "a word is broken"
+    for step in STEPS:
+        row = next(line for line in lines if f" {step.file} " in line and step.became in line)
+        assert row.rstrip().endswith(" ms")
     assert "in use by articles" in ran.stdout
+    assert lines[-1] == "6 of 6 checks passed"
     assert contents(folder) == []
     assert processes(folder) == set()
 
@@ -87,19 +94,13 @@ def test_a_signal_ends_it_and_leaves_nothing(
     assert processes(folder) == set()
 
 
-def test_it_prints_how_to_point_commands_at_it(folder: Path) -> None:
-    """Both addresses are lines to paste: of the database, and of the emulator in its place."""
+def test_a_second_signal_does_not_disturb_the_clean_up(folder: Path) -> None:
+    """Somebody who presses Ctrl-C again and again, once both addresses stand there as lines to
+    paste, gets a clean end, too.
+    """
     with demo(folder) as process:
         read_until(process, "  export DATABASE_URL=postgresql://")
         read_until(process, "@demo?upload_prefix=http://127.0.0.1:")
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=WITHIN_S)
-
-
-def test_a_second_signal_does_not_disturb_the_clean_up(folder: Path) -> None:
-    """Somebody who presses Ctrl-C again and again gets a clean end, too."""
-    with demo(folder) as process:
-        read_until(process, UP)
         for _ in range(5):
             os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=WITHIN_S)

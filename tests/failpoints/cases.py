@@ -7,6 +7,8 @@ it does to the others.
 
 from __future__ import annotations
 
+import functools
+
 from tests.failpoints import statements, steps
 from tests.failpoints.inbox import INBOX
 
@@ -240,6 +242,7 @@ def known() -> list[str]:
     return [s for text in (*CASES.values(), MIGRATE, INBOX) for s in listed(text)] + list(APART)
 
 
+@functools.cache  # else it would be asked for hundreds of times, and reads all the code each time
 def found() -> dict[str, list[str]]:
     """Return every step that the code has, with its points."""
     inside: dict[str, list[str]] = {}

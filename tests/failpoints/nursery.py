@@ -1,13 +1,12 @@
 """A process that has read the code with its points, and brings forth one daemon after the other.
 
-`python -m tests.failpoints.nursery` reads a command a line and forks: the child becomes what the
-command says (`mediasweep run`, `mediasweep migrate`), with points armed. That is a daemon as it is
-run, without the second that Python needs to start. It says who was born and how it ended.
+It reads a command a line and forks: the child becomes what the command says (`mediasweep run`,
+`mediasweep migrate`), with points armed. That is a daemon as it is run, without the second that
+Python needs to start. It says who was born and how it ended.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import json
@@ -18,10 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tests.daemons import ROOT, Daemon, Record, environment
+from tests.daemons import Daemon, Record, environment
+from tests.forks import PRODUCT, Process
 
 PR_SET_PDEATHSIG = 1
 FROZEN = "frozen"
+READ = ("tests.failpoints.struck", *PRODUCT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Child:
         """Let a frozen one go on, ask it to stop, and return how it ended."""
         again = Child(self.nursery, self.pid, len(self.nursery.daemon.log))
         os.kill(self.pid, signal.SIGCONT)
-        await self.nursery.command(wait=self.pid)
+        self.nursery.command(wait=self.pid)
         with contextlib.suppress(ProcessLookupError):  # it had been told to before it froze
             os.kill(self.pid, signal.SIGTERM)
         return await again.over()
@@ -85,32 +86,26 @@ class Nursery:
     """The process, seen from a test; `daemon.log` holds what all its children say."""
 
     daemon: Daemon
-    process: asyncio.subprocess.Process
+    commands: int  # the end of a pipe
     born: list[Child] = field(default_factory=list)
 
     @classmethod
     async def open(cls) -> Self:
         """Start it."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "tests.failpoints.nursery"),
-            env=environment("", ""),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        return cls(Daemon(process), process)
+        theirs, ours = os.pipe()
+        program = ("-m", __name__)
+        process = await Process.start(environment("", ""), program, theirs, read=READ)
+        os.close(theirs)
+        return cls(Daemon(process), ours)
 
     async def close(self) -> None:
         """End it, and all its children with it."""
         await self.daemon.kill()
+        os.close(self.commands)
 
-    async def command(self, **command: object) -> None:
+    def command(self, **command: object) -> None:
         """Send a command."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-        await self.process.stdin.drain()
+        os.write(self.commands, json.dumps(command).encode() + b"\n")
 
     async def bear(
         self,
@@ -127,9 +122,7 @@ class Nursery:
         has beside the real one, as (name, text, once).
         """
         mark = len(self.daemon.log)
-        await self.command(
-            env=dict(env), points=points or {}, argv=argv, hurried=hurried, files=files
-        )
+        self.command(env=dict(env), points=points or {}, argv=argv, hurried=hurried, files=files)
         born = await self.daemon.seen("born", after=mark)
         self.born.append(Child(self, born["pid"], mark))
         return self.born[-1]
@@ -182,10 +175,5 @@ def _become(command: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    from tests.failpoints import blows, steps
-
-    steps.install(blows.around_call, blows.around_context)
-    import mediasweep.run  # noqa: F401  so that no child has to
-
     if _order := _orders():
         _become(_order)

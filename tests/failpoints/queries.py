@@ -76,6 +76,10 @@ DELETED_BEFORE = """
 INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)
 SELECT 'completed', 'before' || n, 'image', 'upload' FROM generate_series(1, 7) n
 """
+HOLD_AGAIN = """
+UPDATE mediasweep.gate SET closed_at = clock_timestamp() WHERE name = 'failover';
+SELECT pg_sleep(0.1)
+"""
 LOSE = """
 WITH gone AS (
   DELETE FROM mediasweep.cloudinary_cleanup_queue

@@ -27,6 +27,7 @@ from tests.failpoints.queries import (
     DELETED_BEFORE,
     FELL_BACK,
     FORGET_SLEEPERS,
+    HOLD_AGAIN,
     INSTALL,
     LOSE,
     MOVE,
@@ -202,6 +203,12 @@ async def _fail_over(scene: Scene) -> None:
     await scene.delete_some()
 
 
+async def _just_now(scene: Scene, _: Child) -> None:
+    """Let the hold begin anew for a while: whoever is to come during it may be late."""
+    for _turn in range(30):
+        await scene.beside.execute(HOLD_AGAIN)
+
+
 async def _nobody_asleep(scene: Scene) -> None:
     """The server has lost the line to whoever slept, frozen as he may be."""
     await scene.db.execute(FORGET_SLEEPERS)
@@ -260,7 +267,7 @@ WORLDS = {
     "moved": World(_installed, meanwhile=_move, heal=_adopt),
     "restarted": World(_installed, meanwhile=_restart, heal=_adopt),
     "failover": World(_fail_over, holds=(NO_GATE,)),
-    "failover just now": World(_fail_over, holds=(NO_GATE,)),
+    "failover just now": World(_fail_over, meanwhile=_just_now, holds=(NO_GATE,)),
     "lost commits": World(_late_answers, meanwhile=_lose_commits, holds=(NO_GATE,)),
     "woken": World(_nobody_asleep, meanwhile=_wake, more=Scene.delete_some),
     "sibling asleep": World(_sibling, heal=_sibling_wakes),

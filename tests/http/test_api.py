@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
+from mediasweep.operations import queue
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import INSERT_ASSETS
 from tests.http.visits import visit
@@ -139,6 +141,27 @@ async def test_the_queue_is_listed_page_by_page(database: str, db: Db) -> None:
             assert len(said["items"]) == number, params
         for wrong in ({"source": "nothing"}, {"since": "x"}, {"after": "x"}, {"actor": "\0"}):
             assert (await client.get("/api/queue", params=wrong)).status_code == 400
+
+
+async def test_a_filter_that_matches_little_looks_at_a_part_of_the_queue(
+    database: str, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that are short or empty lead on, and all that match are found once."""
+    monkeypatch.setattr(queue, "LOOKED_AT", 2)
+    await _let_go(db, 9)
+    await db.execute(FINISH, ["a/1", "a/4"])
+    async with visit(database) as client:
+        for pattern, expected in (("a/*", 9), ("a/0", 1), ("none", 0)):
+            seen: list[str] = []
+            asked: dict[str, Any] = {"public_id": pattern, "limit": 3}
+            pages = 0
+            while pages == 0 or asked["after"]:
+                said = (await client.get("/api/queue", params=asked)).json()
+                seen += [item["cloudinary_public_id"] for item in said["items"]]
+                asked["after"] = said["next"]
+                pages += 1
+            assert (len(set(seen)), len(seen)) == (expected, expected)
+            assert pages > 2
 
 
 async def test_rows_are_shown_and_moved(database: str, db: Db) -> None:

@@ -23,13 +23,17 @@ SELECT (SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue)
 """
 
 
+async def receive(db: Db, body: bytes) -> Received:
+    """Receive a notification that nothing has to wait for."""
+    one = Received(hashlib.sha256(body).digest(), datetime.now(UTC), body)
+    await Inbox(db).receive(one, Notification.read(body).type, timedelta(0))
+    return one
+
+
 async def hear(db: Db, body: bytes) -> str | None:
     """Receive a notification and apply it at once; returns the outcome."""
-    inbox = Inbox(db)
-    one = Received(hashlib.sha256(body).digest(), datetime.now(UTC), body)
-    notification = Notification.read(body)
-    await inbox.receive(one, notification.type, timedelta(0))
-    return await inbox.apply(one.digest, notification.changes(one.signed_at))
+    one = await receive(db, body)
+    return await Inbox(db).apply(one.digest, Notification.read(body).changes(one.signed_at))
 
 
 async def hear_all(db: Db, bodies: Iterable[bytes]) -> list[dict[str, Any]]:

@@ -8,15 +8,20 @@ from asyncio import to_thread
 from random import Random
 from urllib.parse import urlsplit
 
+import cloudinary.uploader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediasweep.emulator.client import Cloud
+from mediasweep.operations import webhooks
 from mediasweep.postgres.pool import Connection as Db
+from tests.conftest import Connect
 from tests.daemons import Daemon, environment, running, until
 from tests.inbox.account import Account
 from tests.inbox.forgery import PATH, Forger, Sender
 from tests.inbox.library import QUEUED, library
+from tests.system.monitoring import free_port
+from tests.upload.uploads import opened
 
 MEGABYTE = 2**20
 EVERYTHING = """
@@ -27,6 +32,10 @@ ALL_DONE = "SELECT NOT EXISTS (SELECT FROM mediasweep.inbox WHERE done_at IS NUL
 RESTS = """
 SELECT count(*) > 0 AND min(i.due_at - i.received_at) >= '5 s'
   FROM mediasweep.inbox i WHERE i.notification_type = 'upload'
+"""
+RECEIVES = """
+SELECT EXISTS (SELECT FROM pg_stat_activity a
+                WHERE a.wait_event_type = 'Lock' AND a.query LIKE '%mediasweep.receive(%')
 """
 AT_ONCE = "UPDATE mediasweep.inbox SET due_at = now() WHERE done_at IS NULL"
 
@@ -103,6 +112,32 @@ def _metrics(daemon: Daemon) -> str:
     told = connection.getresponse().read().decode()
     connection.close()
     return told
+
+
+async def test_a_daemon_killed_while_it_receives_is_told_again(
+    database: str, db: Db, connect: Connect, cloud: Cloud
+) -> None:
+    """SIGKILL before it has answered: Cloudinary tells it again, and it is in the inbox once."""
+    await to_thread(cloud.fill, "a", 1)
+    await to_thread(cloud.switch, hook_speed=100)  # again after 1.8 s, 3.6 s and 5.4 s
+    bind = f"127.0.0.1:{free_port()}"
+    env = environment(database, cloud.url, MEDIASWEEP_HTTP_BIND=bind)
+    beside = await connect()
+    held = beside.transaction()
+    await held.start()
+    await beside.execute("LOCK TABLE mediasweep.inbox IN SHARE MODE")
+    async with running(env) as daemon:
+        await webhooks.register(opened(cloud), daemon.address)
+        await to_thread(cloudinary.uploader.add_tag, "red", ["a0"], **cloud.options())
+        await until(db, RECEIVES)
+        await daemon.kill()
+    await held.rollback()
+    async with running(env):
+        await to_thread(cloud.wait_delivered, 1)
+        await until(db, ALL_DONE)
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.inbox") == 1
+    [told] = await to_thread(cloud.hooks)
+    assert (told["state"], len(told["attempts"]) > 1) == ("delivered", True)
 
 
 async def test_other_secrets_replace_the_one_of_the_api(

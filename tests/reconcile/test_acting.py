@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from dataclasses import replace
 
 import asyncpg
 import cloudinary.uploader
@@ -13,7 +14,7 @@ from mediasweep.operations.reconcile import Acted, Ghosts, Orphans, Wanted, act,
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Run
 from tests.conftest import Connect
-from tests.reconcile.sides import AGO, DAY_S, HOUR, compare, in_library, reconciler
+from tests.reconcile.sides import AGO, ASKED, DAY_S, HOUR, compare, in_library, reconciler
 from tests.schema.roles import staffed
 
 DELETE = Wanted(orphans=Orphans.DELETE, owned=("own/",))
@@ -102,6 +103,39 @@ async def test_orphans_are_adopted_by_the_library(db: Db, cloud: Cloud) -> None:
     assert (await compare(db, cloud)).counts["orphans"] == 1
 
 
+async def test_rows_are_brought_in_line_with_their_assets(db: Db, cloud: Cloud) -> None:
+    """Adopting corrects rows of the library that nobody told of a rename, a tag or a caption; what
+    only the application has said stays, and nothing is queued.
+    """
+    given = cloud.options()
+    await to_thread(cloud.plant, "p", 3, age_s=3 * DAY_S)
+    await to_thread(cloudinary.uploader.add_tag, "blue", ["p1"], **given)
+    await to_thread(cloudinary.uploader.add_context, {"alt": "a cat"}, ["p2"], **given)
+    wanted = Wanted(orphans=Orphans.ADOPT)
+    run = await compare(db, cloud, replace(ASKED, adopting=True))
+    assert await do(db, cloud, run, wanted) == Acted(adopted=3)
+    await db.execute(
+        "UPDATE public.media_assets SET tags = tags || '{own}'::text[], alt_text = 'own'"
+        " WHERE 'blue' = ANY (tags)"
+    )
+    await to_thread(cloudinary.uploader.rename, "p0", "q0", **given)
+    await to_thread(cloudinary.uploader.replace_tag, "red", ["p1"], **given)
+    await to_thread(cloudinary.uploader.add_context, {"caption": "seen"}, ["p1"], **given)
+    await to_thread(cloudinary.uploader.remove_all_context, ["p2"], **given)
+    run = await compare(db, cloud)
+    assert (run.counts["orphans"], run.counts["mismatches"]) == (0, 3)
+    async with reconciler(db, cloud) as one:
+        assert (await chosen(one.runs, run, wanted))[0] == 3
+    assert await do(db, cloud, run, wanted) == Acted(adopted=3)
+    assert [tuple(row) for row in await db.fetch(IN_LINE)] == [
+        ("p1", ["own", "red"], "own", "seen", "p1"),
+        ("p2", [], None, None, "p2"),
+        ("q0", [], None, None, "q0"),
+    ]
+    assert not await db.fetch(QUEUED)
+    assert await do(db, cloud, run, wanted) == Acted()
+
+
 async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud: Cloud) -> None:
     """The row of a ghost says so until its asset is there again, stays, and queues nothing."""
     await in_library(db, "p0", "gone")
@@ -118,7 +152,7 @@ async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud:
     assert {row["status"] for row in await db.fetch(LIBRARY)} == {"synced"}
 
 
-@pytest.mark.parametrize("act", ["mark_ghosts($1, ARRAY[$2])", "adopt_orphans($1, ARRAY[$2], $3)"])
+@pytest.mark.parametrize("act", ["mark_ghosts($1, ARRAY[$2])", "adopt_findings($1, ARRAY[$2], $3)"])
 async def test_who_locks_a_row_is_not_waited_for_long(
     db: Db, connect: Connect, cloud: Cloud, act: str
 ) -> None:
@@ -153,6 +187,11 @@ SAID = '[{"asset_id": "held", "at": 1, "said": {"folder": "x"}}]'
 OWN = """
 SELECT f.id FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.public_id = 'own/0'
+"""
+IN_LINE = """
+SELECT m.cloudinary_public_id, m.tags, m.alt_text, m.description,
+       substring(m.url FROM '([^/]*)[.]png$')
+  FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY 1
 """
 ADOPTED = """
 SELECT m.file_size, m.format, m.display_name, m.cloudinary_asset_id IS NOT NULL

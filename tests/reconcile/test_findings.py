@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from asyncio import to_thread
+from typing import Any
 
 from mediasweep.cloudinary import Told
 from mediasweep.emulator.client import Cloud
@@ -122,3 +123,58 @@ async def test_what_came_while_it_was_listed_is_no_ghost(db: Db, cloud: Cloud) -
         run = await one.run(ASKED)
     assert [row for row in await found(db, run) if row[0] == "ghost"] == []
     assert run.counts["orphans"] == 501
+
+
+async def test_a_url_uses_what_it_may_mean_and_misses_what_it_surely_means(
+    db: Db, cloud: Cloud
+) -> None:
+    """Each URL is read once, and both ways: for what keeps an asset from being an orphan, and for
+    what makes a row a ghost.
+    """
+    attach = {"public_id": {"column": "cover", "url": True}, "cloud": cloud.name, "filter": "shown"}
+    await db.execute("CREATE TABLE covers (id serial PRIMARY KEY, cover text, shown boolean)")
+    await db.execute("SELECT mediasweep.attach('covers', $1)", json.dumps(attach))
+    await to_thread(cloud.plant, "p", 4, age_s=3 * DAY_S)
+    ours = f"https://res.cloudinary.com/{cloud.name}/image/upload"
+    another = "https://res.cloudinary.com/another/image/upload"
+    covers = [
+        (f"{ours}/v4000000000/p0.png", True),
+        (f"{ours}/t_small/p1.png", True),  # or t_small/p1
+        (f"{another}/v4000000000/elsewhere.png", True),
+        (f"{ours}/v4000000000/gone.png", True),
+        (f"{ours}/v4000000000/p2.png", None),  # nobody knows whether it counts
+        (f"{ours}/v4000000000/hidden.png", None),
+    ]
+    await db.executemany("INSERT INTO covers (cover, shown) VALUES ($1, $2)", covers)
+    run = await compare(db, cloud)
+    assert await found(db, run) == [("ghost", "gone", "image"), ("orphan", "p3", "image")]
+
+
+async def test_a_listing_that_shifts_finds_nothing_that_is_not_so(db: Db, cloud: Cloud) -> None:
+    """Where cursors count, what goes or comes between two pages leaves assets out or repeats them:
+    what was left out is no ghost, and what came twice is one orphan.
+    """
+    await to_thread(cloud.switch, offset_cursors=True)
+    await to_thread(cloud.plant, "p", 1400, age_s=3 * DAY_S)
+    names = {f"p{n:04}" for n in range(1400)}
+    await in_library(db, *(names - {"p0399"}), "gone")
+    async with reconciler(db, cloud) as one:
+        keep, pages = one.runs.keep, []
+
+        async def shifting(*given: Any) -> bool:  # noqa: ANN401  as it is called
+            pages.append(given)
+            if len(pages) == 1:
+                await to_thread(destroy, cloud, ["p1397", "p1398", "p1399"])
+            elif len(pages) == 2:
+                await to_thread(cloud.fill, "new", 5)
+            return await keep(*given)
+
+        one.runs.keep = shifting  # type: ignore[method-assign, assignment]
+        run = await one.run(ASKED)
+    assert tuple(await db.fetchrow(LISTED) or ()) == (1402, 1397)  # three left out, five twice
+    assert await found(db, run) == [("ghost", "gone", "image"), ("orphan", "p0399", "image")]
+
+
+LISTED = """
+SELECT count(*), count(DISTINCT l.asset_id) FROM mediasweep.reconcile_listed l
+"""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,16 +13,21 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.loops.reconcile import PATIENCE, BusyError, ReconcileLoop, Reconciler
-from mediasweep.operations.reconcile import act
+from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted, act
 from mediasweep.postgres.pool import Connection as Db
+from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.rules.drift import Reconciled, ReconcileWaits
+from tests.commands import mediasweep, start
 from tests.conftest import Connect
-from tests.daemons import ROOT, environment, running, until
+from tests.daemons import environment, running, until
 from tests.reconcile.sides import AGO, ASKED, DAY_S, HOUR, compare, found, in_library, reconciler
 from tests.reconcile.test_acting import DELETE, QUEUED
 
-# whatever writes
-STEPS = ("begin", "keep", "compare", "name_rows", "looked", "finish", "beat", "delete", "leave")
+READS = {"get", "last", "due", "unseen", "chosen", "count_chosen", "findings", "away"}
+READS |= {"has_library", "library_ghosts"}
+# whatever else there is writes, and is struck
+STEPS = [name for name in vars(Reconciliations) if name[0] != "_" and name not in READS]
+ADOPTING = {"mark", "unmark", "adopt"}
 
 
 class KilledError(BaseException):
@@ -96,9 +99,48 @@ async def test_whatever_step_it_dies_at_the_next_one_goes_on(
         queued = [row["cloudinary_public_id"] for row in await db.fetch(QUEUED)]
         assert queued == ["own/0", "own/1"], where
         await db.execute(BACK)
-    assert {point.split(":")[0] for point in points} == {*STEPS}
+    assert {point.split(":")[0] for point in points} == {*STEPS} - ADOPTING
 
 
+async def test_whatever_step_adopting_dies_at_the_next_one_does_the_rest(
+    db: Db, connect: Connect, cloud: Cloud
+) -> None:
+    """Killed before and after each step, a second process leaves each orphan with one row, and each
+    ghost marked.
+    """
+    await in_library(db, "gone", "p0")
+    await to_thread(cloud.plant, "p", 3, age_s=3 * DAY_S)
+    run = await compare(db, cloud)
+    wanted = Wanted(orphans=Orphans.ADOPT, ghosts=Ghosts.MARK)
+    at, points = 0, [""]
+    while len(points) >= at:
+        at += 1
+        dying = await connect()
+        async with reconciler(dying, cloud) as first:
+            points = strike(first, dying, at)
+            with suppress(KilledError):
+                await act(first, run, wanted, "me", lambda _: None)
+        async with reconciler(db, cloud) as second:
+            await act(second, run, wanted, "me", lambda _: None)
+        shown = [tuple(row) for row in await db.fetch(SHOWN)]
+        where = points[min(at, len(points)) - 1]
+        assert shown == [("gone", False), ("p0", True), ("p1", True), ("p2", True)], where
+        assert not await db.fetch(QUEUED), where
+        await db.execute(UNDONE)
+    assert {point.split(":")[0] for point in points} == {*ADOPTING, "leave"}
+
+
+SHOWN = """
+SELECT m.cloudinary_public_id, m.sync_error_message IS NULL FROM public.media_assets m ORDER BY 1
+"""
+UNDONE = """
+UPDATE mediasweep.reconcile_finding SET action = NULL, acted_at = NULL;
+DELETE FROM public.media_assets m WHERE m.cloudinary_public_id IN ('p1', 'p2');
+UPDATE public.media_assets SET sync_error_message = NULL;
+DELETE FROM mediasweep.asset;
+DELETE FROM mediasweep.asset_name;
+DELETE FROM mediasweep.cloudinary_cleanup_queue;
+"""
 NEWEST = "SELECT max(r.id) FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.id > 1"
 
 
@@ -118,8 +160,7 @@ async def test_a_killed_command_leaves_what_the_next_one_goes_on_with(
     await to_thread(cloud.plant, "p", 501, age_s=3 * DAY_S)
     await to_thread(cloud.faults, {"action": "resources", "effect": "hang", "skip": 1})
     env = environment(database, cloud.url)
-    command = (sys.executable, "-P", "-m", "mediasweep", "reconcile", "--json")
-    first = await asyncio.create_subprocess_exec(*command, env=env, cwd=ROOT)
+    first = await start(env, "reconcile", "--json")
     await until(db, "SELECT EXISTS (SELECT FROM mediasweep.reconcile_run r WHERE r.calls = 1)")
     with pytest.raises(BusyError):
         await compare(db, cloud)
@@ -127,11 +168,9 @@ async def test_a_killed_command_leaves_what_the_next_one_goes_on_with(
     await first.wait()
     await to_thread(cloud.faults)
     await db.execute(AGO, HOUR)
-    second = await asyncio.create_subprocess_exec(
-        *command, env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    told = json.loads((await second.communicate())[0])
-    assert (second.returncode, told["counts"]["assets"], told["calls"]) == (0, 501, 4)
+    second = await mediasweep(env, "reconcile", "--json")
+    told = json.loads(second.out)
+    assert (second.code, told["counts"]["assets"], told["calls"]) == (0, 501, 4)
 
 
 async def test_a_server_that_lost_the_listing_has_it_begun_anew(db: Db, cloud: Cloud) -> None:

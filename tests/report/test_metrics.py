@@ -191,7 +191,7 @@ def test_the_state_of_the_fleet_is_shown(metrics: Metrics) -> None:
 def test_how_the_daemon_stands_is_shown(metrics: Metrics) -> None:
     """Each of its gauges shows what it is about."""
     start = series(metrics)
-    metrics.own.show(Standing(2.5, 3, 8, database_up=True, capture_broken=True))
+    metrics.own.show(Standing(2.5, 3, 8, True, True, 3600))  # noqa: FBT003  in their order
     changed = {
         name: value
         for (name, labels), value in series(metrics).items()
@@ -203,4 +203,5 @@ def test_how_the_daemon_stands_is_shown(metrics: Metrics) -> None:
         "concurrency_limit": 8,
         "database_up": 1,
         "capture_broken": 1,
+        "reconcile_interval_seconds": 3600,
     }

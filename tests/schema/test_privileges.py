@@ -45,8 +45,8 @@ READS = {
     },
     "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {
-        *("run", "last", "due", "unseen", "orphans", "count_orphans", "findings"),
-        *("away", "has_library", "newest", "under_way", "acted", "library_ghosts"),
+        *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
+        *("library_ghosts", "away", "has_library", "newest", "under_way", "acted"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},

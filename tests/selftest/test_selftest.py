@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
-import sys
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -20,8 +18,8 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.operations import fleet, webhooks
 from mediasweep.operations.selftest import run
 from mediasweep.postgres.pool import Connection as Db
-from tests.commands import mediasweep
-from tests.daemons import INSERT_ASSETS, ROOT, Daemon, environment, finished, running
+from tests.commands import mediasweep, start
+from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running
 from tests.schema.roles import staffed
 from tests.upload.uploads import opened
 
@@ -34,6 +32,7 @@ INSERT INTO public.media_assets
   (cloudinary_public_id, file_size, mime_type, secure_url, url, created_at)
 VALUES ('mediasweep-selftest/killed0', 1, 'image/gif', 'u', 'u', now() - interval '2 h')
 """
+DROPPED = "DROP TRIGGER media_assets_cleanup_trigger_delete ON public.media_assets"
 CAPTURE = "ALTER TABLE public.media_assets {} TRIGGER ALL"
 UNINDEXED = "DROP INDEX public.media_assets_live_asset"
 
@@ -91,6 +90,12 @@ async def test_each_broken_part_is_told_in_a_sentence(
     assert "ENABLE TRIGGER" in told["database_trigger_sync"]
     await db.execute(CAPTURE.format("ENABLE"))
 
+    await db.execute(DROPPED)
+    told = await failures()
+    assert set(told) == {"database_trigger_sync"}
+    assert "no trigger for DELETE: run `mediasweep migrate`" in told["database_trigger_sync"]
+    await db.execute("SELECT mediasweep.cover()")
+
     await fleet.pause(db, reason="lunch", who="ann", duration=None)
     told = await failures()
     assert "upload_and_sync" not in told
@@ -132,12 +137,7 @@ async def test_an_interrupted_run_cleans_up(
     await webhooks.register(account, "http://127.0.0.1:9")  # nobody is there, so it waits
     calls = (await to_thread(cloud.state))["calls"]["triggers"]
     async with running(environment(database, cloud.url)):
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "mediasweep", "selftest"),
-            env=environment(database, cloud.url),
-            cwd=ROOT,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        process = await start(environment(database, cloud.url), "selftest")
         await to_thread(cloud.wait_calls, calls + 1, "triggers")
         process.send_signal(how)
         assert await process.wait() != 0

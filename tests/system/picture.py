@@ -36,8 +36,11 @@ async def troubles(world: World) -> None:
     await world.db.execute("INSERT INTO covers SELECT n, 'a' || n FROM generate_series(300, 400) n")
     daemon = await world.started()
     await world.started(1)
+    await world.command("webhook", "register", daemon.address)
     async with world.dripping("a"):
-        await passes(40)
+        await passes(20)
+        await world.command("reconcile")
+        await passes(20)
         await world.db.execute(DELETE, "burst1")
         await passes(40)
         await world.command("pause", "--reason", "a look at the library")

@@ -10,13 +10,21 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio import to_thread
+from random import Random
 
 from mediasweep.demo.cluster import Cluster
 from mediasweep.postgres.migrate import migrate
 from tests.copies import copied
 from tests.daemons import INSERT_ASSETS, finished
+from tests.inbox.account import Account
+from tests.inbox.library import receive
 from tests.system.world import DELETE, SOME, Scene
 
+REFUSING = "ALTER TABLE media_assets ADD CONSTRAINT good CHECK (display_name <> 'bad')"
+MENDED = """
+ALTER TABLE media_assets DROP CONSTRAINT good;
+UPDATE mediasweep.inbox SET due_at = now() WHERE done_at IS NULL
+"""
 YEARS_S = 10**9  # until the calls of an account are reset
 COVERS = """
 CREATE TABLE covers (id integer, cover text);
@@ -181,6 +189,25 @@ async def failover(scene: Scene) -> None:
             await world.over("MediasweepFailoverHeld")
 
 
+async def drift(scene: Scene) -> None:
+    """Rows whose assets went, and then no comparison; a notification that cannot be applied."""
+    account = Account(Random(1))
+    account.upload("mail", "bad")
+    async with scene.world("mediasweep-drift", MEDIASWEEP_RECONCILE_HOURS="0.0015") as world:
+        await world.filled("a", 3)
+        await world.started()
+        await world.watched()
+        await world.db.execute(REFUSING)
+        await receive(world.db, account.told[0])
+        await world.db.execute(INSERT_ASSETS, "ghost", 20)
+        await world.command("reconcile")
+        await world.told("MediasweepDrift", "MediasweepReconcileLate", "MediasweepInboxLate")
+        await world.db.execute(MENDED)
+        await to_thread(world.cloud.fill, "ghost", 20)
+        await world.command("reconcile")
+        await world.over("MediasweepDrift", "MediasweepReconcileLate", "MediasweepInboxLate")
+
+
 async def well(scene: Scene, others: asyncio.Event) -> None:
     """Nothing goes wrong, from the first story to the last."""
     async with scene.world("mediasweep-well") as world:
@@ -197,6 +224,6 @@ async def well(scene: Scene, others: asyncio.Event) -> None:
         assert fired <= late, [scene.monitor.said[name, world.job] for name in fired]
 
 
-STORIES = (queue, outage, key, pair, brake, limits, breaker, place, failover)
+STORIES = (queue, outage, key, pair, brake, limits, breaker, place, failover, drift)
 DAEMONS = {"mediasweep-well": 1} | {f"mediasweep-{story.__name__}": 1 for story in STORIES}
 DAEMONS["mediasweep-pair"] = 2

@@ -22,10 +22,13 @@ from mediasweep.postgres.upload import Uploads
 from mediasweep.rules import upload as rules
 from mediasweep.rules.upload import Wanted
 
-STEPS: dict[str, type] = {"begin": Uploads, "hold": Uploads, "store": Account, "finish": Uploads}
+READS = {"look"}
+STEPS: dict[str, type] = {"store": Account}
+STEPS |= {name: Uploads for name in vars(Uploads) if name[0] != "_" and name not in READS}
 PARTS = 2
+ONCE = set(STEPS) - {"hold", "store"}  # which are taken for each part
 POINTS = [
-    *(f"{step}:{side}:1" for step in ("begin", "finish") for side in ("before", "after")),
+    *(f"{step}:{side}:1" for step in ONCE for side in ("before", "after")),
     *(
         f"{s}:{e}:{n + 1}"
         for n in range(PARTS)

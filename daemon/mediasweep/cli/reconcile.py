@@ -165,8 +165,11 @@ async def _act(reconciler: Reconciler, run: Run, wanted: Wanted, *, yes: bool) -
     assets, size = await chosen(reconciler.runs, run, wanted)
     plan = []
     if wanted.orphans is not Orphans.REPORT:
-        verb = {Orphans.DELETE: "queue for deletion", Orphans.ADOPT: "adopt"}[wanted.orphans]
-        plan.append(f"{verb} {count(assets, 'orphan')} ({size} bytes)")
+        plan.append(
+            f"queue for deletion {count(assets, 'orphan')} ({size} bytes)"
+            if wanted.orphans is Orphans.DELETE
+            else f"bring the library in line with {count(assets, 'asset')}"
+        )
     if wanted.ghosts == "mark":
         plan.append(f"mark the library's rows of {count(run.counts['ghosts'], 'ghost')}")
     question = " and ".join(plan)

@@ -50,15 +50,24 @@ class ServerError(Exception):
 class Cluster:
     """One server, on a socket in its private folder and on a free port of 127.0.0.1."""
 
-    def __init__(self, *, settings: Mapping[str, str] | None = None, durable: bool = True) -> None:
-        """Make the data folder; `durable` false trades safety for speed, for tests."""
+    def __init__(
+        self,
+        *,
+        settings: Mapping[str, str] | None = None,
+        durable: bool = True,
+        folder: Path | None = None,
+    ) -> None:
+        """Make the data folder; `durable` false trades safety for speed, for tests.
+
+        The private folder is made in `folder`, or where temporary ones are.
+        """
         self._settings = ({} if durable else FAST_AND_LOOSE) | dict(settings or {})
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = False
         self._user = _unprivileged()
         self.port = _free_port()
-        self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_parent(self._user)))
+        self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder or _parent(self._user)))
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, self.root, ignore_errors=True)
             self._own(self.root)

@@ -21,6 +21,14 @@ SELECT q.cloudinary_public_id, q.status, coalesce(q.error_message, q.deletion_re
   FROM mediasweep.cloudinary_cleanup_queue q
  WHERE q.cloudinary_public_id = ANY ($1) AND q.processed_at >= $2
 
+-- name: is_shown
+-- $1 public id, $2 live, or deleted softly
+SELECT EXISTS (SELECT FROM public.media_assets m WHERE m.cloudinary_public_id = $1 AND (m.deleted_at IS NULL) = $2)
+
+-- name: is_queued
+-- $1 public ids
+SELECT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue q WHERE q.cloudinary_public_id = ANY ($1))
+
 -- name: picture
 DELETE FROM media_assets WHERE cloudinary_public_id = 'demo/picture';
 

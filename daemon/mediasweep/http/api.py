@@ -30,7 +30,8 @@ def add_api(app: FastAPI, desk: Desk, house: House) -> None:
     token = HTTPBearer(description="one of MEDIASWEEP_API_TOKEN", auto_error=False)
     # for the description only: the guard has looked at the token before
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(token)], responses=RESPONSES)
-    add_session(router, house)
+    gate = APIRouter(prefix=PREFIX, responses=RESPONSES)
+    add_session(router, gate, house)
     add_cleanup(router, desk)
     add_scheduler(router, desk)
     add_media(router, desk)
@@ -42,4 +43,5 @@ def add_api(app: FastAPI, desk: Desk, house: House) -> None:
     add_queue(router, desk)
     add_brake(router, desk)
     add_overview(router, desk)
+    app.include_router(gate)
     app.include_router(router)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
@@ -41,7 +41,7 @@ class CleanupAsked(Asked):
     """What is to be cleaned up."""
 
     limit: int = Field(default=10, ge=1, le=100, description="At most so many rows.")
-    force_retry: bool = Field(default=False, description="Failed rows as well.")
+    force_retry: StrictBool = Field(default=False, description="Failed rows as well.")
     specific_id: UUID | None = Field(default=None, description="This row alone.")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
@@ -122,7 +122,7 @@ class DeleteAsked(Asked):
     """What is to be deleted."""
 
     public_ids: list[Text] = Field(min_length=1, max_length=MOST, examples=[["covers/1"]])
-    verify: bool = False
+    verify: StrictBool = False
 
 
 class Queued(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
@@ -67,7 +67,7 @@ class MoveAsked(Asked):
     ids: list[UUID] = Field(default=[], max_length=MOST)
     filter: Filter | None = None
     limit: int = Field(default=1000, ge=1, le=MOST)
-    dry_run: bool = Field(default=False, description="Only tell what would be done.")
+    dry_run: StrictBool = Field(default=False, description="Only tell what would be done.")
     why: Text | None = Field(default=None, description="For those who look later; of a cancel.")
 
 
@@ -98,7 +98,7 @@ def add_queue(router: APIRouter, desk: Desk) -> None:
         found = await queue.page(desk.pool, asked.said(), after=asked.after, limit=asked.limit)
         return QueuePage(items=[dict(row) for row in found.rows], next=found.next)
 
-    @router.get("/queue/{id_}", tags=["queue"], responses=like("queue_show"))
+    @router.get("/queue/{id_:uuid}", tags=["queue"], responses=like("queue_show"))
     async def queue_show(id_: UUID) -> QueueRow:
         """Show one row, why it is where it is, and its timeline."""
         found = await queue.show(desk.pool, id_)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic.config import JsonDict
 
 from mediasweep.http.answer import Answer, Asked
@@ -46,7 +46,13 @@ class ConfigAsked(Asked):
     max_retries: int | None = _within("max_retries")
     health_check_interval: float | None = _within("health_check_interval")
     concurrency: int | None = _within("concurrency")
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ConfigAsked:
+        if not self.model_fields_set:
+            raise ValueError("is empty: give what is to be set")
+        return self
 
 
 class SchedulerAsked(Asked):
@@ -119,9 +125,9 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
 
 
 async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
-    config = asked.model_dump(exclude_unset=True) if asked else {}
-    if not config:
-        raise HTTPException(400, "config is empty: give what is to be set")
+    if asked is None:
+        raise HTTPException(400, "there is no config: give what is to be set")
+    config = asked.model_dump(exclude_unset=True)
     try:
         await scheduler.configure(desk.pool, config, who=who)
     except ValueError as error:

@@ -59,8 +59,8 @@ class SessionAnswer(BaseModel):
     csrf: str | None
 
 
-def add_session(router: APIRouter, house: House) -> None:
-    """Add the routes of a session."""
+def add_session(router: APIRouter, gate: APIRouter, house: House) -> None:
+    """Add the routes of a session; `gate` is for those without a token yet."""
     tries = Tries()
     path = SESSION.removeprefix(router.prefix)
 
@@ -73,7 +73,7 @@ def add_session(router: APIRouter, house: House) -> None:
         """Tell what the visitor may do."""
         return told(request.state.visitor)
 
-    @router.post(path, tags=["session"], response_model=SessionAnswer, responses=like("log_in"))
+    @gate.post(path, tags=["session"], response_model=SessionAnswer, responses=like("log_in"))
     async def log_in(
         request: Request, response: Response, login: Login
     ) -> SessionAnswer | Response:

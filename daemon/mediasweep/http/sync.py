@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
@@ -40,15 +40,15 @@ class SyncAsked(Asked):
     age_hours: float = Field(
         default=24, ge=1, le=8760, description="Younger assets are no orphans."
     )
-    shrunken: bool = Field(default=False, description="Either side may be less than half.")
+    shrunken: StrictBool = Field(default=False, description="Either side may be less than half.")
     run: int | None = Field(
         default=None, ge=1, le=BIGINT_MOST, description="Act upon this report alone."
     )
-    dry_run: bool = Field(default=False, description="Only count, by the newest report.")
-    force: bool = False
+    dry_run: StrictBool = Field(default=False, description="Only count, by the newest report.")
+    force: StrictBool = False
     batch_size: int = Field(default=100, ge=1, le=500)
     max_retries: int = Field(default=3, ge=0, le=100)
-    include_deleted: bool = False
+    include_deleted: StrictBool = False
 
     def wanted(self) -> Wanted:
         """Return it as the operation takes it."""

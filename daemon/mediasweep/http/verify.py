@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
@@ -29,9 +29,11 @@ class VerifyPage(Asked):
 class VerifyAsked(Asked):
     """What is mended: assets without a row get one, rows without an asset say so."""
 
-    auto_fix: bool = Field(default=False, description="Both of the following.")
-    fix_missing_in_database: bool = Field(default=False, description="Adopt orphans.")
-    fix_conflicts: bool = Field(default=False, description="Mark rows whose asset is not there.")
+    auto_fix: StrictBool = Field(default=False, description="Both of the following.")
+    fix_missing_in_database: StrictBool = Field(default=False, description="Adopt orphans.")
+    fix_conflicts: StrictBool = Field(
+        default=False, description="Mark rows whose asset is not there."
+    )
 
     def wanted(self) -> Wanted:
         """Return it as the operation takes it."""

@@ -18,6 +18,7 @@ from mediasweep.loops.ticket import boot_s
 
 if TYPE_CHECKING:
     from mediasweep.loops.heartbeat import Heartbeat
+    from mediasweep.loops.reconcile import ReconcileLoop
     from mediasweep.loops.sweep import Sweep
     from mediasweep.loops.upkeep import Upkeep
     from mediasweep.postgres.wake import Wake
@@ -31,7 +32,8 @@ HANGS_S = 60.0  # as the watchdog of deploy/systemd; an outage of the database i
 class Standing:
     """How this daemon stands: calls `in_flight` of the `limit` that it may have out.
 
-    The age of a canary that was never heard is infinite.
+    The age of a canary that was never heard is infinite; who does not reconcile by itself does so
+    every 0 s.
     """
 
     canary_age_s: float
@@ -39,6 +41,7 @@ class Standing:
     limit: int
     database_up: bool
     capture_broken: bool
+    reconcile_every_s: float
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Probes:
     upkeep: Upkeep
     stopping: asyncio.Event
     enabled: bool = True
+    reconcile: ReconcileLoop | None = None
     since_s: float = field(default_factory=boot_s)
     turned_s: float = field(default_factory=boot_s)  # when the work loop last did
 
@@ -113,4 +117,5 @@ class Probes:
             self.sweep.slots.limit,
             self.sweep.database_trouble is None and self.heartbeat.reached,
             self.upkeep.capture is not None,
+            self.reconcile.every.total_seconds() if self.reconcile else 0,
         )

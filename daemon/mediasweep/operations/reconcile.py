@@ -67,7 +67,9 @@ class Wanted:
 
 @dataclass(slots=True)
 class Acted:
-    """What was done: orphans queued, adopted or left because they changed; ghosts marked."""
+    """What was done: orphans queued, adopted or left because they changed; ghosts marked. The rows
+    of the library that were brought in line count as adopted.
+    """
 
     queued: int = 0
     adopted: int = 0
@@ -116,11 +118,11 @@ async def reconcile(reconciler: Reconciler, wanted: Wanted, who: str) -> Run:
 
 
 async def chosen(runs: Reconciliations, run: Run, wanted: Wanted) -> tuple[int, int]:
-    """Return how many orphans would be acted upon, and their bytes."""
+    """Return how many assets would be acted upon, and their bytes."""
     if wanted.orphans is Orphans.DELETE:
-        return await runs.count_orphans(run.id, wanted.owned, sighted=True)
+        return await runs.count_chosen(run.id, wanted.owned, sighted=True)
     if wanted.orphans is Orphans.ADOPT:
-        return await runs.count_orphans(run.id, wanted.owned or None, sighted=False)
+        return await runs.count_chosen(run.id, wanted.owned or None, sighted=False)
     return 0, 0
 
 
@@ -136,7 +138,7 @@ async def act(
         return acted
     sighted = wanted.orphans is Orphans.DELETE
     owned = wanted.owned or None
-    while some := await runs.orphans(run.id, LOOKED_AT, owned, sighted=sighted):
+    while some := await runs.chosen(run.id, LOOKED_AT, owned, sighted=sighted):
         told = await reconciler.told(some)
         same = {one.id: asset for one in some for asset in told if one.is_same(asset)}
         changed = [one.id for one in some if one.id not in same]
@@ -184,7 +186,7 @@ async def _adopt(
     """Adopt one by one, so that an asset which cannot be keeps out no other."""
     for one, asset in some:
         try:
-            changes = _as_uploaded(asset)
+            changes = _as_told(asset, run)
             adopted = await _unlocked(partial(runs.adopt, run.id, [one.id], changes))
         except asyncpg.PostgresError as error:
             if isinstance(error, PASSING):
@@ -195,8 +197,12 @@ async def _adopt(
         acted.left += 1 - adopted
 
 
-def _as_uploaded(asset: Mapping[str, Any]) -> list[Change]:
-    """Return what the notification of its upload would have said, when it would have come."""
+def _as_told(asset: Mapping[str, Any], run: Run) -> list[Change]:
+    """Return what notifications would have said: of its upload, and of how it is now.
+
+    How it is now is said as of when the run began: whatever is heard of it since goes before.
+    """
     made = datetime.fromtimestamp(int(asset["version"]), UTC)
     body = {**asset, "timestamp": made.isoformat()}
-    return Notification(UPLOAD, body).changes(datetime.now(UTC))
+    uploaded = Notification(UPLOAD, body).changes(datetime.now(UTC))
+    return uploaded + [one.since(run.started_at) for one in uploaded]

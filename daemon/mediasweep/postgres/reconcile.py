@@ -167,18 +167,21 @@ class Reconciliations:
             given = (run, self.holder, storable(failed) if failed else None)
             await connection.execute(SQL["finish"], *given, timeout=PATIENCE_S)
 
-    async def orphans(
+    async def chosen(
         self, run: int, most: int, owned: Sequence[str] | None, *, sighted: bool
     ) -> list[Finding]:
-        """Return orphans about which nothing was done yet; `owned`: under these prefixes."""
-        rows = await self._given.fetch(SQL["orphans"], run, most, owned, sighted)
+        """Return findings about which nothing was done yet; `owned`: under these prefixes.
+
+        `sighted`: orphans that were sighted before; else all that a library can adopt.
+        """
+        rows = await self._given.fetch(SQL["chosen"], run, owned, sighted, most)
         return [Finding(**row) for row in rows]
 
-    async def count_orphans(
+    async def count_chosen(
         self, run: int, owned: Sequence[str] | None, *, sighted: bool
     ) -> tuple[int, int]:
-        """Return how many such orphans there are, and their bytes."""
-        row = (await self._given.fetch(SQL["count_orphans"], run, owned, sighted))[0]
+        """Return how many of these there are, and their bytes."""
+        row = (await self._given.fetch(SQL["count_chosen"], run, owned, sighted))[0]
         return row["assets"], row["bytes"]
 
     async def findings(
@@ -196,13 +199,13 @@ class Reconciliations:
         return int(await self._given.fetchval(SQL["delete_orphans"], run, ids, owned, who))
 
     async def adopt(self, run: int, ids: Sequence[int], changes: Sequence[Change]) -> int:
-        """Put orphans into the library; returns how many."""
+        """Bring the library in line with what is said of these findings; returns how many are."""
         said = json.dumps([change.as_json() for change in changes])
-        return int(await self._given.fetchval(SQL["adopt_orphans"], run, ids, said))
+        return int(await self._given.fetchval(SQL["adopt_findings"], run, ids, said))
 
     async def leave(self, run: int, ids: Sequence[int]) -> None:
-        """Leave orphans alone that are not what they were."""
-        await self._given.execute(SQL["leave_orphans"], run, ids)
+        """Leave findings alone whose assets are not what they were."""
+        await self._given.execute(SQL["leave_findings"], run, ids)
 
     async def library_ghosts(self, run: int, most: int) -> list[Finding]:
         """Return ghosts of the library about which nothing was done yet."""

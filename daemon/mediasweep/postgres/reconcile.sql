@@ -67,23 +67,16 @@ SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, 
  WHERE f.run_id = $1 AND f.kind = 'ghost' AND f.looked_at IS NULL
  ORDER BY f.id LIMIT $2
 
--- name: orphans
--- $1 run, $2 at most so many, $3 under these prefixes (NULL: any), $4 only those that may be deleted, sighted before and named by nothing: nothing was done
--- about them yet
+-- name: chosen
+-- $1 run, $2 under these prefixes (NULL: any), $3 orphans that may be deleted, or what a library can adopt; $4 at most so many
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
-  FROM mediasweep.reconcile_finding f
- WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
-   AND ($3::text[] IS NULL OR EXISTS (SELECT FROM unnest($3) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
-   AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT $4)
- ORDER BY f.id LIMIT $2
+  FROM mediasweep.chosen_findings($1, $2, $3) f
+ ORDER BY f.id LIMIT $4
 
--- name: count_orphans
--- $1 run, $2 prefixes, $3 only those that may be deleted
+-- name: count_chosen
+-- $1 run, $2 prefixes, $3 orphans that may be deleted, or what a library can adopt
 SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
-  FROM mediasweep.reconcile_finding f
- WHERE f.run_id = $1 AND f.kind = 'orphan' AND f.action IS NULL
-   AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2) o (prefix) WHERE starts_with(f.public_id, o.prefix)))
-   AND (f.sighted_at IS NOT NULL AND f.detail IS NULL OR NOT $3)
+  FROM mediasweep.chosen_findings($1, $2, $3) f
 
 -- name: findings
 -- $1 run, $2 after this one, $3 at most so many, $4 of this kind or NULL
@@ -97,13 +90,13 @@ SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, 
 -- $1 run, $2 findings, $3 owned prefixes, $4 who
 SELECT mediasweep.delete_orphans($1, $2, $3, $4)
 
--- name: adopt_orphans
+-- name: adopt_findings
 -- $1 run, $2 findings, $3 changes
-SELECT mediasweep.adopt_orphans($1, $2, $3::jsonb)
+SELECT mediasweep.adopt_findings($1, $2, $3::jsonb)
 
--- name: leave_orphans
+-- name: leave_findings
 -- $1 run, $2 findings
-SELECT mediasweep.leave_orphans($1, $2)
+SELECT mediasweep.leave_findings($1, $2)
 
 -- name: library_ghosts
 -- $1 run, $2 at most so many: those of the library about which nothing was done yet

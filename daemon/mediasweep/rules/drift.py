@@ -105,6 +105,7 @@ def _asset(told: object) -> dict[str, Any]:
     try:
         asset = dict(told)  # type: ignore[call-overload]  # or else it is none
         version, size = int(asset["version"]), int(asset["bytes"])
+        context = dict(dict(asset.get("context") or {}).get("custom") or {})
         made = max(
             datetime.fromisoformat(asset["created_at"]), datetime.fromtimestamp(version, UTC)
         )
@@ -116,6 +117,8 @@ def _asset(told: object) -> dict[str, Any]:
             "format": _clean(asset.get("format")),
             "folder": _clean(asset.get("asset_folder")),
             "display_name": _clean(asset.get("display_name")),
+            "alt": _clean(context.get("alt")),
+            "caption": _clean(context.get("caption")),
             "tags": [_clean(tag) for tag in asset.get("tags") or ()],
             "placeholder": not is_there(asset),
         }

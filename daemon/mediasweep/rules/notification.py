@@ -31,9 +31,17 @@ class Change:
     at_us: int
     said: Said
 
+    whole: bool = False  # all that is so: a tag or an entry of the context that is not said is gone
+
     def as_json(self) -> dict[str, Any]:
         """Return it as the database reads it."""
-        return {"asset_id": self.asset_id, "at": self.at_us, "said": self.said}
+        told = {"asset_id": self.asset_id, "at": self.at_us, "said": self.said}
+        return {**told, "whole": True} if self.whole else told
+
+    def since(self, moment: datetime) -> Change:
+        """Return what an upload says beside the file, as what is so since this moment."""
+        said = {what: value for what, value in self.said.items() if what != UPLOAD}
+        return Change(self.asset_id, _us(moment), said, whole=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Notification:
         context = self.body.get("notification_context")
         said = context.get("triggered_at") if isinstance(context, dict) else None
         at = _moment(said) or _moment(self.body.get("timestamp")) or signed_at
-        return (min(at, signed_at + AHEAD) - EPOCH) // timedelta(microseconds=1)
+        return _us(min(at, signed_at + AHEAD))
 
     def _resources(self) -> Iterable[tuple[Mapping[str, Any], str]]:
         """Yield each resource and its public id: a list, a map by public id, or the body itself."""
@@ -177,6 +185,10 @@ def _mime(resource_type: str, form: str | None) -> str:
     if resource_type == "raw" or form is None:
         return "application/octet-stream"
     return f"{resource_type}/{form}"
+
+
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _moment(said: object) -> datetime | None:
