@@ -46,7 +46,7 @@ READS = {
     "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
-        *("library_ghosts", "away", "has_library", "newest", "under_way", "acted"),
+        *("library_ghosts", "away", "has_library", "newest", "under_way", "acted", "left"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},

@@ -99,6 +99,10 @@ class Comparing:
             has_library=await runs.has_library(),
         )
 
+    async def left(self, run: int) -> Mapping[str, int]:
+        """Return about how many findings of a run nothing was done, by their kinds."""
+        return await self._runs().left(run)
+
     async def findings(
         self, run: int, after: int, most: int, kind: str | None = None
     ) -> Sequence[Mapping[str, Any]]:

@@ -119,6 +119,10 @@ class Reconciliations:
         """Return on how many findings of a run each action was taken."""
         return {row["action"]: row["rows"] for row in await self._given.fetch(SQL["acted"], run)}
 
+    async def left(self, run: int) -> dict[str, int]:
+        """Return about how many findings of a run nothing was done, by their kinds."""
+        return {row["kind"]: row["rows"] for row in await self._given.fetch(SQL["left"], run)}
+
     async def due(self, cloud: str, every: timedelta) -> bool:
         """Tell whether no run that has ended began since, and this is the right cloud."""
         return bool(await self._given.fetchval(SQL["due"], cloud, every))

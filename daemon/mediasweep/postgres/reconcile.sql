@@ -30,6 +30,11 @@ SELECT EXISTS (SELECT FROM mediasweep.reconcile_run r
 SELECT f.action, count(*) AS rows FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.action IS NOT NULL GROUP BY f.action
 
+-- name: left
+-- $1 run; the findings about which nothing was done, by their kinds
+SELECT f.kind, count(*) AS rows FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.action IS NULL GROUP BY f.kind
+
 -- name: due
 -- $1 cloud, $2 every so often. Whether no run that has ended began since, and this is the installation's cloud.
 SELECT NOT EXISTS (SELECT FROM mediasweep.installation i WHERE i.cloud_name <> $1)

@@ -24,14 +24,14 @@ class Kind(StrEnum):
     MISMATCH = "mismatch"
 
 
-SEEN_TO = {Kind.ORPHAN: ("queued", "adopted", "changed", "let go"), Kind.GHOST: ("marked",)}
-
-
 class ReconcileAsked(Asked):
     """Which findings of the last report."""
 
     kind: Kind = Kind.ORPHAN
     after: int = Field(default=0, ge=0, le=BIGINT_MOST)
+
+
+PLURALS = {Kind.ORPHAN: "orphans", Kind.GHOST: "ghosts", Kind.MISMATCH: "mismatches"}
 
 
 def add_reconcile(frame: Frame) -> None:
@@ -46,7 +46,9 @@ def add_reconcile(frame: Frame) -> None:
         compared = await comparing.state()
         report = compared.complete
         found: list[Mapping[str, Any]] = []
+        left: Mapping[str, int] = {}
         if report:
+            left = await comparing.left(report.id)
             found += await comparing.findings(report.id, asked.after, PER_PAGE + 1, asked.kind)
         counts = report.counts if report else {}
         return frame.show(
@@ -55,20 +57,12 @@ def add_reconcile(frame: Frame) -> None:
             compared=compared,
             report=report,
             counts=counts,
-            left={
-                kind: counts.get(plural, 0)
-                - sum(compared.acted.get(action, 0) for action in SEEN_TO.get(kind, ()))
-                for kind, plural in _plurals().items()
-            },
-            kinds=_plurals(),
+            left={kind: left.get(kind, 0) for kind in Kind},
+            kinds=PLURALS,
             asked=asked,
             findings=[dict(one) | {"told": _told(one)} for one in found[:PER_PAGE]],
             next=found[PER_PAGE - 1]["id"] if len(found) > PER_PAGE else None,
         )
-
-
-def _plurals() -> dict[Kind, str]:
-    return {Kind.ORPHAN: "orphans", Kind.GHOST: "ghosts", Kind.MISMATCH: "mismatches"}
 
 
 def _told(finding: Mapping[str, Any]) -> str:
