@@ -10,7 +10,7 @@ function tell() {
 }
 
 if (form && bar) {
-  form.addEventListener("change", tell);
+  form.addEventListener("change", () => setTimeout(tell)); // once all are ticked by the one that ticks all
   form.addEventListener("reset", () => setTimeout(tell));
   addEventListener("pageshow", tell); // a browser that goes back ticks what was ticked
   tell();
