@@ -13,7 +13,7 @@ MAKEFLAGS   += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-system check format render bench lock build clean
+.PHONY: help demo test test-system check format render pictures bench lock build clean
 
 # Nobody's production is touched from here: what names a database or an account stays outside.
 unexport $(filter-out MEDIASWEEP_TEST_%,$(filter \
@@ -53,6 +53,10 @@ render: .venv/dev.stamp ## Renew the alerts and the dashboard under deploy/ from
 	$(BIN)/python -m mediasweep.alerts > deploy/prometheus/alerts.yaml
 	$(BIN)/python -m deploy.grafana > deploy/grafana/mediasweep.json
 	sed -i '/^spec:/q' $(RULE) && sed 's/^./  &/' deploy/prometheus/alerts.yaml >> $(RULE)
+
+pictures: .venv/system.stamp ## Renew the pictures of the admin UI in docs/pictures/ (ARGS=folder: of every page, into that folder)
+	@tests/system/install
+	@$(BIN)/python -m tests.system.portraits $(ARGS)
 
 bench: .venv/dev.stamp ## Measure, and print the figures
 	@$(BIN)/python -m bench $(ARGS)

@@ -48,6 +48,11 @@ CREATE TABLE IF NOT EXISTS public.media_assets (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS media_assets_live_asset ON public.media_assets
   (cloudinary_public_id, resource_type, delivery_type) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS media_assets_asset_id ON public.media_assets (cloudinary_asset_id);  -- the guard's
+-- what people look through: the newest first, a folder with what is below it, what was deleted
+CREATE INDEX IF NOT EXISTS media_assets_newest ON public.media_assets (created_at DESC NULLS LAST, id DESC NULLS LAST) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS media_assets_folder ON public.media_assets (folder text_pattern_ops) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS media_assets_deleted ON public.media_assets (deleted_at, id) WHERE deleted_at IS NOT NULL;
 
 ALTER TABLE public.media_assets ENABLE ROW LEVEL SECURITY;
 DO $$

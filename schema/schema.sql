@@ -512,6 +512,11 @@ BEGIN
   END LOOP;
 END $$;
 
+CREATE FUNCTION mediasweep.below(folder text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT regexp_replace(folder, '([\\%_])', '\\\1', 'g') || '/%' $$;
+
 CREATE TABLE mediasweep.cloudinary_cleanup_queue (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     cloudinary_public_id text NOT NULL,
@@ -3399,6 +3404,30 @@ BEGIN
   END LOOP;
 END $$;
 
+CREATE FUNCTION mediasweep.media_deleted(public_ids text[], search text, before timestamp with time zone, before_id uuid, most integer) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, deleted_at timestamp with time zone, taken boolean, queue_id uuid, status text, in_doubt boolean, said text, due_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  RETURN QUERY
+    WITH gone AS MATERIALIZED (
+      SELECT m.* FROM public.media_assets m
+       WHERE m.deleted_at IS NOT NULL
+         AND (media_deleted.public_ids IS NULL OR m.cloudinary_public_id = ANY (media_deleted.public_ids))
+         AND (search IS NULL OR m.cloudinary_public_id ILIKE search OR m.original_filename ILIKE search OR m.display_name ILIKE search)
+         AND (before IS NULL OR (m.deleted_at, m.id) < (before, before_id))
+       ORDER BY m.deleted_at DESC, m.id DESC LIMIT most)
+    SELECT g.id, g.cloudinary_public_id::text, g.resource_type::text, g.delivery_type::text, g.file_size, g.secure_url::text, g.deleted_at,
+           EXISTS (SELECT FROM public.media_assets o
+                    WHERE o.cloudinary_public_id = g.cloudinary_public_id AND o.resource_type = g.resource_type
+                      AND o.delivery_type = g.delivery_type AND o.deleted_at IS NULL),
+           q.id, q.status, q.in_doubt, q.error_message, q.due_at
+      FROM gone g
+      LEFT JOIN LATERAL mediasweep.newest_of(g.cloudinary_public_id, g.resource_type, g.delivery_type) q ON true
+     ORDER BY g.deleted_at DESC, g.id DESC;
+END $$;
+
 CREATE FUNCTION mediasweep.media_figures() RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3441,7 +3470,7 @@ BEGIN
         SELECT m.id, m.%1$I AS key
           FROM public.media_assets m
          WHERE m.deleted_at IS NULL
-           AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+           AND ($1 IS NULL OR m.folder = $1 OR m.folder LIKE mediasweep.below($1))
            AND ($2 IS NULL OR m.resource_type = $2)
            AND ($4 IS NULL OR m.tags @> $4)
            AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
@@ -3453,6 +3482,48 @@ BEGIN
   items := ARRAY(SELECT to_jsonb(m) - 'cloudinary_signature'
                    FROM unnest(page) WITH ORDINALITY p (id, place) JOIN public.media_assets m ON m.id = p.id ORDER BY p.place);
 END $_$;
+
+CREATE FUNCTION mediasweep.media_plan(public_ids text[], guarded boolean) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, used_by text[], protected_by text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  doomed  mediasweep.cloudinary_cleanup_queue[];
+  used    jsonb := '[]';
+BEGIN
+  SELECT coalesce(array_agg(jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue, jsonb_build_object(
+           'id', m.id, 'cloudinary_public_id', m.cloudinary_public_id, 'resource_type', m.resource_type,
+           'delivery_type', m.delivery_type, 'asset_id', m.cloudinary_asset_id))), '{}') INTO doomed
+    FROM public.media_assets m WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL;
+  IF guarded THEN
+    SELECT coalesce(jsonb_agg(u), '[]') INTO used FROM mediasweep.uses(doomed) u;
+  END IF;
+  RETURN QUERY
+    WITH use_ AS MATERIALIZED (
+      -- the library names one row of its own for each asset, and that one may be doomed: its other rows are asked for below
+      SELECT u.id, u.used_by FROM jsonb_to_recordset(used) u (id uuid, used_by text) WHERE NOT starts_with(u.used_by, 'public.media_assets ')
+       UNION
+      SELECT d.id, 'public.media_assets id=' || min(r.id::text)
+        FROM unnest(doomed) d
+        JOIN public.media_assets r ON r.cloudinary_asset_id = d.asset_id AND r.deleted_at IS NULL
+       WHERE r.id NOT IN (SELECT o.id FROM unnest(doomed) o)
+       GROUP BY d.id)
+    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, m.file_size, m.secure_url::text,
+           ARRAY(SELECT u.used_by FROM use_ u WHERE u.id = m.id ORDER BY 1),
+           (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(m.cloudinary_public_id, p.prefix))
+      FROM unnest(doomed) d JOIN public.media_assets m ON m.id = d.id
+     ORDER BY array_position(public_ids, m.cloudinary_public_id::text), m.resource_type, m.delivery_type;
+END $$;
+
+CREATE FUNCTION mediasweep.media_row(row_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  RETURN (SELECT to_jsonb(m) - 'cloudinary_signature' FROM public.media_assets m WHERE m.id = row_id);
+END $$;
 
 CREATE FUNCTION mediasweep.misplaced(a mediasweep.attached) RETURNS text
     LANGUAGE sql STABLE
@@ -3630,6 +3701,22 @@ CREATE FUNCTION mediasweep.newest(one jsonb, another jsonb) RETURNS jsonb
   SELECT coalesce(jsonb_object_agg(what, greatest(one -> what, another -> what)), '{}')
     FROM (SELECT jsonb_object_keys(one) UNION SELECT jsonb_object_keys(another)) k (what)
 $$;
+
+CREATE FUNCTION mediasweep.newest_of(public_id text, resource_type text, delivery_type text) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT q.*
+    FROM (SELECT u.* FROM mediasweep.cloudinary_cleanup_queue u
+           WHERE hashtextextended(u.cloudinary_public_id, 0) = hashtextextended($1, 0) AND u.cloudinary_public_id = $1 AND u.processed_at IS NULL
+           UNION ALL
+          SELECT f.* FROM mediasweep.cloudinary_cleanup_queue f
+           WHERE hashtextextended(f.cloudinary_public_id, 0) = hashtextextended($1, 0) AND f.cloudinary_public_id = $1 AND f.processed_at IS NOT NULL) q
+   WHERE (q.resource_type = $2) IS NOT FALSE AND (q.delivery_type = $3) IS NOT FALSE
+     AND q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
+   ORDER BY q.queued_at DESC, q.id DESC
+   LIMIT 1
+$_$;
 
 CREATE FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) RETURNS record
     LANGUAGE plpgsql
@@ -4022,7 +4109,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
                   delete_orphans,adopt_findings,leave_findings,mark_ghosts,unmark_ghosts,
                   look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
                   selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
-                  media_found,media_figures,delete_media,delete_again}'::text[])
+                  media_found,media_row,media_figures,media_plan,media_deleted,delete_media,undelete_media,delete_again}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -5475,6 +5562,33 @@ CREATE FUNCTION mediasweep.uncovered() RETURNS TABLE(source integer, relation re
    GROUP BY a.id, a.relation, lack.part
 $$;
 
+CREATE FUNCTION mediasweep.undelete_media(ids uuid[], who text) RETURNS TABLE(id uuid, refused text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  row_    record;
+  queued  mediasweep.cloudinary_cleanup_queue;
+BEGIN
+  FOR row_ IN SELECT m.* FROM public.media_assets m WHERE m.id = ANY (ids) AND m.deleted_at IS NOT NULL ORDER BY m.id FOR UPDATE LOOP
+    id := row_.id;
+    refused := NULL;
+    queued := mediasweep.newest_of(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type);
+    IF EXISTS (SELECT FROM public.media_assets o
+                WHERE o.cloudinary_public_id = row_.cloudinary_public_id AND o.resource_type = row_.resource_type
+                  AND o.delivery_type = row_.delivery_type AND o.deleted_at IS NULL) THEN
+      refused := 'another row of the library has its name now';
+    ELSIF queued.status IN ('pending', 'processing') THEN   -- what cannot be cancelled may be on its way to Cloudinary
+      SELECT c.refused INTO refused FROM mediasweep.cancel(ARRAY[queued.id], who, 'its row was restored') c WHERE c.id = queued.id;
+    END IF;
+    IF refused IS NULL THEN
+      UPDATE public.media_assets m SET deleted_at = NULL, deleted_by = NULL, updated_at = clock_timestamp() WHERE m.id = row_.id;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+
 CREATE FUNCTION mediasweep.unescaped(said text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6532,7 +6646,15 @@ CREATE UNIQUE INDEX reconcile_run_under_way ON mediasweep.reconcile_run USING bt
 
 COMMENT ON INDEX mediasweep.reconcile_run_under_way IS 'reconcile: one at a time';
 
+CREATE INDEX media_assets_asset_id ON public.media_assets USING btree (cloudinary_asset_id);
+
+CREATE INDEX media_assets_deleted ON public.media_assets USING btree (deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX media_assets_folder ON public.media_assets USING btree (folder text_pattern_ops) WHERE (deleted_at IS NULL);
+
 CREATE UNIQUE INDEX media_assets_live_asset ON public.media_assets USING btree (cloudinary_public_id, resource_type, delivery_type) WHERE (deleted_at IS NULL);
+
+CREATE INDEX media_assets_newest ON public.media_assets USING btree (created_at DESC NULLS LAST, id DESC NULLS LAST) WHERE (deleted_at IS NULL);
 
 CREATE TRIGGER media_assets_cleanup_trigger_delete AFTER DELETE ON public.media_assets REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mediasweep.trigger_cloudinary_cleanup();
 
@@ -6712,6 +6834,8 @@ REVOKE ALL ON FUNCTION mediasweep.beat(daemon uuid, said jsonb, OUT calls intege
 REVOKE ALL ON FUNCTION mediasweep.begin_upload(public_id text, resource_type text, delivery_type text, overwrite boolean, filename text, later interval, who text, OUT id uuid, OUT refused text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.begin_use(begun mediasweep.ref[], relation regclass, waits boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.below(folder text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.brake(candidates mediasweep.cloudinary_cleanup_queue[], terms jsonb, INOUT memory jsonb, INOUT news jsonb) FROM PUBLIC;
 
@@ -6985,9 +7109,15 @@ REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, publ
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.media_deleted(public_ids text[], search text, before timestamp with time zone, before_id uuid, most integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.media_figures() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.media_found(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer, OUT total bigint, OUT items jsonb[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_plan(public_ids text[], guarded boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_row(row_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.misplaced(a mediasweep.attached) FROM PUBLIC;
 
@@ -7008,6 +7138,8 @@ REVOKE ALL ON FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT 
 REVOKE ALL ON FUNCTION mediasweep.nearly(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.newest(one jsonb, another jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.newest_of(public_id text, resource_type text, delivery_type text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.next_due(grace interval, OUT at timestamp with time zone, OUT held boolean) FROM PUBLIC;
 
@@ -7200,6 +7332,8 @@ REVOKE ALL ON FUNCTION mediasweep.truncated_statement(a mediasweep.attached, sta
 REVOKE ALL ON FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.uncovered() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.undelete_media(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unescaped(said text) FROM PUBLIC;
 

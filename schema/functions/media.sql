@@ -1,6 +1,20 @@
 -- The library as people see it and delete from it. Run as the owner of the schema, for the daemon need not read your tables;
 -- rows that row-level security hides are an error, and no gap.
 
+-- A pattern of LIKE, which an index can answer, for what is below a folder.
+CREATE OR REPLACE FUNCTION mediasweep.below(folder text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT regexp_replace(folder, '([\\%_])', '\\\1', 'g') || '/%' $$;
+
+-- One row of it, deleted or not; NULL: there is none.
+CREATE OR REPLACE FUNCTION mediasweep.media_row(row_id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  RETURN (SELECT to_jsonb(m) - 'cloudinary_signature' FROM public.media_assets m WHERE m.id = row_id);
+END $$;
+
 -- One page of it, each row as JSON, and how many rows the filter leaves; NULL means any. A column to sort by is one of a closed list.
 -- What a filter leaves is gone through once, for both; without one nothing is counted, and `total` is NULL.
 CREATE OR REPLACE FUNCTION mediasweep.media_found(
@@ -28,7 +42,7 @@ BEGIN
         SELECT m.id, m.%1$I AS key
           FROM public.media_assets m
          WHERE m.deleted_at IS NULL
-           AND ($1 IS NULL OR m.folder = $1 OR starts_with(m.folder, $1 || '/'))
+           AND ($1 IS NULL OR m.folder = $1 OR m.folder LIKE mediasweep.below($1))
            AND ($2 IS NULL OR m.resource_type = $2)
            AND ($4 IS NULL OR m.tags @> $4)
            AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3

@@ -137,9 +137,12 @@ def test_without_overwrite_the_old_one_stays(cloud: Cloud) -> None:
 
 
 def test_an_asset_is_delivered_until_it_is_deleted(cloud: Cloud) -> None:
-    """The answered URL delivers the bytes, with or without version and extension, then 404."""
+    """The answered URL delivers the bytes, with or without version, extension and transformation,
+    then 404.
+    """
     url = upload(cloud, PNG, public_id="a/b")["secure_url"]
     assert fetch(url) == (200, "image/png", PNG)
+    assert fetch(url.replace("/upload/", "/upload/c_limit,w_9/a_90/"))[0] == 200
     assert fetch(url, "HEAD") == (200, "image/png", b"")
     assert fetch(f"{cloud.api}/{cloud.name}/image/upload/a/b")[0] == 200
     cloudinary.uploader.destroy("a/b", **cloud.options())

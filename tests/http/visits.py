@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -39,8 +40,9 @@ def settings(**given: object) -> Settings:
 def application(pool: Pool | None, account: Account | None = None, **given: object) -> FastAPI:
     """Return an application with these settings, whose probes are not built."""
     unused: Any = None
+    nobody: Any = SimpleNamespace(credentials=Credentials("cloud", "key", "secret"))
     set_ = settings(**given)
-    desk = Desk(pool or unused, account or unused, set_, asyncio.Event(), lambda _: None)
+    desk = Desk(pool or unused, account or nobody, set_, asyncio.Event(), lambda _: None)
     return build(unused, unused, CollectorRegistry(), _nothing, desk, house(set_))
 
 

@@ -22,7 +22,7 @@ PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
 OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
 READS = {
-    "postgres/activity.sql": {"page"},
+    "postgres/activity.sql": {"page", "done", "now"},
     "postgres/attached.sql": {"list", "strays"},
     "postgres/brake.sql": {"closed", "first_held", "held"},
     "postgres/cleanup.sql": {"due", "became"},
@@ -33,7 +33,7 @@ READS = {
     },
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
-        *("daemons", "figures", "due", "waiting", "capture_trouble", "strays"),
+        *("daemons", "figures", "due", "waiting", "capture_trouble", "strays", "standing"),
         *("protected", "installation"),
     },
     "postgres/gates.sql": {"list"},
@@ -43,10 +43,11 @@ READS = {
         *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
         *("reasons", "reach"),
     },
+    "postgres/media.sql": {"is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
         *("library_ghosts", "away", "has_library", "newest", "under_way", "acted"),
-        *("count_ghosts", "passed_over", "first"),
+        *("count_ghosts", "passed_over", "first", "left"),
     },
     "postgres/scheduler.sql": {"config"},
     "postgres/selftest.sql": {"captured", "finished", "told_as", "unindexed"},

@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
+
+Colour = tuple[int, int, int]
+# at the horizon, overhead, the sun, and three ranges of hills from far to near
+DAYS: tuple[tuple[Colour, ...], ...] = (
+    (
+        (255, 214, 165),
+        (96, 130, 182),
+        (255, 246, 214),
+        (150, 160, 190),
+        (98, 114, 150),
+        (54, 68, 98),
+    ),
+    (
+        (255, 178, 140),
+        (88, 70, 130),
+        (255, 226, 180),
+        (158, 106, 130),
+        (104, 72, 110),
+        (54, 42, 76),
+    ),
+    (
+        (214, 240, 250),
+        (70, 150, 210),
+        (255, 255, 240),
+        (140, 190, 180),
+        (84, 150, 128),
+        (40, 98, 84),
+    ),
+    (
+        (244, 236, 210),
+        (140, 176, 190),
+        (255, 252, 235),
+        (196, 170, 130),
+        (160, 122, 88),
+        (104, 76, 58),
+    ),
+)
 
 
 def png(width: int, height: int, shade: int) -> bytes:
@@ -15,6 +53,43 @@ def png(width: int, height: int, shade: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(name, data) for name, data in chunks)
+
+
+def landscape(width: int, height: int, number: int) -> bytes:
+    """Return a picture to look at: hills under a sun, others for each number. PNG, RFC 2083."""
+    horizon, zenith, *others = DAYS[number % len(DAYS)]
+    sky = [_between(zenith, horizon, y / height) for y in range(200)]
+    palette = bytes(part for colour in (*sky, *others) for part in colour)
+    shades = bytes(min(199, 200 * y // height) for y in range(height))
+    centre, radius = (width * (2 + number * 5 % 7) // 10, height // 3), height // 9
+    columns = []
+    for x in range(width):
+        column = bytearray(shades)
+        half = math.isqrt(max(0, radius**2 - (x - centre[0]) ** 2))
+        column[centre[1] - half : centre[1] + half] = bytes([200]) * (2 * half)
+        for layer in range(3):
+            top = _ridge(x / width, layer, number, height)
+            column[top:] = bytes([201 + layer]) * (height - top)
+        columns.append(column)
+    rows = b"".join(b"\0" + bytes(row) for row in zip(*columns, strict=True))
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(name, data) for name, data in chunks)
+
+
+def _between(one: Colour, other: Colour, share: float) -> Colour:
+    """Return the colour that lies at this share of the way from one to the other."""
+    red, green, blue = (
+        round(a + (b - a) * min(1.0, 1.6 * share)) for a, b in zip(one, other, strict=True)
+    )
+    return red, green, blue
+
+
+def _ridge(x: float, layer: int, number: int, height: int) -> int:
+    """Return where a range of hills begins, from the top, at this share of the width."""
+    waves = ((5, 0.05), (11, 0.025), (23, 0.012))
+    bent = sum(much * math.sin(often * x + number * 1.7 + layer * 2.3) for often, much in waves)
+    return int(height * (0.52 + 0.16 * layer + bent))
 
 
 def _png_chunk(name: bytes, data: bytes) -> bytes:

@@ -9,8 +9,8 @@ SELECT mediasweep.attach('public.articles', '{"public_id": "cover", "delivery_ty
 -- name: insert_row
 INSERT INTO public.media_assets
   (cloudinary_public_id, cloudinary_version, cloudinary_asset_id, original_filename, file_size, mime_type,
-   resource_type, secure_url, url)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+   resource_type, secure_url, url, format, width, height, folder, tags)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12, $13)
 
 -- name: now
 SELECT clock_timestamp()
@@ -50,7 +50,7 @@ UPDATE media_assets SET deleted_at = NULL WHERE cloudinary_public_id = 'demo/und
 
 -- name: changed
 -- Another file, so another asset id: with the same one it would be a rename, and its asset would stay.
-UPDATE media_assets SET cloudinary_public_id = 'demo/after', cloudinary_asset_id = NULL
+UPDATE media_assets SET cloudinary_public_id = 'demo/after', cloudinary_asset_id = NULL, secure_url = replace(secure_url, 'before', 'after')
  WHERE cloudinary_public_id = 'demo/before';
 
 -- name: shared

@@ -194,6 +194,6 @@ def _invite(console: Console, cluster: Cluster, cloud: Cloud, address: str) -> N
         "",
         f"  {SQL['yours']}",
         "",
-        f"The daemon answers at {address}/readyz and {address}/metrics",
+        f"Its pages are at {address}/, and it answers at {address}/readyz and {address}/metrics",
     )
     console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)

@@ -10,10 +10,14 @@ import cloudinary
 import cloudinary.uploader
 from cloudinary.utils import get_http_connector
 
-from mediasweep.demo.files import avi, csv, png
+from mediasweep.demo.files import avi, csv, landscape, png
 from mediasweep.demo.scenes import BULK, SPARE
 
 THREADS = 8
+GALLERY = (  # nothing happens to these; they are to be looked at
+    *("harbour", "lighthouse", "vineyard", "meadow", "glacier", "dunes", "canyon", "orchard"),
+    *("heath", "fjord", "lagoon", "plateau", "valley", "ridge", "cliffs", "moor", "delta", "pass"),
+)
 File = tuple[str, str, bytes]
 MIME_TYPES = {"image": "image/png", "video": "video/x-msvideo", "raw": "text/csv"}
 
@@ -23,9 +27,13 @@ def files() -> Iterator[File]:
     yield "demo/film", "film.avi", avi(64, 48, 20)
     yield "demo/table.csv", "table.csv", csv(1000)
     names = ["picture", "soft", "undeleted", "before", "after", "shared"]
-    names += [f"bulk/{n}" for n in range(BULK)] + [f"yours/{n}" for n in range(1, SPARE + 1)]
+    names += [f"yours/{n}" for n in range(1, SPARE + 1)] + [f"gallery/{n}" for n in GALLERY]
     for n, name in enumerate(names):
-        yield f"demo/{name}", "picture.png", png(32, 24, n % 256)
+        yield f"demo/{name}", f"{name.rpartition('/')[2]}.png", landscape(480, 320, n)
+    for n in range(BULK):
+        yield f"demo/bulk/{n}", "picture.png", png(32, 24, n % 256)
+    yield "demo/gallery/wind", "wind.avi", avi(96, 64, 10)
+    yield "demo/gallery/prices.csv", "prices.csv", csv(200)
 
 
 def upload(options: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -40,6 +48,7 @@ def upload(options: Mapping[str, str]) -> list[dict[str, Any]]:
             public_id=public_id,
             filename=filename,
             resource_type="auto",
+            backup=True,  # so that it can be restored
             timeout=30,
             **options,
         )
@@ -60,4 +69,9 @@ def row(answer: Mapping[str, Any]) -> tuple[Any, ...]:
         MIME_TYPES[answer["resource_type"]],
         answer["resource_type"],
         answer["secure_url"],
+        answer.get("format"),
+        answer.get("width"),
+        answer.get("height"),
+        answer["public_id"].rpartition("/")[0],
+        [answer["resource_type"], "demo"],
     )

@@ -2,8 +2,8 @@
 
 Imports nothing of the rest of mediasweep. What the documentation leaves open is a switch
 (`switches.py`). Everything is held in memory and gone with the process; delivery URLs are plain
-http, to the emulator itself. Clouds, faults, notifications and assets by the million are steered by
-the controls (`control.py`), most easily through `client.py`.
+http, to the emulator itself, which transforms nothing. Clouds, faults, notifications and assets by
+the million are steered by the controls (`control.py`), most easily through `client.py`.
 
 **Upload API**: upload (whole, in chunks, unsigned by a preset), destroy, rename, explicit, tags,
 context, metadata. **Admin API**: ping, config, usage, resources (by type, prefix, age, ids, tag,

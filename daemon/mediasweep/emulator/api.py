@@ -6,6 +6,7 @@ what it may not do is an error answer in Cloudinary's words.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,8 @@ from mediasweep.emulator.uploads import File
 
 UploadAct = Callable[[Call, Form], dict[str, Any]]
 STALE_S = 3600
+# of a delivery URL: what stands before the version, as c_limit,w_240/
+TRANSFORMATIONS = re.compile(r"^(?:[a-z]{1,3}_[^/,]+(?:,[a-z]{1,3}_[^/,]+)*/)+(?=v\d+/)", re.ASCII)
 LATEST_S = 253402300799  # the end of the year 9999, beyond which no clock is right
 TOO_MANY = "Too many concurrent upload_api_resource_destroy operations"
 NOTIFYING = frozenset({"notification_url", "batch_id"})  # unsigned in tags, context and metadata
@@ -99,9 +102,11 @@ async def destroy(cloud: Cloud, request: Request) -> Response:
 
 
 async def deliver(cloud: Cloud, request: Request) -> Response:
-    """Answer a delivery URL with the asset's bytes, or 404. Any type is delivered unsigned."""
+    """Answer a delivery URL with the asset's bytes, or 404. Any type is delivered unsigned, and a
+    transformation changes nothing.
+    """
     asked = request.path_params
-    path = asked["rest"]
+    path = TRANSFORMATIONS.sub("", asked["rest"])
     first, _, rest = path.partition("/")
     public_id = rest if rest and first[:1] == "v" and first[1:].isdecimal() else path
     found = (

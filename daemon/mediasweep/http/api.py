@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 from mediasweep.http.brake import add_brake
 from mediasweep.http.cleanup import add_cleanup
 from mediasweep.http.guard import House
+from mediasweep.http.library import add_library
 from mediasweep.http.media import add_media
 from mediasweep.http.overview import add_overview
 from mediasweep.http.problem import RESPONSES
@@ -34,6 +35,7 @@ def add_api(app: FastAPI, desk: Desk, house: House) -> None:
     add_cleanup(router, desk)
     add_scheduler(router, desk)
     add_media(router, desk)
+    add_library(router, desk)
     add_upload(router, desk)
     add_sync(router, desk)
     add_verify(router, desk)

@@ -1,5 +1,5 @@
 """The HTTP application: probes and metrics, which need no token and change nothing; the webhook,
-which has its signature; the API, behind the guard.
+which has its signature; the API and the pages, behind the guard.
 
 A probe never waits for the database: it tells what the loops last saw. /metrics asks for the
 fleet's state, at most every two seconds; when the database is away, it leaves those gauges as they
@@ -21,6 +21,7 @@ from mediasweep.http.api import DESCRIPTION, add_api
 from mediasweep.http.body import Bodies
 from mediasweep.http.guard import Guard, House
 from mediasweep.http.headers import Headers
+from mediasweep.http.pages.site import add_pages
 from mediasweep.http.problem import add_problems
 from mediasweep.http.webhook import add_webhook
 from mediasweep.operations.desk import Desk
@@ -52,10 +53,11 @@ def build(
     app.add_middleware(Bodies)
     app.add_middleware(Guard, house=house)
     app.add_middleware(Headers)  # the outermost
-    add_problems(app)
     _add_probes(app, probes, registry, refresh)
     add_webhook(app, webhooks)
     add_api(app, desk, house)
+    pages = add_pages(app, desk, house)
+    add_problems(app, pages.tell)
     return app
 
 

@@ -13,6 +13,7 @@ from mediasweep.http.fragments import (
     ID,
     LIBRARY,
     MOVED,
+    NAMED,
     ROW,
     SAID,
     SESSION,
@@ -89,6 +90,39 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ],
         "verified": ["covers/1"],
     },
+    "media_plan": SAID
+    | {
+        "items": [
+            NAMED | {"becomes": "deleted", "why": [], "done": False},
+            NAMED | {"becomes": "kept", "why": ["in use by public.posts id=7"], "done": False},
+        ],
+        "unknown": ["covers/9"],
+        "holds": [],
+        "brake": "named one by one, these are confirmed, and pass the brake",
+        "guard": None,
+    },
+    "media_deleted": SAID
+    | {
+        "items": [
+            NAMED
+            | {
+                "id": ID,
+                "deleted_at": AT,
+                "taken": False,
+                "queue_id": ID,
+                "status": "completed",
+                "said": None,
+            }
+        ],
+        "next": None,
+    },
+    "media_restore": SAID
+    | {
+        "success": False,
+        "message": "1 restored, 1 not: Cloudinary has no backup of it",
+        "restored": ["covers/1"],
+        "failed": [{"public_id": "covers/2", "error": "Cloudinary has no backup of it"}],
+    },
     "media_upload": SAID
     | {
         "data": {
@@ -134,7 +168,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "sync": SAID
     | {
-        "message": "done",
+        "message": "1 orphans, 0 ghosts, 0 mismatches",
         "data": {
             "synced_items": 1,
             "updated_items": 0,

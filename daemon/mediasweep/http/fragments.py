@@ -26,6 +26,12 @@ ROW: dict[str, Any] = {
     "app": "web",
     "source": "posts",
 }
+NAMED: dict[str, Any] = {
+    "public_id": "covers/1",
+    "resource_type": "image",
+    "delivery_type": "upload",
+    "bytes": 61234,
+}
 CONFIG: dict[str, Any] = {
     "interval_minutes": 5,
     "batch_size": 10,

@@ -1,8 +1,9 @@
 """Who comes in: every request passes here, and what is not let in by a rule stays out.
 
-Probes and metrics need nothing, the webhook has its signature. For the rest: a Host that is ours,
-against pages that point their own name at this address; nothing changed from another site; and a
-token or session that is good for it, GET to read, all else to operate. Without a token set, whoever
+Probes, metrics, the login page and what it loads need nothing, the webhook has its signature. For
+the rest: a Host that is ours, against pages that point their own name at this address; nothing
+changed from another site; and a token or session that is good for it, GET to read, all else to
+operate. A person who asks for a page without one is led to the login. Without a token set, whoever
 is on this machine may do everything, but nobody through a proxy, who could be anyone.
 """
 
@@ -10,20 +11,22 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from mediasweep.http.keys import Keys, Session
-from mediasweep.http.problem import problem
+from mediasweep.http.problem import problem, wants_page
 from mediasweep.operations.webhooks import PATH as WEBHOOK
 from mediasweep.rules.access import LOOPBACK_NAMES, Scope, host_name, is_loopback
 from mediasweep.settings import Settings, StartError
 
-OPEN = {"/livez", "/readyz", "/healthz", "/metrics", WEBHOOK}
+LOGIN = "/login"
+OPEN = {"/livez", "/readyz", "/healthz", "/metrics", LOGIN, WEBHOOK}
+STATIC = "/static/"
 SESSION = "/api/session"
 COOKIE = "mediasweep_session"
 CSRF = "x-csrf-token"
@@ -82,7 +85,7 @@ class Guard:
         scope["root_path"] = self._house.root_path
         connection = HTTPConnection(scope)
         path = _path(scope)
-        if scope["type"] != "http" or path not in OPEN:
+        if scope["type"] != "http" or not (path in OPEN or path.startswith(STATIC)):
             answer = self._of(connection, path, scope.get("method", "GET"))
             if isinstance(answer, Response):
                 await answer(scope, receive, send)
@@ -102,7 +105,7 @@ class Guard:
             return None
         visitor = self._visitor(asked)
         if isinstance(visitor, Response):
-            return visitor
+            return self._to_login(asked, path) if looks and wants_page(asked) else visitor
         if looks or path == SESSION:
             return visitor
         if visitor.session is not None and not hmac.compare_digest(
@@ -129,6 +132,10 @@ class Guard:
             return Visitor(f"ui@{at}", session.scope, session)
         said = "a token is needed: Authorization: Bearer, with one of MEDIASWEEP_API_TOKEN"
         return problem(401, said, {"WWW-Authenticate": "Bearer"})
+
+    def _to_login(self, asked: HTTPConnection, path: str) -> Response:
+        onward = f"{path}?{asked.url.query}" if asked.url.query else path
+        return RedirectResponse(f"{self._house.root_path}{LOGIN}?next={quote(onward)}", 303)
 
     def _from_elsewhere(self, asked: HTTPConnection, host: str) -> bool:
         """Tell whether a browser says that it was sent here by another site's page."""

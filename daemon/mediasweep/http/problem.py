@@ -6,7 +6,7 @@ what a safeguard forbids a 409; a fault of ours says nothing of itself, and is i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import Match, Route
 
 from mediasweep.http.headers import HEADERS
@@ -27,6 +28,10 @@ from mediasweep.rules.place import PlaceError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
+MISREAD = (FilterError, MomentError, PlaceError)
+REFUSED = (RefusedError, DatabaseError, BusyError)
+AWAY = (*PASSING, *BROKEN)
+SILENT = (AccountError, StoppedError)
 
 
 class Problem(BaseModel):
@@ -40,18 +45,29 @@ class Problem(BaseModel):
     error: str
     errors: list[dict[str, str]] | None = None
 
+    def answer(self, headers: Mapping[str, str] | None = None) -> Response:
+        """Return it as an answer."""
+        body = self.model_dump(exclude_none=True)
+        return JSONResponse(body, self.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
-def problem(
-    status: int,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    errors: list[dict[str, str]] | None = None,
-) -> Response:
+
+Tell = Callable[[Request, Problem, Mapping[str, str]], Response]
+
+
+def wants_page(asked: HTTPConnection) -> bool:
+    """Tell whether it is a person with a browser who asks, and not for the API."""
+    path = asked.scope["path"].removeprefix(asked.scope.get("root_path", ""))
+    return "text/html" in asked.headers.get("accept", "") and not path.startswith("/api/")
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer that says what is wrong."""
+    return _problem(status, detail).answer(headers)
+
+
+def _problem(status: int, detail: str, errors: list[dict[str, str]] | None = None) -> Problem:
     title = HTTPStatus(status).phrase
-    said = Problem(title=title, status=status, detail=detail, error=detail, errors=errors)
-    body = said.model_dump(exclude_none=True)
-    return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)
+    return Problem(title=title, status=status, detail=detail, error=detail, errors=errors)
 
 
 CONTENT = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
@@ -65,48 +81,41 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def add_problems(app: FastAPI) -> None:
-    """Answer whatever a route raises."""
+def add_problems(app: FastAPI, tell: Tell) -> None:
+    """Answer whatever a route raises, as `tell` says it."""
 
-    async def refused(_: Request, error: Exception) -> Response:
-        return problem(409, str(error))
+    async def answer(request: Request, error: Exception) -> Response:
+        said, headers = _said(error)
+        if said.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {**headers, "Allow": ", ".join(sorted(_methods(request)))}
+        return tell(request, said, headers)
 
-    async def misread(_: Request, error: Exception) -> Response:
-        return problem(400, str(error))
+    async def broken(request: Request, _: Exception) -> Response:
+        said = tell(request, _problem(500, "a fault of mediasweep: its log says more"), {})
+        for name, value in HEADERS.items():  # sent past what else adds them
+            said.headers.setdefault(name, value)
+        return said
 
-    async def away(_: Request, error: Exception) -> Response:
-        said = f"the database does not answer this now: {str(error) or type(error).__name__}"
-        return problem(503, said, {"Retry-After": RETRY_AFTER_S})
-
-    async def unanswered(_: Request, error: Exception) -> Response:
-        said = f"Cloudinary does not answer this now: {error}"
-        return problem(503, said, {"Retry-After": RETRY_AFTER_S})
-
-    async def broken(_: Request, __: Exception) -> Response:
-        said = "a fault of mediasweep: its log says more"
-        return problem(500, said, dict(HEADERS))  # sent past what else adds them
-
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(RefusedError, refused)
-    for unread in (FilterError, MomentError, PlaceError):
-        app.add_exception_handler(unread, misread)
-    for kept_out in (DatabaseError, BusyError):
-        app.add_exception_handler(kept_out, refused)
-    for kind in (*PASSING, *BROKEN):
-        app.add_exception_handler(kind, away)
-    for silent in (AccountError, StoppedError):
-        app.add_exception_handler(silent, unanswered)
+    for kind in (HTTPException, RequestValidationError, *MISREAD, *REFUSED, *AWAY, *SILENT):
+        app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, broken)
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods(request)))
-    return problem(error.status_code, str(error.detail), headers)
+def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
+    """Return what an error is for who asked, and the headers that go with it."""
+    match error:
+        case HTTPException():
+            return _problem(error.status_code, str(error.detail)), error.headers or {}
+        case RequestValidationError():
+            return _invalid(error), {}
+        case _ if isinstance(error, AWAY):
+            said = f"the database does not answer this now: {str(error) or type(error).__name__}"
+            return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
+        case _ if isinstance(error, SILENT):
+            said = f"Cloudinary does not answer this now: {error}"
+            return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
+        case _:
+            return _problem(400 if isinstance(error, MISREAD) else 409, str(error)), {}
 
 
 def _methods(request: Request) -> set[str]:
@@ -118,12 +127,10 @@ def _methods(request: Request) -> set[str]:
     return found
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
+def _invalid(error: RequestValidationError) -> Problem:
     errors = [
         {"at": ".".join(str(part) for part in one["loc"]), "says": str(one["msg"])}
         for one in error.errors()
     ]
     said = "; ".join(f"{one['at']}: {one['says']}" for one in errors)
-    return problem(400, said, errors=errors)
+    return _problem(400, said, errors)

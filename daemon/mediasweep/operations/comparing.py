@@ -99,9 +99,15 @@ class Comparing:
             has_library=await runs.has_library(),
         )
 
-    async def findings(self, run: int, after: int, most: int) -> Sequence[Mapping[str, Any]]:
-        """Return the findings of a run after this one."""
-        return await self._runs().findings(run, after, most)
+    async def left(self, run: int) -> Mapping[str, int]:
+        """Return about how many findings of a run nothing was done, by their kinds."""
+        return await self._runs().left(run)
+
+    async def findings(
+        self, run: int, after: int, most: int, kind: str | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the findings of a run after this one, all or those of one kind."""
+        return await self._runs().findings(run, after, most, kind)
 
     async def _work(
         self, runs: Reconciliations, wanted: Wanted, who: str, seen: Run | None
@@ -152,8 +158,13 @@ class Comparing:
         if under_way and self.errand.under_way and self._waits:
             return f"waiting until {self._waits.until:%H:%M:%S} UTC: {self._waits.reason}"
         if newest.finished_at is not None:
-            return "acting upon what was found" if under_way else newest.reason or newest.state
+            return "acting upon what was found" if under_way else newest.reason or _found(newest)
         if place := newest.next_place:
             return f"{newest.listed} assets listed, {place.resource_type} now"
         done = newest.state == "listing"
         return "comparing" if done else "looking once more at rows whose asset is not there"
+
+
+def _found(run: Run) -> str:
+    kinds = ("orphans", "ghosts", "mismatches")
+    return ", ".join(f"{run.counts.get(kind, 0)} {kind}" for kind in kinds)

@@ -8,11 +8,12 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.operations import cleanup, fleet, media, scheduler
+from mediasweep.operations import cleanup, fleet, media, overview, scheduler
 from mediasweep.operations.comparing import Comparing
 from mediasweep.operations.remembered import Remembered
 from mediasweep.operations.trial import Trial
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
+from mediasweep.rules.address import delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,7 @@ class Desk:
     trial: Trial = field(init=False)
     status: Remembered[dict[str, Any]] = field(init=False)
     scheduler: Remembered[dict[str, Any]] = field(init=False)
+    figures: Remembered[Mapping[str, Any]] = field(init=False)
     rows: Remembered[dict[str, int]] = field(init=False)
     library: Remembered[Mapping[str, Any] | None] = field(init=False)
 
@@ -59,6 +61,7 @@ class Desk:
         self.trial = Trial(self.pool, self.account)
         self.status = Remembered(lambda: fleet.status(self.pool, cloud=self.cloud))
         self.scheduler = Remembered(lambda: scheduler.status(self.pool))
+        self.figures = Remembered(lambda: overview.figures(self.pool))
         self.rows = Remembered(lambda: cleanup.rows(self.pool))
         self.library = Remembered(lambda: media.figures(self.pool))
 
@@ -72,6 +75,11 @@ class Desk:
         """Return the cloud of this daemon."""
         return self.account.credentials.cloud_name
 
+    @property
+    def delivery(self) -> str:
+        """Return where its assets are delivered from, as a page's policy names it."""
+        return delivery(self.account.credentials.upload_prefix)
+
     async def run(self) -> None:
         """Let what was begun go on until cancelled, and end it then."""
         try:
@@ -79,5 +87,5 @@ class Desk:
         finally:
             await self.comparing.errand.end()
             await self.trial.errand.end()
-            for asked in (self.status, self.scheduler, self.rows, self.library):
+            for asked in (self.status, self.scheduler, self.figures, self.rows, self.library):
                 asked.end()

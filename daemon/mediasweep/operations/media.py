@@ -48,6 +48,17 @@ class Deletion:
     verified: bool | None = None
 
 
+async def is_there(connection: Pool | Connection) -> bool:
+    """Tell whether there is a library of ours."""
+    return await Media(connection).is_there()
+
+
+async def row(connection: Pool | Connection, id_: UUID) -> Mapping[str, Any] | None:
+    """Return a row of the library, deleted or not; None: there is none."""
+    media = Media(connection)
+    return await media.row(id_) if await media.is_there() else None
+
+
 async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
     """Return the whole library in figures; None: there is none."""
     return await Media(connection).figures()
@@ -78,7 +89,7 @@ async def delete(
     A public id that no live row has is not among the answers.
     """
     media = Media(connection)
-    if await media.figures() is None:
+    if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
     queued = await media.delete(ids, who)
     rows = await _rows(connection, [id_ for _, id_ in queued if id_], within_s)

@@ -15,7 +15,7 @@ from uuid import UUID
 from mediasweep.operations import named
 from mediasweep.operations.foresight import foresee
 from mediasweep.postgres.ledger import Ledger
-from mediasweep.rules.filter import looked_at
+from mediasweep.rules.filter import MANUAL, looked_at
 from mediasweep.rules.job import ByHand
 from mediasweep.rules.place import Place, place
 from mediasweep.rules.reason import outcome, sentence
@@ -124,6 +124,12 @@ async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | Non
     finished = outcome(row["status"], row["error_message"], row["cloudinary_response"])
     why = finished if row["processed_at"] else "; ".join(reason["says"] for reason in reasons)
     return {"why": why, "reasons": reasons, "row": dict(row), "timeline": shown.timeline}
+
+
+async def sources(connection: Pool | Connection) -> list[str]:
+    """Return the names of the tables that are attached or were, as a filter takes them."""
+    found = await Ledger(connection).sources(None)
+    return [*sorted(one.shown for one in found if one.shown), MANUAL]
 
 
 async def choose(connection: Pool | Connection, move: ByHand, said: Said, *, limit: int) -> Choice:

@@ -8,6 +8,7 @@ from mediasweep.postgres.pool import statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from mediasweep.postgres.pool import Connection, Pool
 
@@ -24,3 +25,12 @@ class Activity:
     async def page(self, before: int | None, limit: int) -> list[Mapping[str, Any]]:
         """Return entries older than one; None: the newest."""
         return [dict(row) for row in await self._connection.fetch(SQL["page"], before, limit)]
+
+    async def now(self) -> datetime:
+        """Return the time by the database's clock, which the journal has."""
+        now: datetime = await self._connection.fetchval(SQL["now"])
+        return now
+
+    async def done(self, since: datetime, until: datetime) -> list[Mapping[str, Any]]:
+        """Return how many were deleted, absent and failed in each five minutes that had any."""
+        return [dict(row) for row in await self._connection.fetch(SQL["done"], since, until)]

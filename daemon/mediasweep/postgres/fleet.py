@@ -96,6 +96,11 @@ class Fleet:
         row = await self._connection.fetchrow(SQL["due"])
         return dict(row) if row else {}
 
+    async def standing(self) -> Mapping[str, Any]:
+        """Return due, oldest_due_s, in_doubt, failed; reconciled_at (None: never) and drift."""
+        [row] = await self._connection.fetch(SQL["standing"])
+        return dict(row)
+
     async def state(self) -> dict[str, Any] | None:
         """Return the fleet in figures, as last counted, `age_s` ago; None before the first count.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.place import Place
     from mediasweep.rules.shelf import Shelf
 
 SQL = statements(__file__)
@@ -49,6 +50,15 @@ class Media:
             raise TypeError("media_found() returned no row")
         return [json.loads(item) for item in row["items"]], row["total"]
 
+    async def row(self, id_: UUID) -> dict[str, Any] | None:
+        """Return a row, deleted or not; None: there is none."""
+        said: str | None = await self._connection.fetchval(SQL["row"], id_)
+        return None if said is None else json.loads(said)
+
+    async def is_there(self) -> bool:
+        """Tell whether there is a library of ours."""
+        return bool(await self._connection.fetchval(SQL["is_there"]))
+
     async def figures(self) -> dict[str, Any] | None:
         """Return the whole library in figures; None: there is none."""
         said: str | None = await self._connection.fetchval(SQL["figures"])
@@ -62,6 +72,27 @@ class Media:
     async def delete_again(self, ids: Sequence[UUID], who: str) -> list[UUID]:
         """Queue what these rows have deleted once more, and return the new rows."""
         return [row["id"] for row in await self._connection.fetch(SQL["delete_again"], ids, who)]
+
+    async def plan(self, ids: Sequence[str], *, guarded: bool) -> list[dict[str, Any]]:
+        """Return the live rows with these public ids, and what would keep the asset of each.
+
+        Raises what the guard raises where it cannot answer, if it is to be asked.
+        """
+        return [dict(row) for row in await self._connection.fetch(SQL["plan"], ids, guarded)]
+
+    async def deleted(
+        self, ids: Sequence[str] | None, search: str | None, after: Place | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return deleted rows, the newest first, each with what became of its asset."""
+        there = (after.at, after.id) if after else (None, None)
+        pattern = like(f"*{search}*") if search else None
+        found = await self._connection.fetch(SQL["deleted"], ids, pattern, *there, limit)
+        return [dict(row) for row in found]
+
+    async def undelete(self, ids: Sequence[UUID], who: str) -> dict[UUID, str | None]:
+        """Bring deleted rows back; returns of each why it stays deleted, None: it is back."""
+        found = await self._connection.fetch(SQL["undelete"], ids, who)
+        return {row["id"]: row["refused"] for row in found}
 
 
 def _filter(shelf: Shelf) -> tuple[object, ...]:

@@ -1,8 +1,16 @@
--- The library, as people list it and delete from it; what is done is in schema/functions/media.sql.
+-- The library, as people list it and delete from it; what is done is in
+-- schema/functions/media.sql and plan.sql.
 
 -- name: page
 -- $1 folder, $2 resource type, $3 pattern of ILIKE, $4 tags, each or NULL; $5 column, $6 descending, $7 skipped, $8 at most
 SELECT p.total, p.items::text[] AS items FROM mediasweep.media_found($1, $2, $3, $4, $5, $6, $7, $8) p
+
+-- name: row
+-- $1 id
+SELECT mediasweep.media_row($1)::text
+
+-- name: is_there
+SELECT mediasweep.has_library()
 
 -- name: figures
 SELECT mediasweep.media_figures()::text
@@ -14,3 +22,15 @@ SELECT d.public_id, d.queue_id FROM mediasweep.delete_media($1, $2) d
 -- name: delete_again
 -- $1 ids of completed rows, $2 who
 SELECT d AS id FROM mediasweep.delete_again($1, $2) d
+
+-- name: plan
+-- $1 public ids, $2 whether the guard is asked
+SELECT p.* FROM mediasweep.media_plan($1, $2) p
+
+-- name: deleted
+-- $1 public ids, $2 pattern of ILIKE, $3 time and $4 id of the last row of the page before, each or NULL; $5 at most
+SELECT d.* FROM mediasweep.media_deleted($1, $2, $3, $4, $5) d
+
+-- name: undelete
+-- $1 ids of rows, $2 who
+SELECT u.id, u.refused FROM mediasweep.undelete_media($1, $2) u

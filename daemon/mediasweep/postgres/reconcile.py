@@ -119,6 +119,10 @@ class Reconciliations:
         """Return on how many findings of a run each action was taken."""
         return {row["action"]: row["rows"] for row in await self._given.fetch(SQL["acted"], run)}
 
+    async def left(self, run: int) -> dict[str, int]:
+        """Return about how many findings of a run nothing was done, by their kinds."""
+        return {row["kind"]: row["rows"] for row in await self._given.fetch(SQL["left"], run)}
+
     async def due(self, cloud: str, every: timedelta) -> bool:
         """Tell whether no run that has ended began since, and this is the right cloud."""
         return bool(await self._given.fetchval(SQL["due"], cloud, every))
@@ -196,9 +200,11 @@ class Reconciliations:
         """Return the first findings of each kind; `acted`: about which something was done."""
         return [_read(row) for row in await self._given.fetch(SQL["first"], run, most, acted)]
 
-    async def findings(self, run: int, after: int, most: int) -> list[dict[str, Any]]:
-        """Return the findings of a run after this one."""
-        rows = await self._given.fetch(SQL["findings"], run, after, most)
+    async def findings(
+        self, run: int, after: int, most: int, kind: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the findings of a run after this one, all or those of one kind."""
+        rows = await self._given.fetch(SQL["findings"], run, after, most, kind)
         return [_read(row) for row in rows]
 
     async def delete(self, run: int, ids: Sequence[int], owned: Sequence[str], who: str) -> int:

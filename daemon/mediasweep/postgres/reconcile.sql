@@ -30,6 +30,11 @@ SELECT EXISTS (SELECT FROM mediasweep.reconcile_run r
 SELECT f.action, count(*) AS rows FROM mediasweep.reconcile_finding f
  WHERE f.run_id = $1 AND f.action IS NOT NULL GROUP BY f.action
 
+-- name: left
+-- $1 run; the findings about which nothing was done, by their kinds
+SELECT f.kind, count(*) AS rows FROM mediasweep.reconcile_finding f
+ WHERE f.run_id = $1 AND f.action IS NULL GROUP BY f.kind
+
 -- name: due
 -- $1 cloud, $2 every so often. Whether no run that has ended began since, and this is the installation's cloud.
 SELECT NOT EXISTS (SELECT FROM mediasweep.installation i WHERE i.cloud_name <> $1)
@@ -79,11 +84,11 @@ SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
   FROM mediasweep.chosen_findings($1, $2, $3) f
 
 -- name: findings
--- $1 run, $2 after this one, $3 at most so many
+-- $1 run, $2 after this one, $3 at most so many, $4 of this kind or NULL
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version, f.bytes, f.made_at,
        mediasweep.source_name(f.source_id) AS source, f.row_name AS row, f.detail, f.sighted_at, f.action, f.acted_at
   FROM mediasweep.reconcile_finding f
- WHERE f.run_id = $1 AND f.id > $2
+ WHERE f.run_id = $1 AND f.id > $2 AND ($4::text IS NULL OR f.kind = $4)
  ORDER BY f.id LIMIT $3
 
 -- name: first

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+DELIVERY = "https://*.cloudinary.com"  # res.cloudinary.com, or an account's own name there
+
 
 def credentials(cloud: str, key: str, secret: str, prefix: str | None) -> dict[str, str | None]:
     """Return what names an account and proves that one may use it."""
@@ -26,6 +28,14 @@ def read_cloudinary_url(url: str) -> dict[str, str | None]:
     if not good:
         raise ValueError("CLOUDINARY_URL must be cloudinary://key:secret@cloud")
     return credentials(cloud, key, secret, prefix)
+
+
+def delivery(prefix: str | None) -> str:
+    """Return from where assets are delivered: by Cloudinary, or by what stands in for it."""
+    parts = urlsplit(prefix or "")
+    if not parts.hostname or parts.hostname.endswith("cloudinary.com"):
+        return DELIVERY
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def checked_dsn(name: str, dsn: str) -> str:

@@ -33,8 +33,3 @@ class Shelf:
     tags: tuple[str, ...]
     sort_by: SortBy
     descending: bool
-
-    @property
-    def filters(self) -> bool:
-        """Tell whether it is a part of the library, and not all of it."""
-        return any((self.folder, self.resource_type, self.search, self.tags))

@@ -1,0 +1,65 @@
+"""/library/delete: what a deletion comes to, before and after; /library/deleted: what is gone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from mediasweep.http.answer import Asked, Text
+from mediasweep.http.library import PlanAsked
+from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.library import PATH
+from mediasweep.operations import plan, undelete
+from mediasweep.operations.plan import Becomes
+from mediasweep.rules.thumbnail import thumbnail
+
+PER_PAGE = 50
+STAY = {Becomes.KEPT, Becomes.UNCLEAR}
+
+
+class DeletedAsked(Asked):
+    """Which page; what is empty is not there, as a form sends it."""
+
+    search: Text = ""
+    after: Text = ""
+
+
+def add_deletion(frame: Frame) -> None:
+    """Add the pages, before the one of an asset, whose path would take them."""
+    desk = frame.desk
+
+    @frame.router.get(f"{PATH}/delete")
+    async def delete_page(request: Request, asked: Annotated[PlanAsked, Query()]) -> Response:
+        """Tell what a deletion would come to; and once it was made, how far it has come."""
+        found = await plan.plan(desk.pool, list(dict.fromkeys(asked.public_ids)))
+        live = [one for one in found.items if not one.done]
+        names = list(dict.fromkeys(one.row["public_id"] for one in live))
+        # a name is deleted as a whole: with one row of it in use, it is not free
+        stays = {one.row["public_id"] for one in live if one.becomes in STAY}
+        return frame.show(
+            request,
+            "delete.html",
+            plan=found,
+            names=names,
+            free=[name for name in names if name not in stays],
+            pictures={
+                one.row["id"]: thumbnail(
+                    one.row["secure_url"],
+                    one.row["resource_type"],
+                    one.row["delivery_type"],
+                    one.row["secure_url"].rpartition(".")[2],
+                    desk.delivery,
+                )
+                for one in live
+            },
+        )
+
+    @frame.router.get(f"{PATH}/deleted")
+    async def deleted_page(request: Request, asked: Annotated[DeletedAsked, Query()]) -> Response:
+        """List what was deleted, and what became of it."""
+        found = await undelete.deleted(
+            desk.pool, asked.search or None, after=asked.after or None, limit=PER_PAGE
+        )
+        items = [plan.became(row) for row in found.rows]
+        return frame.show(request, "deleted.html", asked=asked, items=items, next=found.next)

@@ -1,0 +1,156 @@
+"""/library: what there is, in pictures; and one asset, with what uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import HTTPException, Query, Request, Response
+from pydantic import Field
+
+from mediasweep.http.answer import Asked, Text
+from mediasweep.http.media import ResourceType
+from mediasweep.http.pages.frame import Frame
+from mediasweep.operations import media, plan
+from mediasweep.rules.shelf import Shelf, SortBy
+from mediasweep.rules.thumbnail import thumbnail
+
+PATH = "/library"
+PER_PAGE = 60
+ADDRESSES = ("https://", "http://")
+
+
+class Sort(StrEnum):
+    """The orders that people ask for."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    CHANGED = "changed"
+    LARGEST = "largest"
+    SMALLEST = "smallest"
+    NAME = "name"
+
+
+SORTS = {
+    Sort.NEWEST: (SortBy.CREATED_AT, True),
+    Sort.OLDEST: (SortBy.CREATED_AT, False),
+    Sort.CHANGED: (SortBy.UPDATED_AT, True),
+    Sort.LARGEST: (SortBy.FILE_SIZE, True),
+    Sort.SMALLEST: (SortBy.FILE_SIZE, False),
+    Sort.NAME: (SortBy.PUBLIC_ID, False),
+}
+
+
+class LibraryAsked(Asked):
+    """Which page; what is empty is not there, as a form sends it."""
+
+    search: Text = ""
+    folder: Text = ""
+    type: ResourceType | None = None
+    tags: Text = ""
+    sort: Sort = Sort.NEWEST
+    page: int = Field(default=1, ge=1, le=1_000_000)
+
+    def shelf(self) -> Shelf:
+        """Return it as the operation takes it."""
+        sort_by, descending = SORTS[self.sort]
+        return Shelf(
+            page=self.page,
+            limit=PER_PAGE,
+            folder=self.folder.strip("/") or None,
+            resource_type=self.type,
+            search=self.search or None,
+            tags=tuple(tag.strip() for tag in self.tags.split(",") if tag.strip()),
+            sort_by=sort_by,
+            descending=descending,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An asset as it is shown; `picture` and `address` only where these may be loaded."""
+
+    id: str
+    public_id: str
+    name: str
+    kind: str
+    bytes: int
+    picture: str | None = None
+    address: str | None = None
+    width: int | None = None
+    height: int | None = None
+    made_at: datetime | None = None
+
+
+def card(row: Mapping[str, Any], delivery: str) -> Card:
+    """Return a row of the library as it is shown."""
+    public_id, url = row["cloudinary_public_id"], row["secure_url"]
+    kind, form = row["resource_type"], row["format"]
+    return Card(
+        id=row["id"],
+        public_id=public_id,
+        name=_name(row),
+        kind=kind,
+        bytes=row["file_size"],
+        picture=thumbnail(url, kind, row["delivery_type"], form, delivery),
+        address=url if url.startswith(ADDRESSES) else None,
+        width=row["width"],
+        height=row["height"],
+        made_at=_time(row["created_at"]),
+    )
+
+
+def add_library(frame: Frame) -> None:
+    """Add the pages."""
+    desk = frame.desk
+
+    @frame.router.get(PATH)
+    async def library(request: Request, asked: Annotated[LibraryAsked, Query()]) -> Response:
+        """Show a page of the library."""
+        found = await media.page(desk.pool, asked.shelf(), await desk.library.get())
+        here = {**asked.model_dump(exclude={"page"}), "sort": asked.sort.value}
+        return frame.show(
+            request,
+            "library.html",
+            asked=asked,
+            filtered=any((asked.search, asked.folder, asked.type, asked.tags)),
+            query=here,
+            sorts=list(Sort),
+            types=list(ResourceType),
+            per_page=PER_PAGE,
+            total=None if found.figures is None else found.total,
+            cards=[card(row, desk.delivery) for row in found.items],
+        )
+
+    @frame.router.get(f"{PATH}/{{id_}}")
+    async def asset(request: Request, id_: UUID) -> Response:
+        """Show one asset, and what uses it."""
+        row = await media.row(desk.pool, id_)
+        if row is None:
+            raise HTTPException(404, "no row of the library has this id")
+        found = await plan.plan(desk.pool, [row["cloudinary_public_id"]])
+        fates = [one for one in found.items if str(one.row["id"]) == row["id"]]
+        times = ("created_at", "updated_at", "last_synced_at", "deleted_at")
+        return frame.show(
+            request,
+            "asset.html",
+            row=dict(row) | {name: _time(row[name]) for name in times},
+            card=card(row, desk.delivery),
+            fate=fates[0] if fates else None,
+            guard=found.guard,
+        )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """Return what people call it: only if they do not, the end of its public id, often random."""
+    end: str = row["cloudinary_public_id"].rpartition("/")[2]
+    shown = [row["display_name"], row["original_filename"]]
+    return next((name for name in shown if name and name != end), end)
+
+
+def _time(said: str | None) -> datetime | None:
+    return None if said is None else datetime.fromisoformat(said)

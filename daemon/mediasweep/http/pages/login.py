@@ -1,0 +1,28 @@
+"""/login: a token for a session."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from mediasweep.http.guard import LOGIN
+from mediasweep.http.pages.frame import Frame
+
+
+def add_login(frame: Frame) -> None:
+    """Add the page."""
+
+    @frame.router.get(LOGIN)
+    async def login(request: Request, next: str = "/") -> Response:  # noqa: A002  as the address says it
+        """Ask for a token, and go on to where its visitor wanted to go."""
+        return frame.show(
+            request,
+            "login.html",
+            onward=frame.house.root_path + local(next),
+            asked=frame.house.keys.asked,
+        )
+
+
+def local(path: str) -> str:
+    """Return a path of this server, `/` for whatever would lead elsewhere."""
+    safe = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if safe and path.isprintable() else "/"

@@ -1,0 +1,75 @@
+"""/reconcile: in what account and rows differ, what may be done about it, and how far that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+
+from mediasweep.http.answer import Asked
+from mediasweep.http.overview import BIGINT_MOST
+from mediasweep.http.pages.frame import Frame
+
+PER_PAGE = 50
+
+
+class Kind(StrEnum):
+    """The ways in which the two sides differ."""
+
+    ORPHAN = "orphan"
+    GHOST = "ghost"
+    MISMATCH = "mismatch"
+
+
+class ReconcileAsked(Asked):
+    """Which findings of the last report."""
+
+    kind: Kind = Kind.ORPHAN
+    after: int = Field(default=0, ge=0, le=BIGINT_MOST)
+
+
+PLURALS = {Kind.ORPHAN: "orphans", Kind.GHOST: "ghosts", Kind.MISMATCH: "mismatches"}
+
+
+def add_reconcile(frame: Frame) -> None:
+    """Add the page."""
+    comparing = frame.desk.comparing
+
+    @frame.router.get("/reconcile")
+    async def reconcile_page(
+        request: Request, asked: Annotated[ReconcileAsked, Query()]
+    ) -> Response:
+        """Show the last report, and how the comparison stands that is under way."""
+        compared = await comparing.state()
+        report = compared.complete
+        found: list[Mapping[str, Any]] = []
+        left: Mapping[str, int] = {}
+        if report:
+            left = await comparing.left(report.id)
+            found += await comparing.findings(report.id, asked.after, PER_PAGE + 1, asked.kind)
+        counts = report.counts if report else {}
+        return frame.show(
+            request,
+            "reconcile.html",
+            compared=compared,
+            report=report,
+            counts=counts,
+            left={kind: left.get(kind, 0) for kind in Kind},
+            kinds=PLURALS,
+            asked=asked,
+            findings=[dict(one) | {"told": _told(one)} for one in found[:PER_PAGE]],
+            next=found[PER_PAGE - 1]["id"] if len(found) > PER_PAGE else None,
+        )
+
+
+def _told(finding: Mapping[str, Any]) -> str:
+    """Return what is known of a finding beside its name, in words."""
+    detail = finding["detail"] or {}
+    if finding["kind"] == Kind.GHOST:
+        return "there is a backup" if detail.get("backup") else ""
+    if finding["kind"] == Kind.ORPHAN:  # what a row says that does not quite name it
+        return ", ".join(said for said, _ in detail.values())
+    return ", ".join(f"{what}: {row} here, {there} there" for what, (row, there) in detail.items())

@@ -1,0 +1,148 @@
+"""What a deletion from the library would come to, before it is made; and what became of it after.
+
+Nothing is locked and nothing is changed, so the claim, which asks again, may find it otherwise.
+RefusedError: there is no library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from mediasweep.operations.fleet import still_closed
+from mediasweep.operations.media import NO_LIBRARY
+from mediasweep.operations.refusal import RefusedError
+from mediasweep.postgres.fleet import Fleet
+from mediasweep.postgres.media import Media
+from mediasweep.postgres.pool import PASSING, SLOW
+from mediasweep.rules.job import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mediasweep.postgres.pool import Connection, Pool
+
+LIBRARY = "public.media_assets"
+MOST = 10_000  # deleted rows that are looked through; a name may have had many
+
+
+class Becomes(StrEnum):
+    """What becomes of an asset: of one whose row lives, if it were deleted now."""
+
+    DELETED = "deleted"
+    KEPT = "kept"
+    WAITING = "waiting"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One row of the library and what becomes of its asset, `why` in sentences.
+
+    `done`: the row is deleted already, and this is how far it has come.
+    """
+
+    row: Mapping[str, Any]
+    becomes: Becomes
+    why: Sequence[str]
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen to each row. `holds`: what keeps everything waiting; `brake`: what that
+    says of it; `guard`: why nobody can tell what is in use; `unknown`: public ids without a row.
+    """
+
+    items: Sequence[Planned]
+    unknown: Sequence[str]
+    holds: Sequence[str]
+    brake: str
+    guard: str | None
+
+    def count(self, *becomes: Becomes) -> int:
+        """Return how many rows come to this."""
+        return sum(one.becomes in becomes for one in self.items)
+
+
+async def plan(connection: Pool | Connection, ids: Sequence[str]) -> Plan:
+    """Return what would become of the assets with these public ids, in the order of the ids."""
+    media = Media(connection)
+    if not await media.is_there():
+        raise RefusedError(NO_LIBRARY)
+    gates = [gate for gate in await still_closed(connection) if gate["source"] in {None, LIBRARY}]
+    holds = [f"{gate['name']} is closed: {gate['reason']}" for gate in gates]
+    if not any(one["alive"] and one["works"] for one in await Fleet(connection).daemons()):
+        holds.append("no daemon that deletes is at work")
+    rows, guard = await _planned(media, ids)
+    items = [_foreseen(row, holds, guard) for row in rows]
+    live = {row["public_id"] for row in rows}
+    gone = await media.deleted([id_ for id_ in ids if id_ not in live], None, None, MOST)
+    known = {row["public_id"] for row in gone}
+    items += [became(row) for row in _newest(gone)]
+    return Plan(
+        sorted(items, key=lambda one: ids.index(one.row["public_id"])),
+        [id_ for id_ in ids if id_ not in live | known],
+        holds,
+        _brake(gates),
+        guard,
+    )
+
+
+async def _planned(media: Media, ids: Sequence[str]) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the live rows and, if it cannot tell who uses them, what the guard says."""
+    try:
+        return await media.plan(ids, guarded=True), None
+    except SLOW as error:
+        guard = str(error) or "it takes too long"
+    except PASSING:
+        raise
+    except asyncpg.PostgresError as error:
+        guard = str(error)
+    return await media.plan(ids, guarded=False), guard
+
+
+def _foreseen(row: Mapping[str, Any], holds: Sequence[str], guard: str | None) -> Planned:
+    kept = [f"in use by {name}" for name in row["used_by"]]
+    if row["protected_by"] is not None:
+        kept.append(f"protected by the prefix {row['protected_by']}")
+    if guard is not None:
+        return Planned(row, Becomes.UNCLEAR, [*kept, f"the guard cannot answer: {guard}"])
+    if kept:
+        return Planned(row, Becomes.KEPT, kept)
+    return Planned(row, Becomes.WAITING if holds else Becomes.DELETED, holds)
+
+
+def became(row: Mapping[str, Any]) -> Planned:
+    """Return what became of the asset of a deleted row."""
+    said = [row["said"]] if row["said"] else []
+    match row["status"]:
+        case Status.COMPLETED:
+            return Planned(row, Becomes.DELETED, [], done=True)
+        case Status.SKIPPED:
+            return Planned(row, Becomes.KEPT, said, done=True)
+        case Status.FAILED:
+            return Planned(row, Becomes.UNCLEAR, said, done=True)
+        case None:
+            return Planned(
+                row,
+                Becomes.UNCLEAR,
+                ["nothing was queued: it was deleted at Cloudinary, or where nothing is captured"],
+                done=True,
+            )
+    return Planned(row, Becomes.WAITING, said, done=True)
+
+
+def _newest(gone: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return of each asset the row that was deleted last; they come newest first."""
+    kinds = ("public_id", "resource_type", "delivery_type")
+    return [*{tuple(row[kind] for kind in kinds): row for row in reversed(gone)}.values()]
+
+
+def _brake(gates: Sequence[Mapping[str, Any]]) -> str:
+    if any(gate["name"] == "brake" for gate in gates):
+        return f"the brake of {LIBRARY} is closed: nothing goes before it is acknowledged"
+    return "named one by one, these are confirmed, and pass the brake"

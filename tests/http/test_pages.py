@@ -1,0 +1,142 @@
+"""The pages: each with and without data, for who may look only, and when the database is away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from mediasweep.http.pages.login import local
+from mediasweep.http.pages.site import NAVIGATION
+from mediasweep.http.pages.static import FILES, address
+from mediasweep.postgres.pool import Connection as Db
+from mediasweep.postgres.pool import open_pool
+from tests.http.visits import ADDRESS, OPERATE, READ, TOKENS, application, bearer, visit
+from tests.schema.queue import enqueue
+
+PAGE = {"Accept": "text/html"}
+PAGES = ["/", "/queue", "/queue?status=failed", "/gates", "/gates/brake", "/activity"]
+EVERY = {*PAGES, *(path for path, _ in NAVIGATION)}
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http"
+FAILED = """
+UPDATE mediasweep.cloudinary_cleanup_queue SET status = 'failed', processed_at = now(),
+       error_message = '<script>alert(1)</script>', cloudinary_response = '{"error": "</pre>"}'
+"""
+CLOSED = """
+INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', '<b>lunch</b>', 'ops')
+"""
+
+
+async def _pages(client: httpx.AsyncClient, *paths: str, **headers: str) -> dict[str, str]:
+    """Return the text of each page, having seen that it is one."""
+    texts = {}
+    for path in paths:
+        told = await client.get(path, headers=PAGE | headers)
+        assert told.status_code == 200, (path, told.text)
+        assert told.headers["content-security-policy"].startswith(POLICY)
+        assert "<style" not in told.text
+        assert " style=" not in told.text
+        texts[path] = told.text
+    return texts
+
+
+async def test_each_page_says_what_to_do_while_there_is_nothing(database: str) -> None:
+    """On a new database no page is empty, and none fails."""
+    async with visit(database) as client:
+        for path, text in (await _pages(client, *PAGES)).items():
+            assert 'class="empty"' in text, path
+
+
+async def test_what_there_is_is_shown_as_it_was_written(database: str, db: Db) -> None:
+    """A row, its answer and a gate are on their pages, and nothing of them is markup."""
+    ids = await enqueue(db, '<i>"a', "b")
+    await db.execute(FAILED)
+    await db.execute(CLOSED)
+    row = f"/queue/{ids[0]}"
+    async with visit(database) as client:
+        texts = await _pages(client, *EVERY, row)
+        for text in texts.values():
+            for markup in ("<script>alert", "<i>", "<b>lunch", '"error": "</pre>'):
+                assert markup not in text
+        assert "&lt;i&gt;&#34;a" in texts["/queue"]
+        assert "&lt;script&gt;alert(1)" in texts[row]
+        assert "&lt;b&gt;lunch" in texts["/gates"]
+        first = await client.get("/queue?limit=1", headers=PAGE)
+        assert first.text.count('id="row-') == 1
+        older = first.text.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
+        rest = await client.get(older.replace("&amp;", "&"), headers=PAGE)
+        assert rest.text.count('id="row-') == 1
+        gone = f"/queue/{str(ids[0])[:-4]}0000"
+        for path, status in (("/nothing", 404), (gone, 404), ("/queue/1", 400)):
+            told = await client.get(path, headers=PAGE)
+            assert (told.status_code, 'id="problem"' in told.text) == (status, True)
+
+
+async def test_who_may_only_look_is_shown_no_button(database: str, db: Db) -> None:
+    """Neither a token that may read nor a read-only daemon has one, and the page says why."""
+    await enqueue(db, "a")
+    await db.execute(FAILED)
+    for token, only, why in ((OPERATE, False, ""), (READ, False, "read:"), (OPERATE, True, "ONLY")):
+        async with visit(database, **TOKENS, http_read_only=only) as client:
+            for path, text in (await _pages(client, "/queue", "/gates", **bearer(token))).items():
+                assert ('data-call="P' in text) is (not why), path
+                assert why in text
+
+
+async def test_a_page_without_a_session_leads_to_the_login(database: str) -> None:
+    """And from there back, under the path of a proxy as well; the API still answers 401."""
+    own = {"http_root_path": "/sweep"}
+    async with visit(database, **TOKENS, **own) as client:
+        led = await client.get("/queue?status=failed", headers=PAGE)
+        assert led.status_code == 303
+        assert led.headers["location"] == "/sweep/login?next=/queue%3Fstatus%3Dfailed"
+        page = (await _pages(client, led.headers["location"]))[led.headers["location"]]
+        assert 'data-then="/sweep/queue?status=failed"' in page
+        assert (await client.get("/api/status", headers=PAGE)).status_code == 401
+        assert (await client.post("/api/session", json={"token": OPERATE})).status_code == 200
+        text = (await _pages(client, "/sweep/queue"))["/sweep/queue"]
+        links = [part.partition('"')[0] for part in text.split('href="')[1:]]
+        assert all(link.startswith(("/sweep/", "#")) for link in links), links
+
+
+@pytest.mark.parametrize("elsewhere", ["//evil.example", "https://evil.example", "/\\e", "/\t/e"])
+def test_a_login_leads_nowhere_else(elsewhere: str) -> None:
+    """What is no path of this server is forgotten."""
+    assert local(elsewhere) == "/"
+    assert local("/queue?status=failed") == "/queue?status=failed"
+
+
+async def test_what_pages_load_is_kept_until_it_changes(database: str) -> None:
+    """Without a token; under another release's address it is sent too, and not kept."""
+    async with visit(database, **TOKENS) as client:
+        for name in FILES:
+            told = await client.get(address(name))
+            assert (told.status_code, told.content) == (200, FILES[name])
+            assert "immutable" in told.headers["cache-control"]
+            again = {"If-None-Match": told.headers["etag"]}
+            assert (await client.get(address(name), headers=again)).status_code == 304
+        told = await client.get("/static/0123/mediasweep.js")
+        assert (told.status_code, told.headers["cache-control"]) == (200, "no-cache")
+        assert (await client.get("/static/0123/app.py")).status_code == 404
+
+
+@asynccontextmanager
+async def _without_database(database: str) -> AsyncIterator[httpx.AsyncClient]:
+    pool = await open_pool(database, size=1, patience=timedelta(seconds=2), kept=False)
+    pool.terminate()
+    transport = httpx.ASGITransport(application(pool), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+        yield client
+
+
+async def test_a_database_that_is_away_is_a_page_that_says_so(database: str) -> None:
+    """Each page answers 503, what to do, and that it asks again by itself."""
+    async with _without_database(database) as client:
+        for path in PAGES:
+            told = await client.get(path, headers=PAGE)
+            assert told.status_code == 503
+            assert "data-again" in told.text
+            assert "mediasweep doctor" in told.text

@@ -1,0 +1,161 @@
+"""The pages of the library, of its deletions, of attached tables, comparison and self-test."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import httpx
+
+from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.pool import Connection as Db
+from tests.http.visits import READ, TOKENS, bearer, visit
+
+PAGE = {"Accept": "text/html"}
+EVIL = "<img src=x onerror=alert(1)>\"'`"
+INSERT = """
+INSERT INTO public.media_assets (cloudinary_public_id, resource_type, file_size, mime_type, folder,
+tags, display_name, original_filename, description, secure_url, url, format, width, height)
+SELECT p, t, 2048, 'm', 'covers', '{red}', $1, $1, $1, u, 'u', f, 80, 60
+  FROM (VALUES ('covers/1', 'image', 'http://127.0.0.1:9/c/image/upload/v1/covers/1.png', 'png'),
+               ('covers/2', 'image', 'https://evil.example/c/image/upload/v1/covers/2.png', 'png'),
+               ($1, 'raw', 'javascript:alert(1)', NULL)) v (p, t, u, f)
+RETURNING id
+"""
+OTHERS = """
+CREATE TABLE public.posts (id text PRIMARY KEY, cover text);
+SELECT mediasweep.attach('public.posts', '{"public_id": "cover"}');
+INSERT INTO public.posts VALUES ('<b>7', 'covers/1');
+CREATE TABLE public.pages (id integer PRIMARY KEY, image_url text);
+INSERT INTO public.pages VALUES (1, 'https://res.cloudinary.com/c/image/upload/v1/a.png');
+"""
+PICTURE = 'src="http://127.0.0.1:9/c/image/upload/c_limit,w_320,h_240/v1/covers/1.png"'
+
+
+async def shown(client: httpx.AsyncClient, path: str, **asked: object) -> str:
+    """Return the text of a page, having seen that nothing people wrote is markup on it."""
+    told = await client.get(path, headers=PAGE, params=asked or None)  # type: ignore[arg-type]  # texts
+    assert told.status_code == 200, (path, told.text)
+    for markup in (
+        "<img src=x",
+        "<b>7",
+        'href="javascript:',
+        "evil.example/c/image/upload/c_limit",
+    ):
+        assert markup not in told.text, path
+    return told.text
+
+
+async def test_the_library_shows_what_may_be_loaded_and_finds_what_is_asked_for(
+    database: str, db: Db
+) -> None:
+    """Small pictures from where assets are delivered; filters and pages are in the address."""
+    ids = [row["id"] for row in await db.fetch(INSERT, EVIL)]
+    async with visit(database) as client:
+        text = await shown(client, "/library")
+        assert (text.count('class="card"'), text.count('<img src="http')) == (3, 1)
+        assert PICTURE in text
+        assert "3 of 3 assets" in text
+        found = await shown(
+            client, "/library", folder="covers/", type="raw", tags="red", sort="name"
+        )
+        assert found.count('class="card"') == 1
+        assert 'value="covers/"' in found
+        for asked, says in (
+            ({"search": "zzz"}, "Nothing matches"),
+            ({"page": "9"}, "so many pages"),
+        ):
+            assert says in await shown(client, "/library", **asked)
+        assert (await client.get("/library?sort=x", headers=PAGE)).status_code == 400
+        for id_ in ids:
+            one = await shown(client, f"/library/{id_}")
+            assert "Nothing else uses it" in one
+        assert 'rel="noreferrer noopener"' not in one  # the last has no address that one could open
+        assert (await client.get(f"/library/{uuid4()}", headers=PAGE)).status_code == 404
+        await db.execute("SELECT mediasweep.detach('public.media_assets')")
+        for path in ("/library", "/library/upload"):
+            assert "--with-library" in await shown(client, path)
+
+
+async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
+    database: str, db: Db
+) -> None:
+    """The button deletes what is free; afterwards the same page says what became of it."""
+    await db.execute(OTHERS)
+    await db.fetch(INSERT, EVIL)
+    named = {"public_ids": ["covers/1", "covers/2", EVIL, "none"]}
+    async with visit(database) as client:
+        text = await shown(client, "/library/delete", **named)
+        assert "Delete 2 of 3 assets?" in text
+        assert "in use by public.posts id=&lt;b&gt;7" in text
+        assert "no daemon that deletes is at work" in text
+        assert "<code>none</code>" in text
+        assert "&#34;public_ids&#34;: [&#34;covers/2&#34;" in text
+        body = {"public_ids": ["covers/2", EVIL]}
+        await client.request("DELETE", "/api/cloudinary/media", json=body)
+        after = await shown(client, "/library/delete", **named)
+        assert "2 assets let go of, 1 left" in after
+        assert after.count('<span class="status processing">waiting</span>') == 2
+        gone = await shown(client, "/library/deleted")
+        assert gone.count("/api/cloudinary/media/restore") == 2
+        assert "Nothing matches" in await shown(client, "/library/deleted", search="zzz")
+        said = (await client.post("/api/cloudinary/media/restore", json=body)).json()
+        assert sorted(said["restored"]) == sorted(body["public_ids"])
+        assert "Delete 2 of 3 assets?" in await shown(client, "/library/delete", **named)
+
+
+async def test_who_may_only_look_cannot_choose_anything(database: str, db: Db) -> None:
+    """No box to tick, no button, no place to drop files, and why."""
+    await db.fetch(INSERT, EVIL)
+    asked = {"public_ids": "covers/1"}
+    async with visit(database, **TOKENS) as client:
+        client.headers.update(bearer(READ))
+        for path in ("/library", "/library/upload", "/library/deleted", "/reconcile", "/selftest"):
+            text = await shown(client, path)
+            assert ("data-call" in text, 'type="checkbox"' in text, "read:" in text) == (
+                False,
+                False,
+                True,
+            ), path
+        assert "data-call" not in await shown(client, "/library/delete", **asked)
+
+
+async def test_tables_say_what_is_missing_and_what_should_be_attached(
+    database: str, db: Db
+) -> None:
+    """Each attached table with its shape and index; others by their command, once asked for."""
+    await db.execute(OTHERS)
+    async with visit(database) as client:
+        text = await shown(client, "/tables")
+        assert "CREATE INDEX CONCURRENTLY ON public.posts (cover);" in text
+        assert "mediasweep attach public.pages" not in text
+        assert "mediasweep attach public.pages" in await shown(client, "/tables", suggest="true")
+        await db.execute("ALTER TABLE public.posts RENAME TO postings; DROP TABLE public.postings")
+        assert "whose table is gone" in await shown(client, "/tables")
+        await db.execute(
+            "SELECT mediasweep.detach_number(source) FROM (SELECT id AS source FROM"
+            " mediasweep.attached) a"
+        )
+        assert "No table is attached" in await shown(client, "/tables")
+
+
+async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """Orphans and ghosts are counted, named and offered to be seen to; checks say what failed."""
+    cloud.plant("legacy/", 3, age_s=90_000)
+    await db.fetch(INSERT, "x")
+    async with visit(database, cloud) as client:
+        assert "Nothing was compared yet" in await shown(client, "/reconcile")
+        body = {"orphans": "report", "ghosts": "report"}
+        told = (await client.post("/api/cloudinary/sync", json=body)).json()
+        assert told["message"] == "3 orphans, 3 ghosts, 0 mismatches"
+        text = await shown(client, "/reconcile")
+        assert text.count("legacy/") == 3
+        for button in ("Adopt…", "Delete…", "Mark 3 ghosts…"):
+            assert button in text
+        assert "public.media_assets id=" in await shown(client, "/reconcile", kind="ghost")
+        assert "was not tested yet" in await shown(client, "/selftest")
+        await client.post("/api/test-bidirectional-sync")
+        text = await shown(client, "/selftest")
+        assert "no daemon is at work" in text
+        assert "<code>mediasweep run</code>" in text

@@ -1,0 +1,221 @@
+"""What people do with the admin UI, in a real Chromium: the ways to delete, each seen live."""
+
+from __future__ import annotations
+
+import time
+from asyncio import to_thread
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from mediasweep.demo.files import landscape
+from mediasweep.emulator.client import Emulator
+from mediasweep.operations import webhooks
+from tests.conftest import Server
+from tests.daemons import INSERT_ASSETS, finished
+from tests.system.browser import World, world
+from tests.upload.uploads import opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+LIVE_S = 2.0
+DELETE = "DELETE FROM media_assets WHERE cloudinary_public_id LIKE $1 || '%'"
+LOADED = "async (picture) => { await picture.decode(); return picture.naturalWidth > 0; }"
+FOCUS = """() => [document.activeElement.textContent.trim(),
+  document.activeElement === document.body  // between the last and the first
+    || getComputedStyle(document.activeElement).outlineStyle !== "none"]"""
+HIDDEN = """
+SELECT count(*) FROM media_assets WHERE cloudinary_public_id LIKE $1 || '%'
+   AND deleted_at IS NOT NULL
+"""
+POSTS = """
+CREATE TABLE posts (id integer PRIMARY KEY, cover text);
+SELECT mediasweep.attach('posts', '{"public_id": "cover"}');
+INSERT INTO posts VALUES (1, 'used0');
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def working(
+    browser: Browser, server: Server, template: str, emulator: Emulator
+) -> AsyncIterator[World]:
+    """Give a world at work, whose brake closes soon."""
+    async with world(
+        browser, server, template, emulator, MEDIASWEEP_BRAKE_FLOOR="30", MEDIASWEEP_BRAKE_SHARE="0"
+    ) as made:
+        await made.db.execute(POSTS)
+        await webhooks.register(opened(made.cloud), made.daemon.address)
+        yield made
+
+
+async def left(made: World, prefix: str) -> int:
+    """Return how many assets of that name are still at Cloudinary."""
+    return sum(name.startswith(prefix) for _, _, name in await to_thread(made.cloud.assets))
+
+
+async def confirmed(page: Page, name: str) -> None:
+    """Press the button that goes on, in the dialog that asks."""
+    await page.get_by_role("dialog").get_by_role("button", name=name).click()
+
+
+async def test_a_row_deleted_by_sql_is_seen_live(working: World) -> None:
+    """Who looks at the queue sees the row, and that its asset is gone, without touching a thing."""
+    took = []
+    async with working.sight("/queue") as sight:
+        for number in range(2):  # a machine may be busy once
+            await working.filled(f"sql{number}-", 1)
+            since = time.monotonic()
+            await working.db.execute(DELETE, f"sql{number}-")
+            row = sight.page.get_by_role("row").filter(has_text=f"sql{number}-0")
+            await expect(row).to_contain_text("completed")
+            took.append(time.monotonic() - since)
+            assert await left(working, f"sql{number}-") == 0
+    assert min(took) < LIVE_S, took
+
+
+async def test_an_api_deletion_is_seen_live(working: World) -> None:
+    """Who looks at the library sees the asset go."""
+    await working.filled("api", 2)
+    async with (
+        working.sight("/library?search=api") as sight,
+        httpx.AsyncClient(base_url=working.daemon.address, timeout=20) as client,
+    ):
+        cards = sight.page.locator(".card")
+        await expect(cards).to_have_count(2)
+        params = {"public_ids": "api0"}
+        told = (await client.delete("/api/cloudinary/media", params=params)).json()
+        assert told["deleted"] == ["api0"]
+        await expect(cards).to_have_count(1, timeout=LIVE_S * 1000)
+    assert await left(working, "api") == 1
+
+
+async def test_assets_are_deleted_in_the_library(working: World) -> None:
+    """Ticked, looked at, and let go: what nothing uses is gone, and what a table uses stays."""
+    await working.filled("used", 3)
+    async with working.sight("/library?search=used") as sight:
+        page = sight.page
+        await page.get_by_label("Select used0").check()
+        await page.get_by_label("Select used1").check()
+        await expect(page.get_by_text("2 selected")).to_be_visible()
+        await page.get_by_role("button", name="Delete…").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Delete 1 of 2 assets?")
+        await expect(page.get_by_role("row").filter(has_text="used0")).to_contain_text("posts")
+        await page.get_by_role("button", name="Delete 1 asset").click()
+        await expect(page.get_by_role("row").filter(has_text="used1")).to_contain_text("gone at")
+        assert await left(working, "used") == 2
+        assert await working.db.fetchval(HIDDEN, "used") == 1
+
+
+async def test_many_are_deleted_at_once(working: World) -> None:
+    """A page of the library goes as a whole, also where that is more than the brake lets pass."""
+    await working.filled("bulk", 50)
+    async with working.sight("/library?search=bulk") as sight:
+        page = sight.page
+        await page.get_by_label("Select all on this page").check()
+        await expect(page.get_by_text("50 selected")).to_be_visible()
+        await page.get_by_role("button", name="Delete…").click()
+        await page.get_by_role("button", name="Delete 50 assets").click()
+        await expect(page.locator("#said")).to_contain_text("50")
+        await finished(working.db)
+        assert await left(working, "bulk") == 0
+        assert await working.db.fetchval(HIDDEN, "bulk") == 50
+
+
+async def test_a_brake_is_looked_at_and_let_go(working: World) -> None:
+    """More rows at once than usual wait, and are shown; who has seen them lets exactly them go."""
+    await working.filled("brake", 40)
+    async with working.sight("/gates") as sight:
+        page = sight.page
+        await working.db.execute(DELETE, "brake")
+        await page.get_by_role("link", name="Look at what it holds").click()
+        assert await left(working, "brake") == 40
+        await page.get_by_role("button", name="Let exactly these 40 rows go").click()
+        await confirmed(page, "Let exactly these go")
+        await page.wait_for_url("**/gates")
+        await expect(page.get_by_text("Every gate is open")).to_be_visible()
+        await finished(working.db)
+    assert await left(working, "brake") == 0
+
+
+async def test_a_file_is_uploaded(working: World) -> None:
+    """Its progress is shown, and it is in the library afterwards, with its picture."""
+    await to_thread(working.cloud.faults, {"action": "upload", "effect": "none", "latency_s": 0.5})
+    async with working.sight("/library/upload") as sight:
+        page = sight.page
+        await page.get_by_label("Folder").fill("holidays")
+        file: Any = {"name": "beach.png", "mimeType": "image/png"}
+        file["buffer"] = landscape(240, 160, 1)
+        await page.locator("input[type=file]").set_input_files(file)
+        await expect(page.get_by_role("progressbar")).to_be_visible()
+        await page.get_by_role("link", name="holidays/").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("beach")
+        picture = page.locator("main img")
+        assert await picture.evaluate(
+            "async (one) => { await one.decode(); return one.naturalWidth }"
+        )
+    await to_thread(working.cloud.faults)
+    assert await left(working, "holidays/") == 1
+
+
+async def test_what_was_deleted_is_restored(working: World) -> None:
+    """Where the account keeps backups, a deletion is taken back from the page of what is gone."""
+    await to_thread(working.cloud.fill, "back", 1, backup=True)
+    await working.db.execute(INSERT_ASSETS, "back", 1)
+    async with working.sight("/library/delete?public_ids=back0") as sight:
+        page = sight.page
+        await page.get_by_role("button", name="Delete 1 asset").click()
+        await page.get_by_role("link", name="What was deleted").click()
+        assert await left(working, "back") == 0
+        await page.get_by_role("button", name="Restore back0").click()
+        await expect(page.get_by_role("button", name="Restore back0")).to_have_count(0)
+    assert await left(working, "back") == 1
+    assert await working.db.fetchval(HIDDEN, "back") == 0
+
+
+async def test_the_six_checks_are_run(working: World) -> None:
+    """The self-test is started, shows each check as it ends, and all of them pass."""
+    async with working.sight("/selftest") as sight:
+        page = sight.page
+        await page.get_by_role("button", name="Run the six checks").click()
+        await expect(page.get_by_text("All 6 checks passed")).to_be_visible(timeout=25_000)
+
+
+async def test_the_keyboard_is_enough(working: World) -> None:
+    """The fleet is stopped and started without a mouse, and whatever has the focus shows it."""
+    async with working.sight("/gates") as sight:
+        page = sight.page
+        press = page.keyboard.press
+        await press("Tab")
+        await press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "main"
+        await press("?")
+        await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        await press("Escape")
+        for name, goes_on in (("Stop", "Stop all daemons"), ("Start", "")):
+            await expect(page.get_by_role("button", name=name, exact=True).first).to_be_visible()
+            await walked(page, name)
+            await press("Enter")
+            if goes_on:
+                await expect(page.get_by_role("dialog", name=goes_on)).to_be_visible()
+                await walked(page, name)
+                await press("Enter")
+            await expect(page.locator("#said")).to_contain_text(name)
+        await page.goto("/queue")
+        await press("/")
+        await page.keyboard.type("covers/*")
+        await press("Enter")
+        await page.wait_for_url("**public_id=covers*")
+
+
+async def walked(page: Page, name: str) -> None:
+    """Go from one thing to the next by Tab until one is called like this."""
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        has, shown = await page.evaluate(FOCUS)
+        assert shown, has
+        if has.startswith(name):
+            return
+    pytest.fail(f"the keyboard does not come to {name}")
