@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mediasweep.cli.consent import NOBODY
+from mediasweep.cli.consent import LOOK, NOBODY
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
@@ -133,7 +133,7 @@ async def test_ack_without_a_terminal_wants_a_yes(db: Db, env: dict[str, str]) -
     """A script that does not say yes has not been told to."""
     asked = await mediasweep(env, "brake", "ack", await stopped(db))
     assert asked.code == 2
-    assert asked.err.endswith(f"\nmediasweep: Delete these assets? {NOBODY}\n")
+    assert asked.err.endswith(f"\nmediasweep: Delete these assets? {NOBODY}{LOOK}\n")
     assert asked.err.startswith("source:   manual\n")  # what it would have asked about
     assert await closed(db) == [0]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mediasweep.cli.consent import NOBODY
+from mediasweep.cli.consent import LOOK, NOBODY
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import environment
@@ -62,7 +62,8 @@ async def test_where_nobody_can_be_asked_nothing_is_done(
     [id_] = await enqueue(db, "a")
     done = await _queue(database, *(str(id_) if word == "ID" else word for word in command))
     assert (done.code, done.out, len(done.err)) == (2, [], 1)
-    assert f"mediasweep: Cancel 1 row and the others of the same assets? {NOBODY}" == done.err[0]
+    question = "Cancel 1 row and the others of the same assets?"
+    assert done.err == [f"mediasweep: {question} {NOBODY}{LOOK}"]
     assert await _statuses(db) == ["pending"]
 
 

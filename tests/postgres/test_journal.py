@@ -213,7 +213,7 @@ async def test_whether_something_was_taken_back_is_found_by_an_index(db: Db) -> 
         " SELECT CASE WHEN n % 5 = 0 THEN 'restored' ELSE 'completed' END, 'deleted', 'a' || n,"
         " gen_random_uuid() FROM generate_series(1, 50000) n; ANALYZE mediasweep.journal"
     )
-    args = (None, ["a7", "a8"], *[None] * 7, False, MANY)
+    args = (None, ["a7", "a8"], *[None] * 7, False, MANY, "none/")
     plan = "\n".join(row[0] for row in await db.fetch(f"EXPLAIN {SQL['deletions']}", *args))
     assert "journal_restored" in plan, plan
     assert "Seq Scan on journal r" not in plan, plan

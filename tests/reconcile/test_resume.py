@@ -25,7 +25,7 @@ from tests.reconcile.test_acting import DELETE, QUEUED
 
 READS = {"get", "last", "due", "unseen", "chosen", "count_chosen", "findings", "away"}
 READS |= {"has_library", "library_ghosts"}
-READS |= {"count_ghosts", "passed_over", "first"}
+READS |= {"count_ghosts", "passed_over", "first", "newest", "under_way", "left", "acted"}
 # whatever else there is writes, and is struck
 STEPS = [name for name in vars(Reconciliations) if name[0] != "_" and name not in READS]
 ADOPTING = {"mark", "unmark", "adopt"}
