@@ -73,26 +73,46 @@ BEGIN
       FROM public.media_assets m WHERE m.deleted_at IS NULL);
 END $$;
 
--- Delete these assets, which somebody has named one by one: their rows are marked as deleted, and captured, in this transaction. A
--- row of the answer for each that was queued; `queue_id` NULL: the row is deleted and nothing was to be queued for it.
-CREATE OR REPLACE FUNCTION mediasweep.delete_media(public_ids text[], who text) RETURNS TABLE (public_id text, queue_id uuid)
+-- The rows that are meant: with these ids, or live ones with these public ids and, unless it is NULL, of this resource and delivery type.
+CREATE OR REPLACE FUNCTION mediasweep.media_named(ids uuid[], public_ids text[], kind text, delivery text)
+RETURNS TABLE (id uuid, public_id text, resource_type text, delivery_type text, live boolean)
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, m.deleted_at IS NULL
+      FROM public.media_assets m WHERE m.id = ANY (ids)
+     UNION ALL
+    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, true
+      FROM public.media_assets m
+     WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL
+       AND (kind IS NULL OR m.resource_type = kind) AND (delivery IS NULL OR m.delivery_type = delivery);
+END $$;
+
+DROP FUNCTION IF EXISTS mediasweep.delete_media(text[], text);  -- by public ids, which may be of several assets
+-- Delete the assets of these rows, which somebody has named one by one: the rows are marked as deleted, and captured, in this
+-- transaction. A row of the answer for each that was live; `queue_id` NULL: nothing was to be queued for it.
+CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE (id uuid, public_id text, queue_id uuid)
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
-  gone  text[];
+  gone  uuid[];
 BEGIN
   WITH deleted AS (
     UPDATE public.media_assets m SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
-     WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL
-    RETURNING m.cloudinary_public_id)
-  SELECT coalesce(array_agg(DISTINCT d.cloudinary_public_id), '{}') INTO gone FROM deleted d;
+     WHERE m.id = ANY (ids) AND m.deleted_at IS NULL
+    RETURNING m.id)
+  SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;
   PERFORM mediasweep.confirm('public.media_assets', who);
   RETURN QUERY
-    SELECT g.id, q.id
-      FROM unnest(gone) g (id)
+    SELECT m.id, m.cloudinary_public_id::text, q.id
+      FROM public.media_assets m
       LEFT JOIN mediasweep.cloudinary_cleanup_queue q
-        ON q.xact = pg_current_xact_id() AND q.cloudinary_public_id = g.id AND q.processed_at IS NULL AND q.due_at >= now();
+        ON q.xact = pg_current_xact_id() AND q.cloudinary_public_id = m.cloudinary_public_id AND q.resource_type = m.resource_type
+       AND q.delivery_type = m.delivery_type AND q.processed_at IS NULL AND q.due_at >= now()
+     WHERE m.id = ANY (gone);
 END $$;
 
 -- Look a second time: what was deleted is asked to be deleted again, past the guard as ever; Cloudinary then says that it is not there.

@@ -1,9 +1,10 @@
 -- The library before and after a deletion: what would become of assets that somebody names, and what became of those whose rows are
 -- deleted. Run as the owner of the schema, as media.sql is. Nothing is locked, so a claim may find it otherwise.
 
--- Each live row with one of these public ids, and what would keep its asset if all of these rows were deleted now: `used_by` the rows
--- that name it, one of each table, `protected_by` a prefix. Raises what the guard raises, which is asked if it is `guarded`.
-CREATE OR REPLACE FUNCTION mediasweep.media_plan(public_ids text[], guarded boolean) RETURNS TABLE (
+DROP FUNCTION IF EXISTS mediasweep.media_plan(text[], boolean);
+-- Each live one of these rows, and what would keep its asset if all of them were deleted now: `used_by` the rows that name it, one of
+-- each table, `protected_by` a prefix. Raises what the guard raises, which is asked if it is `guarded`.
+CREATE OR REPLACE FUNCTION mediasweep.media_plan(ids uuid[], guarded boolean) RETURNS TABLE (
   id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, used_by text[], protected_by text)
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
@@ -15,7 +16,7 @@ BEGIN
   SELECT coalesce(array_agg(jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue, jsonb_build_object(
            'id', m.id, 'cloudinary_public_id', m.cloudinary_public_id, 'resource_type', m.resource_type,
            'delivery_type', m.delivery_type, 'asset_id', m.cloudinary_asset_id))), '{}') INTO doomed
-    FROM public.media_assets m WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL;
+    FROM public.media_assets m WHERE m.id = ANY (ids) AND m.deleted_at IS NULL;
   IF guarded THEN
     SELECT coalesce(jsonb_agg(u), '[]') INTO used FROM mediasweep.uses(doomed) u;
   END IF;
@@ -33,7 +34,7 @@ BEGIN
            ARRAY(SELECT u.used_by FROM use_ u WHERE u.id = m.id ORDER BY 1),
            (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(m.cloudinary_public_id, p.prefix))
       FROM unnest(doomed) d JOIN public.media_assets m ON m.id = d.id
-     ORDER BY array_position(public_ids, m.cloudinary_public_id::text), m.resource_type, m.delivery_type;
+     ORDER BY m.resource_type, m.delivery_type;
 END $$;
 
 -- Deleted rows, the newest first, each with its newest row of the queue: what became of its asset. `taken`: a live row has its name.

@@ -31,7 +31,7 @@ AS $$
                   delete_orphans,adopt_findings,leave_findings,mark_ghosts,unmark_ghosts,
                   look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
                   selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
-                  media_found,media_row,media_figures,media_plan,media_deleted,delete_media,undelete_media,delete_again}'::text[])
+                  media_found,media_row,media_figures,media_named,media_plan,media_deleted,delete_media,undelete_media,delete_again}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*

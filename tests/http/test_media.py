@@ -21,6 +21,16 @@ FROM (VALUES ('covers/1', 'image', 300, 'covers', 'red new', 'One 100%'),
              ('clip', 'video', 200, NULL, 'new', 'Three_'),
              ('covers_/3', 'raw', 50, 'covers_', '', 'Four')) v (p, t, s, f, g, d)
 """
+TWINS = """
+INSERT INTO public.media_assets (cloudinary_public_id, resource_type, delivery_type, file_size,
+mime_type, secure_url, url) SELECT 'twin', r, d, 1, 'm', 'u', 'u'
+FROM (VALUES ('image', 'upload'), ('image', 'private'), ('raw', 'upload')) v (r, d)
+"""
+LEFT = "SELECT resource_type, delivery_type FROM public.media_assets WHERE deleted_at IS NULL"
+QUEUED = """
+SELECT array_agg(q.resource_type || '/' || q.delivery_type ORDER BY q.resource_type, q.delivery_type)
+  FROM mediasweep.cloudinary_cleanup_queue q
+"""
 GONE = """
 SELECT array_agg(m.cloudinary_public_id::text ORDER BY m.cloudinary_public_id)
   FROM public.media_assets m WHERE m.deleted_at IS NOT NULL
@@ -130,3 +140,33 @@ async def test_deletions_go_to_cloudinary_and_are_waited_for(
         assert (forced["message"], forced["processed"]) == ("1 processed", 1)
         assert forced["items"][0]["public_id"] == "clip"
     assert await db.fetchval(GONE) == ["covers/1", "covers/2"]
+
+
+async def test_an_asset_is_never_deleted_for_another_of_its_name(database: str, db: Db) -> None:
+    """Where a public id is that of several assets, the one that is meant has to be said."""
+    await db.execute(TWINS)
+    async with visit(database) as client:
+        named = {"public_ids": ["twin"]}
+        for unclear in (
+            await client.request("DELETE", MEDIA, json=named),
+            await client.delete(MEDIA, params={"public_ids": "twin", "resource_type": "image"}),
+            await client.get(f"{MEDIA}/plan", params=named),
+        ):
+            assert unclear.status_code == 409
+            assert "twin is image/private and image/upload" in unclear.json()["detail"]
+        for twice in ({"public_ids": "a"}, {"resource_type": "raw"}):
+            told = await client.request("DELETE", MEDIA, json=named, params=twice)
+            assert (told.status_code, "not in both" in told.json()["detail"]) == (400, True)
+        assert await db.fetchval(GONE) is None
+        exact: dict[str, Any] = named | {"resource_type": "raw"}
+        (foreseen,) = (await client.get(f"{MEDIA}/plan", params=exact)).json()["items"]
+        assert foreseen["resource_type"] == "raw"
+        await client.request("DELETE", MEDIA, json=exact)
+        exact = {"public_ids": "twin", "resource_type": "image", "delivery_type": "private"}
+        await client.delete(MEDIA, params=exact)
+        assert [tuple(row) for row in await db.fetch(LEFT)] == [("image", "upload")]
+        other = "SELECT id::text FROM public.media_assets WHERE delivery_type = 'upload'"
+        ids = [row["id"] for row in await db.fetch(other)]
+        told = await client.request("DELETE", MEDIA, json={"ids": ids})
+        assert [one["public_id"] for one in told.json()["queued"]] == ["twin"]
+        assert await db.fetchval(QUEUED) == ["image/private", "image/upload", "raw/upload"]

@@ -10,20 +10,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.chosen import MOST, PlanAsked
 from mediasweep.http.examples import like
-from mediasweep.http.media import MOST, PATH, WITHIN_S
+from mediasweep.http.media import PATH, WITHIN_S
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.desk import Desk
 from mediasweep.operations.plan import Becomes
 from mediasweep.rules.job import Status
-
-PLANNED_MOST = 200  # so that their names fit into an address
-
-
-class PlanAsked(Asked):
-    """Public ids, the parameter repeated."""
-
-    public_ids: list[Text] = Field(min_length=1, max_length=PLANNED_MOST, examples=[["covers/1"]])
 
 
 class Fate(BaseModel):
@@ -105,7 +98,7 @@ def add_library(router: APIRouter, desk: Desk) -> None:
     @router.get(f"{PATH}/plan", tags=["media"], responses=like("media_plan"))
     async def media_plan(asked: Annotated[PlanAsked, Query()]) -> MediaPlan:
         """Tell what would become of these assets if they were deleted now."""
-        found = await plan.plan(desk.pool, list(dict.fromkeys(asked.public_ids)))
+        found = await plan.plan(desk.pool, asked.meant())
         return MediaPlan(
             items=[
                 Fate(**one.row, becomes=one.becomes, why=list(one.why), done=one.done)

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field, StrictBool
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.chosen import DeleteAsked, DeleteQuery, ResourceType
 from mediasweep.http.examples import like
 from mediasweep.operations import media
 from mediasweep.operations.desk import Desk
+from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.job import Status
 from mediasweep.rules.shelf import Shelf, SortBy
 
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
-MOST = 500  # assets of one deletion
 UNFINISHED = (Status.PENDING, Status.PROCESSING)
-
-
-class ResourceType(StrEnum):
-    """As Cloudinary calls them."""
-
-    IMAGE = "image"
-    VIDEO = "video"
-    RAW = "raw"
 
 
 class Order(StrEnum):
@@ -111,20 +105,6 @@ class MediaPage(Answer):
     database_setup: DatabaseSetup
 
 
-class DeleteQuery(Asked):
-    """What is to be deleted, separated by commas, unless the body says it."""
-
-    public_ids: Text | None = Field(default=None, examples=["covers/1,covers/2"])
-    verify: bool = Field(default=False, description="Ask Cloudinary a second time.")
-
-
-class DeleteAsked(Asked):
-    """What is to be deleted."""
-
-    public_ids: list[Text] = Field(min_length=1, max_length=MOST, examples=[["covers/1"]])
-    verify: StrictBool = False
-
-
 class Queued(BaseModel):
     """An asset whose row is deleted, and that is still to go."""
 
@@ -133,7 +113,7 @@ class Queued(BaseModel):
 
 
 class NotDeleted(BaseModel):
-    """An asset that stays: `database_success` false means that no row has it."""
+    """An asset that stays: `database_success` false means that no row has this name or id."""
 
     public_id: str
     error: str
@@ -185,25 +165,18 @@ def add_media(router: APIRouter, desk: Desk) -> None:
         body: DeleteAsked | None = None,
     ) -> MediaDeleted:
         """Delete assets and their rows; what is in use elsewhere stays, and says by what."""
-        ids, verify = _asked(asked, body)
+        chosen = asked.meant(body)
+        verify = asked.verify or (body is not None and body.verify)
         done = await media.delete(
-            desk.pool, ids, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
+            desk.pool, chosen, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
         )
-        return _told(ids, done, verify=verify)
+        return _told(chosen, done, verify=verify)
 
 
-def _asked(asked: DeleteQuery, body: DeleteAsked | None) -> tuple[list[str], bool]:
-    named = [one.strip() for one in (asked.public_ids or "").split(",") if one.strip()]
-    if bool(named) == (body is not None):
-        raise HTTPException(400, "give public_ids in the query or in the body")
-    ids = named if body is None else body.public_ids
-    return list(dict.fromkeys(ids)), asked.verify or (body is not None and body.verify)
-
-
-def _told(ids: list[str], done: list[media.Deletion], *, verify: bool) -> MediaDeleted:
+def _told(chosen: Chosen, done: list[media.Deletion], *, verify: bool) -> MediaDeleted:
     deleted: list[str] = []
     queued: list[Queued] = []
-    failed = [_no_row(id_) for id_ in ids if id_ not in {one.public_id for one in done}]
+    failed = [_no_row(name) for name in chosen.missing([asdict(one) for one in done])]
     for one in done:
         if one.row is None:
             failed.append(_stays(one.public_id, "its row is deleted; nothing lets its asset go"))
@@ -224,7 +197,7 @@ def _told(ids: list[str], done: list[media.Deletion], *, verify: bool) -> MediaD
 
 
 def _no_row(id_: str) -> NotDeleted:
-    said = "no row of the library has this public id"
+    said = "no live row of the library is called this"
     return NotDeleted(public_id=id_, error=said, database_success=False, cloudinary_error=None)
 
 

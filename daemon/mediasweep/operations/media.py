@@ -6,11 +6,12 @@ is then the queue's business, and whoever waits is told how far it has come.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import cleanup
+from mediasweep.operations.fleet import still_closed
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.media import Media
 from mediasweep.rules.job import Status
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.shelf import Shelf
 
+LIBRARY = "public.media_assets"
 WITHIN = timedelta(seconds=2)  # that a page may take
 TOO_LONG = "given up after 2 s: ask for a folder, a type or tags as well, or in another order"
 NO_LIBRARY = "there is no library: `mediasweep migrate --with-library` makes the table media_assets"
@@ -38,11 +41,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One asset whose row is deleted; `row` is its queue row as it is, None: it was not queued.
+    """One asset whose row `id` is deleted; `row` is its queue row, None: it was not queued.
 
     `verified`: Cloudinary was asked a second time, and it was not there; None: it was not asked.
     """
 
+    id: UUID
     public_id: str
     row: Mapping[str, Any] | None
     verified: bool | None = None
@@ -81,19 +85,37 @@ async def page(
     return Listed(items, whole if total is None else total, figures)
 
 
-async def delete(
-    connection: Pool | Connection, ids: Sequence[str], *, who: str, verify: bool, within_s: float
-) -> list[Deletion]:
-    """Delete these assets, wait for what becomes of them, and return it; RefusedError: no library.
+async def closed(connection: Pool | Connection) -> list[Mapping[str, Any]]:
+    """Return the closed gates that the library has to wait for."""
+    return [gate for gate in await still_closed(connection) if gate["source"] in {None, LIBRARY}]
 
-    A public id that no live row has is not among the answers.
+
+async def named(media: Media, chosen: Chosen) -> list[dict[str, Any]]:
+    """Return the rows that are meant.
+
+    RefusedError: there is no library, or a public id is that of several assets.
     """
-    media = Media(connection)
     if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
-    queued = await media.delete(ids, who)
-    rows = await _rows(connection, [id_ for _, id_ in queued if id_], within_s)
-    done = [Deletion(public_id, rows.get(id_) if id_ else None) for public_id, id_ in queued]
+    rows = await media.named(chosen)
+    if unclear := chosen.unclear(rows):
+        raise RefusedError(unclear)
+    return rows
+
+
+async def delete(
+    connection: Pool | Connection, chosen: Chosen, *, who: str, verify: bool, within_s: float
+) -> list[Deletion]:
+    """Delete these assets, wait for what becomes of them, and return it; raises as `named` does.
+
+    What no live row has is not among the answers. While a gate is closed nothing is waited for.
+    """
+    media = Media(connection)
+    within_s = 0.0 if await closed(connection) else within_s
+    meant = [row["id"] for row in await named(media, chosen)]
+    queued = await media.delete(meant, who) if meant else []
+    rows = await _rows(connection, [one["queue_id"] for one in queued if one["queue_id"]], within_s)
+    done = [Deletion(one["id"], one["public_id"], rows.get(one["queue_id"])) for one in queued]
     return await _look_again(connection, done, who, within_s) if verify else done
 
 
@@ -111,9 +133,9 @@ async def _look_again(
     gone = [one.row["id"] for one in done if one.row and one.row["status"] == Status.COMPLETED]
     again = await Media(connection).delete_again(gone, who) if gone else []
     rows = await _rows(connection, again, within_s)
-    absent = {row["public_id"] for row in rows.values() if _absent(row)}
+    there = {row["public_id"] for row in rows.values() if not _absent(row)}
     return [
-        Deletion(one.public_id, one.row, one.public_id in absent)
+        replace(one, verified=one.public_id not in there)
         if one.row and one.row["id"] in gone
         else one
         for one in done

@@ -1,7 +1,7 @@
 """What a deletion from the library would come to, before it is made; and what became of it after.
 
 Nothing is locked and nothing is changed, so the claim, which asks again, may find it otherwise.
-RefusedError: there is no library.
+RefusedError: there is no library, or a public id is that of several assets.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from mediasweep.operations.fleet import still_closed
-from mediasweep.operations.media import NO_LIBRARY
-from mediasweep.operations.refusal import RefusedError
+from mediasweep.operations.media import LIBRARY, closed, named
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.media import Media
 from mediasweep.postgres.pool import PASSING, SLOW
@@ -22,10 +20,11 @@ from mediasweep.rules.job import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.chosen import Chosen
 
-LIBRARY = "public.media_assets"
 MOST = 10_000  # deleted rows that are looked through; a name may have had many
 
 
@@ -68,31 +67,38 @@ class Plan:
         return sum(one.becomes in becomes for one in self.items)
 
 
-async def plan(connection: Pool | Connection, ids: Sequence[str]) -> Plan:
-    """Return what would become of the assets with these public ids, in the order of the ids."""
+async def plan(connection: Pool | Connection, chosen: Chosen) -> Plan:
+    """Return what would become of these assets, in the order in which they are named."""
     media = Media(connection)
-    if not await media.is_there():
-        raise RefusedError(NO_LIBRARY)
-    gates = [gate for gate in await still_closed(connection) if gate["source"] in {None, LIBRARY}]
+    meant = await named(media, chosen)
+    gates = await closed(connection)
     holds = [f"{gate['name']} is closed: {gate['reason']}" for gate in gates]
     if not any(one["alive"] and one["works"] for one in await Fleet(connection).daemons()):
         holds.append("no daemon that deletes is at work")
-    rows, guard = await _planned(media, ids)
-    items = [_foreseen(row, holds, guard) for row in rows]
-    live = {row["public_id"] for row in rows}
-    gone = await media.deleted([id_ for id_ in ids if id_ not in live], None, None, MOST)
-    known = {row["public_id"] for row in gone}
-    items += [became(row) for row in _newest(gone)]
+    rows, guard = await _planned(media, [row["id"] for row in meant if row["live"]])
+    gone = await _gone(media, chosen, meant)
+    items = [_foreseen(row, holds, guard) for row in rows] + [became(row) for row in gone]
     return Plan(
-        sorted(items, key=lambda one: ids.index(one.row["public_id"])),
-        [id_ for id_ in ids if id_ not in live | known],
+        sorted(items, key=lambda one: chosen.place(one.row)),
+        chosen.missing([*meant, *gone]),
         holds,
         _brake(gates),
         guard,
     )
 
 
-async def _planned(media: Media, ids: Sequence[str]) -> tuple[list[dict[str, Any]], str | None]:
+async def _gone(
+    media: Media, chosen: Chosen, meant: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return of what is named and does not live the rows that were deleted last."""
+    live = {row["public_id"] for row in meant}
+    names = {row["public_id"] for row in meant if not row["live"]}
+    names |= {name for name in chosen.public_ids if name not in live}
+    gone = _newest(await media.deleted(list(names), None, None, MOST)) if names else []
+    return [row for row in gone if chosen.means(row) and not row["taken"]]
+
+
+async def _planned(media: Media, ids: Sequence[UUID]) -> tuple[list[dict[str, Any]], str | None]:
     """Return the live rows and, if it cannot tell who uses them, what the guard says."""
     try:
         return await media.plan(ids, guarded=True), None

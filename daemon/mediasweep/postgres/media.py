@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.place import Place
     from mediasweep.rules.shelf import Shelf
 
@@ -64,17 +65,27 @@ class Media:
         said: str | None = await self._connection.fetchval(SQL["figures"])
         return None if said is None else json.loads(said)
 
-    async def delete(self, ids: Sequence[str], who: str) -> list[tuple[str, UUID | None]]:
-        """Delete and queue, and return each public id with its queue row."""
-        found = await self._connection.fetch(SQL["delete"], ids, who)
-        return [(row["public_id"], row["queue_id"]) for row in found]
+    async def named(self, chosen: Chosen) -> list[dict[str, Any]]:
+        """Return the rows that are meant, `live` or, of those named by their ids, deleted."""
+        found = await self._connection.fetch(
+            SQL["named"],
+            chosen.ids,
+            chosen.public_ids,
+            chosen.resource_type,
+            chosen.delivery_type,
+        )
+        return [dict(row) for row in found]
+
+    async def delete(self, ids: Sequence[UUID], who: str) -> list[dict[str, Any]]:
+        """Delete and queue these rows, and return each that lived with its `queue_id`."""
+        return [dict(row) for row in await self._connection.fetch(SQL["delete"], ids, who)]
 
     async def delete_again(self, ids: Sequence[UUID], who: str) -> list[UUID]:
         """Queue what these rows have deleted once more, and return the new rows."""
         return [row["id"] for row in await self._connection.fetch(SQL["delete_again"], ids, who)]
 
-    async def plan(self, ids: Sequence[str], *, guarded: bool) -> list[dict[str, Any]]:
-        """Return the live rows with these public ids, and what would keep the asset of each.
+    async def plan(self, ids: Sequence[UUID], *, guarded: bool) -> list[dict[str, Any]]:
+        """Return those of these rows that live, and what would keep the asset of each.
 
         Raises what the guard raises where it cannot answer, if it is to be asked.
         """

@@ -15,16 +15,20 @@ SELECT mediasweep.has_library()
 -- name: figures
 SELECT mediasweep.media_figures()::text
 
+-- name: named
+-- $1 ids, $2 public ids, $3 resource type and $4 delivery type of these, each or NULL
+SELECT n.* FROM mediasweep.media_named($1, $2, $3, $4) n
+
 -- name: delete
--- $1 public ids, $2 who
-SELECT d.public_id, d.queue_id FROM mediasweep.delete_media($1, $2) d
+-- $1 ids of rows, $2 who
+SELECT d.id, d.public_id, d.queue_id FROM mediasweep.delete_media($1, $2) d
 
 -- name: delete_again
 -- $1 ids of completed rows, $2 who
 SELECT d AS id FROM mediasweep.delete_again($1, $2) d
 
 -- name: plan
--- $1 public ids, $2 whether the guard is asked
+-- $1 ids of rows, $2 whether the guard is asked
 SELECT p.* FROM mediasweep.media_plan($1, $2) p
 
 -- name: deleted

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from mediasweep.http.answer import Asked, Text
-from mediasweep.http.library import PlanAsked
+from mediasweep.http.chosen import PlanAsked
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.library import PATH
 from mediasweep.operations import plan, undelete
@@ -32,17 +32,14 @@ def add_deletion(frame: Frame) -> None:
     @frame.router.get(f"{PATH}/delete")
     async def delete_page(request: Request, asked: Annotated[PlanAsked, Query()]) -> Response:
         """Tell what a deletion would come to; and once it was made, how far it has come."""
-        found = await plan.plan(desk.pool, list(dict.fromkeys(asked.public_ids)))
+        found = await plan.plan(desk.pool, asked.meant())
         live = [one for one in found.items if not one.done]
-        names = list(dict.fromkeys(one.row["public_id"] for one in live))
-        # a name is deleted as a whole: with one row of it in use, it is not free
-        stays = {one.row["public_id"] for one in live if one.becomes in STAY}
         return frame.show(
             request,
             "delete.html",
             plan=found,
-            names=names,
-            free=[name for name in names if name not in stays],
+            live=[str(one.row["id"]) for one in live],
+            free=[str(one.row["id"]) for one in live if one.becomes not in STAY],
             pictures={
                 one.row["id"]: thumbnail(
                     one.row["secure_url"],

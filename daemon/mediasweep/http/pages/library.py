@@ -13,9 +13,10 @@ from fastapi import HTTPException, Query, Request, Response
 from pydantic import Field
 
 from mediasweep.http.answer import Asked, Text
-from mediasweep.http.media import ResourceType
+from mediasweep.http.chosen import ResourceType
 from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import media, plan
+from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.shelf import Shelf, SortBy
 from mediasweep.rules.thumbnail import thumbnail
 
@@ -132,15 +133,14 @@ def add_library(frame: Frame) -> None:
         row = await media.row(desk.pool, id_)
         if row is None:
             raise HTTPException(404, "no row of the library has this id")
-        found = await plan.plan(desk.pool, [row["cloudinary_public_id"]])
-        fates = [one for one in found.items if str(one.row["id"]) == row["id"]]
+        found = await plan.plan(desk.pool, Chosen(ids=[id_]))
         times = ("created_at", "updated_at", "last_synced_at", "deleted_at")
         return frame.show(
             request,
             "asset.html",
             row=dict(row) | {name: _time(row[name]) for name in times},
             card=card(row, desk.delivery),
-            fate=fates[0] if fates else None,
+            fate=found.items[0] if found.items else None,
             guard=found.guard,
         )
 

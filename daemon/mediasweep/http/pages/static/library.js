@@ -4,7 +4,7 @@ const form = document.getElementById("chosen");
 const bar = document.getElementById("bar");
 
 function tell() {
-  const count = form.querySelectorAll('[name="public_ids"]:checked').length;
+  const count = form.querySelectorAll('[name="ids"]:checked').length;
   bar.classList.toggle("none", !count);
   document.getElementById("picked").textContent = `${count} selected`;
 }

@@ -1,0 +1,82 @@
+"""How a request names assets of the library: rows by their ids, or public ids, of one type."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+from fastapi import HTTPException
+from pydantic import ConfigDict, Field, StrictBool
+
+from mediasweep.http.answer import Asked, Text
+from mediasweep.rules.chosen import Chosen
+
+MOST = 500  # assets of one deletion
+PLANNED_MOST = 200  # so that their names fit into an address
+NOTHING = "name assets by public_ids or by ids, not by both"
+TWICE = "name assets in the query or in the body, not in both"
+
+
+class ResourceType(StrEnum):
+    """As Cloudinary calls them."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    RAW = "raw"
+
+
+class Kind(Asked):
+    """Which one is meant where several assets have a public id."""
+
+    resource_type: ResourceType | None = None
+    delivery_type: Text | None = Field(default=None, examples=["upload"])
+
+    def chosen(self, public_ids: list[str], ids: list[UUID]) -> Chosen:
+        """Return what is meant; 400 unless it is named, and in one way."""
+        if bool(public_ids) == bool(ids):
+            raise HTTPException(400, NOTHING)
+        if ids and (self.resource_type or self.delivery_type):
+            raise HTTPException(400, "ids say which asset is meant: leave its type out")
+        return Chosen(
+            tuple(dict.fromkeys(ids)),
+            tuple(dict.fromkeys(public_ids)),
+            self.resource_type,
+            self.delivery_type or None,
+        )
+
+
+class PlanAsked(Kind):
+    """Public ids or ids of rows, the parameter repeated."""
+
+    public_ids: list[Text] = Field(default=[], max_length=PLANNED_MOST, examples=[["covers/1"]])
+    ids: list[UUID] = Field(default=[], max_length=PLANNED_MOST, description="Of rows.")
+
+    def meant(self) -> Chosen:
+        """Return it as the operation takes it."""
+        return self.chosen(self.public_ids, self.ids)
+
+
+class DeleteAsked(Kind):
+    """What is to be deleted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"public_ids": ["covers/1"]}]})
+
+    public_ids: list[Text] = Field(default=[], max_length=MOST)
+    ids: list[UUID] = Field(default=[], max_length=MOST, description="Of rows.")
+    verify: StrictBool = False
+
+
+class DeleteQuery(Kind):
+    """What is to be deleted, separated by commas, unless the body says it."""
+
+    public_ids: Text | None = Field(default=None, examples=["covers/1,covers/2"])
+    verify: bool = Field(default=False, description="Ask Cloudinary a second time.")
+
+    def meant(self, body: DeleteAsked | None) -> Chosen:
+        """Return it as the operation takes it; 400 if both name something."""
+        if body is None:
+            named = [one.strip() for one in (self.public_ids or "").split(",")]
+            return self.chosen([one for one in named if one], [])
+        if self.public_ids or self.resource_type or self.delivery_type:
+            raise HTTPException(400, TWICE)
+        return body.chosen(body.public_ids, body.ids)
