@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ STATE = {
     *("is_running", "last_run", "next_run", "total_processed", "total_failed", "success_rate"),
     *("queue_size", "uptime_minutes", "daemons", "config", "set_for_all", "queue_stats"),
 }
+JSON = {"Content-Type": "application/json"}
 FINISH = """
 WITH failed AS (
   UPDATE mediasweep.cloudinary_cleanup_queue
@@ -83,6 +85,11 @@ async def test_the_cleanup_tells_how_the_queue_stands_and_works_it(database: str
         assert told["items"][0]["status"] == "pending"
         await client.delete(SCHEDULER)
         assert (await client.post(CLEANUP, json=one)).status_code == 409
+        unknown = {"specific_id": str(uuid4())}
+        assert (await client.post(CLEANUP, json=unknown)).status_code == 404
+        for content, says in (("{", "not JSON"), ("[1]", "JSON object")):
+            told = await client.post(CLEANUP, content=content, headers=JSON)
+            assert (told.status_code, says in told.json()["detail"]) == (400, True)
         for wrong in ({"limit": 0}, {"limit": 101}, {"specific_id": "x"}, {"force": True}):
             assert (await client.post(CLEANUP, json=wrong)).status_code == 400
 
@@ -107,7 +114,14 @@ async def test_the_scheduler_does_what_it_is_told(database: str) -> None:
         told = await good(await client.put(SCHEDULER, json={"batch_size": None, "enabled": False}))
         assert told["stats"]["set_for_all"] == []
         assert told["config"]["enabled"] is False
+        told = await good(await client.put(SCHEDULER, json={"batch_size": 5, "enabled": None}))
+        assert (told["message"], told["config"]["enabled"]) == (
+            "set: batch_size; taken back: enabled",
+            True,
+        )
         assert (await good(await client.delete(SCHEDULER)))["message"] == "stopped"
+        ignored = {"action": "start", "config": {"batch_size": 1}}
+        assert (await client.post(SCHEDULER, json=ignored)).status_code == 400
         for wrong in ({}, {"auto_start": True}, {"batch_size": "many"}):
             assert (await client.put(SCHEDULER, json=wrong)).status_code == 400
 
@@ -176,6 +190,7 @@ async def test_rows_are_shown_and_moved(database: str, db: Db) -> None:
         assert set(shown["reasons"][0]) == {
             *("reason", "about", "rows", "detail", "lasts", "ends_in", "says")
         }
+        assert 0 < shown["reasons"][0]["lasts"] < 3600
         assert (await client.get(f"/api/queue/{database[-12:]:0>32}")).status_code in {400, 404}
         moved = {"move", "dry_run", "moved", "refused", "left", "kept"}
         told = await good(await client.post("/api/queue/retry", json={"ids": list(ids.values())}))

@@ -28,7 +28,8 @@ FROM (VALUES ('image', 'upload'), ('image', 'private'), ('raw', 'upload')) v (r,
 """
 LEFT = "SELECT resource_type, delivery_type FROM public.media_assets WHERE deleted_at IS NULL"
 QUEUED = """
-SELECT array_agg(q.resource_type || '/' || q.delivery_type ORDER BY q.resource_type, q.delivery_type)
+SELECT array_agg(q.resource_type || '/' || q.delivery_type 
+                 ORDER BY q.resource_type, q.delivery_type)
   FROM mediasweep.cloudinary_cleanup_queue q
 """
 GONE = """
@@ -92,6 +93,7 @@ async def test_the_library_is_listed_by_page_filter_and_order(database: str, db:
         }
         assert first["sync_status"]["synced"] == 4
         assert "cloudinary_signature" not in first["items"][0]
+        assert first["items"][0]["created_at"].endswith("Z")
         for wrong in ({"sort_by": "id; DROP"}, {"page": "0"}, {"folders": "x"}, {"search": "\0"}):
             assert (await client.get(MEDIA, params=wrong)).status_code == 400
 

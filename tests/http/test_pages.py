@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import asyncpg
 import httpx
 import pytest
 
 from mediasweep.http.pages.login import local
 from mediasweep.http.pages.site import NAVIGATION
 from mediasweep.http.pages.static import FILES, address
+from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
 from tests.http.visits import ADDRESS, OPERATE, READ, TOKENS, application, bearer, visit
@@ -130,6 +132,20 @@ async def _without_database(database: str) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(application(pool), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
         yield client
+
+
+async def test_a_password_that_was_changed_is_no_fault(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new connection that is refused is a 503 that says why, as a database that is away."""
+
+    async def refused(_: Fleet) -> None:
+        raise asyncpg.InvalidPasswordError("password authentication failed")
+
+    monkeypatch.setattr(Fleet, "figures", refused)
+    async with visit(database) as client:
+        told = await client.get("/api/cloudinary/scheduler")
+        assert (told.status_code, told.json()["detail"].endswith("failed")) == (503, True)
 
 
 async def test_a_database_that_is_away_is_a_page_that_says_so(database: str) -> None:

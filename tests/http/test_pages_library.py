@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx
 
 from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import Connection as Db
 from tests.http.visits import READ, TOKENS, bearer, visit
 
@@ -150,11 +151,15 @@ async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
         body = {"orphans": "report", "ghosts": "report"}
         told = (await client.post("/api/cloudinary/sync", json=body)).json()
         assert told["message"] == "3 orphans, 3 ghosts, 0 mismatches"
+        assert (await Fleet(db).standing())["drift"] == 6
         text = await shown(client, "/reconcile")
         assert text.count("legacy/") == 3
         for button in ("Adopt…", "Delete…", "Mark 3 ghosts…"):
             assert button in text
         assert "public.media_assets id=" in await shown(client, "/reconcile", kind="ghost")
+        mark = "UPDATE mediasweep.reconcile_finding SET action = 'marked' WHERE kind = 'ghost'"
+        await db.execute(mark)
+        assert (await Fleet(db).standing())["drift"] == 3  # that are left
         assert "was not tested yet" in await shown(client, "/selftest")
         await client.post("/api/test-bidirectional-sync")
         text = await shown(client, "/selftest")

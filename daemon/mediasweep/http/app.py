@@ -78,7 +78,7 @@ def _add_probes(
         body: dict[str, Any] = {"status": "ok" if ready else "unready", "checks": checks}
         return JSONResponse(body, status_code=200 if ready else 503)
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.api_route("/metrics", methods=PROBED, include_in_schema=False)
     async def metrics(request: Request) -> Response:
         """Answer in the format that the scraper asks for."""
         await refresh()

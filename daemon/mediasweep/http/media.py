@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +23,7 @@ from mediasweep.rules.shelf import Shelf, SortBy
 
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
+TIMES = ("created_at", "updated_at", "cloudinary_created_at", "last_synced_at")
 UNFINISHED = (Status.PENDING, Status.PROCESSING)
 
 
@@ -151,7 +153,7 @@ def add_media(router: APIRouter, desk: Desk) -> None:
         ready = found.figures is not None
         figures = dict(found.figures or {})
         return MediaPage(
-            items=[dict(item) for item in found.items],
+            items=[_in_utc(item) for item in found.items],
             pagination=pagination,
             stats=MediaStats(**figures),
             sync_status=SyncStatus(**figures),
@@ -171,6 +173,12 @@ def add_media(router: APIRouter, desk: Desk) -> None:
             desk.pool, chosen, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
         )
         return _told(chosen, done, verify=verify)
+
+
+def _in_utc(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row, which comes as JSON of the database's, with times as every answer has them."""
+    times = {name: datetime.fromisoformat(item[name]) for name in TIMES if item[name]}
+    return {**item, **times}
 
 
 def _told(chosen: Chosen, done: list[media.Deletion], *, verify: bool) -> MediaDeleted:

@@ -21,7 +21,7 @@ from starlette.routing import Match, Route
 from mediasweep.http.headers import HEADERS
 from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
 from mediasweep.operations.desk import BROKEN, PASSING, DatabaseError
-from mediasweep.operations.refusal import RefusedError
+from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.rules.filter import FilterError
 from mediasweep.rules.moment import MomentError
 from mediasweep.rules.place import PlaceError
@@ -31,6 +31,7 @@ RETRY_AFTER_S = "5"
 MISREAD = (FilterError, MomentError, PlaceError)
 REFUSED = (RefusedError, DatabaseError, BusyError)
 AWAY = (*PASSING, *BROKEN)
+NO_OBJECT = "the body has to be a JSON object, sent with Content-Type: application/json"
 SILENT = (AccountError, StoppedError)
 
 
@@ -108,6 +109,8 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
             return _problem(error.status_code, str(error.detail)), error.headers or {}
         case RequestValidationError():
             return _invalid(error), {}
+        case UnknownError():
+            return _problem(404, str(error)), {}
         case _ if isinstance(error, AWAY):
             said = f"the database does not answer this now: {str(error) or type(error).__name__}"
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
@@ -128,6 +131,11 @@ def _methods(request: Request) -> set[str]:
 
 
 def _invalid(error: RequestValidationError) -> Problem:
+    for one in error.errors():
+        if one["type"] == "json_invalid":
+            return _problem(400, f"the body is not JSON: {one['ctx']['error']}")
+        if one["type"] == "model_attributes_type" and one["loc"] == ("body",):
+            return _problem(400, NO_OBJECT)
     errors = [
         {"at": ".".join(str(part) for part in one["loc"]), "says": str(one["msg"])}
         for one in error.errors()

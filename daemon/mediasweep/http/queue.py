@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool, field_validator
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
@@ -52,11 +53,28 @@ class QueuePage(Answer):
     next: str | None
 
 
+class Reason(BaseModel):
+    """Why it is where it is: lasts, and ends in, so many seconds, null where nobody can say."""
+
+    reason: str
+    about: str | None
+    rows: int
+    detail: str | None
+    lasts: float | None
+    ends_in: float | None
+    says: str
+
+    @field_validator("lasts", "ends_in", mode="before")
+    @classmethod
+    def _seconds(cls, value: timedelta | None) -> float | None:
+        return None if value is None else value.total_seconds()
+
+
 class QueueRow(Answer):
     """One row, why it is where it is, and all that happened to it."""
 
     why: str | None
-    reasons: list[dict[str, Any]]
+    reasons: list[Reason]
     row: dict[str, Any]
     timeline: list[dict[str, Any]]
 

@@ -111,6 +111,8 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
         who = request.state.visitor.who
         if asked.action is Action.CONFIGURE:
             return await done(await _configure(desk, asked.config, who))
+        if asked.config is not None:
+            raise HTTPException(400, f"config is for configure: {asked.action} takes none")
         return await done(await _act(desk, asked.action, who))
 
     @router.put(PATH, tags=["scheduler"], responses=like("scheduler_configure"))
@@ -132,7 +134,11 @@ async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
         await scheduler.configure(desk.pool, config, who=who)
     except ValueError as error:
         raise HTTPException(400, str(error)) from error
-    return f"set: {', '.join(sorted(config))}"
+    said = {
+        "set": [name for name, value in sorted(config.items()) if value is not None],
+        "taken back": [name for name, value in sorted(config.items()) if value is None],
+    }
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
 
 
 async def _act(desk: Desk, action: Action, who: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import queue, scheduler
-from mediasweep.operations.refusal import RefusedError
+from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.postgres.cleanup import Cleanup
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
@@ -69,7 +69,7 @@ async def process(
     """Have up to `limit` due rows done, or this one, and return what became of them by then.
 
     `retry`: failed rows too. Passes a stop, and no other gate; RefusedError where a stop would have
-    to be passed for one row alone, or there is no such row.
+    to be passed for one row alone, UnknownError where there is no such row.
     """
     ids = await _ids(connection, limit, id_)
     if retry:
@@ -108,7 +108,7 @@ async def _ids(connection: Pool | Connection, limit: int, id_: UUID | None) -> S
     if id_ is None:
         return await Cleanup(connection).due(limit)
     if not await Cleanup(connection).became([id_]):
-        raise RefusedError(f"there is no row {id_}")
+        raise UnknownError(f"there is no row {id_}")
     if any(gate["name"] == "pause" for gate in await Gates(connection).list()):
         raise RefusedError("the fleet is stopped, and a stop lets no single row pass: start it")
     return [id_]

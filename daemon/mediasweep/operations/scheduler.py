@@ -54,18 +54,19 @@ async def configure(
 ) -> dict[str, Any]:
     """Set values for all daemons, None taking one back; returns the configuration in force.
 
-    `enabled` starts or stops, as it does where each daemon is set. Raises ValueError for the rest.
+    `enabled` starts or stops, as it does where each daemon is set, and None takes a stop back.
+    Raises ValueError for the rest.
     """
     checked = {name: _checked(name, value) for name, value in given.items() if name != "enabled"}
-    enabled = given.get("enabled")
+    enabled = given.get("enabled")  # None: each daemon is as it was started, which is not stopped
     if enabled is not None and not isinstance(enabled, bool):
         raise ValueError("enabled is true or false")
     if checked:
         await Scheduler(connection).configure(checked, who)
-    if enabled is True:
-        await start(connection, who=who)
-    elif enabled is False:
+    if enabled is False:
         await stop(connection, who=who)
+    elif "enabled" in given:
+        await start(connection, who=who)
     config: dict[str, Any] = (await status(connection))["config"]
     return config
 

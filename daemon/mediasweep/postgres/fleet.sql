@@ -31,10 +31,10 @@ SELECT u.due AS rows, u.oldest_due_s AS oldest_seconds, u.in_doubt,
   FROM mediasweep.unfinished() u
 
 -- name: standing
--- What a person has to know first: what is due, what failed, what is in doubt, and what the last reconciliation found.
+-- What a person has to know first: what is due, what failed, what is in doubt, and about how much of what the last
+-- reconciliation found nothing was done.
 SELECT u.due, u.oldest_due_s, u.in_doubt, mediasweep.failed_rows() AS failed, r.finished_at AS reconciled_at,
-       coalesce((r.counts ->> 'orphans')::bigint, 0) + coalesce((r.counts ->> 'ghosts')::bigint, 0)
-         + coalesce((r.counts ->> 'mismatches')::bigint, 0) AS drift
+       (SELECT count(*) FROM mediasweep.reconcile_finding f WHERE f.run_id = r.id AND f.action IS NULL) AS drift
   FROM mediasweep.unfinished() u
   LEFT JOIN mediasweep.reconcile_run r ON r.id = (SELECT max(d.id) FROM mediasweep.reconcile_run d WHERE d.state = 'done')
 

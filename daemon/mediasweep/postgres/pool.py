@@ -52,6 +52,7 @@ PASSING = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # of a pool that was open: the password changes
 )
 # what somebody has taken away: capture falls back meanwhile, and a person puts it back. A process
 # that ended could not say what is missing.
