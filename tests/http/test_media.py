@@ -28,7 +28,7 @@ FROM (VALUES ('image', 'upload'), ('image', 'private'), ('raw', 'upload')) v (r,
 """
 LEFT = "SELECT resource_type, delivery_type FROM public.media_assets WHERE deleted_at IS NULL"
 QUEUED = """
-SELECT array_agg(q.resource_type || '/' || q.delivery_type 
+SELECT array_agg(q.resource_type || '/' || q.delivery_type
                  ORDER BY q.resource_type, q.delivery_type)
   FROM mediasweep.cloudinary_cleanup_queue q
 """

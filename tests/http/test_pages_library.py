@@ -157,8 +157,10 @@ async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
         for button in ("Adopt…", "Delete…", "Mark 3 ghosts…"):
             assert button in text
         assert "public.media_assets id=" in await shown(client, "/reconcile", kind="ghost")
-        mark = "UPDATE mediasweep.reconcile_finding SET action = 'marked' WHERE kind = 'ghost'"
-        await db.execute(mark)
+        await db.execute(
+            "UPDATE mediasweep.reconcile_finding SET action = 'marked', acted_at = now()"
+            " WHERE kind = 'ghost'"
+        )
         assert (await Fleet(db).standing())["drift"] == 3  # that are left
         assert "was not tested yet" in await shown(client, "/selftest")
         await client.post("/api/test-bidirectional-sync")
