@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # each with its kind, its least and its greatest value
 LIMITS: dict[str, tuple[type, float, float]] = {
-    "interval_minutes": (float, 0.001, 43_200),
+    "interval_minutes": (float, 0.1, 43_200),
     "batch_size": (int, 1, 100),
     "max_retries": (int, 1, 100),
     "health_check_interval": (float, 0.1, 2_592_000),
