@@ -93,9 +93,10 @@ END $$;
 DROP FUNCTION IF EXISTS mediasweep.delete_media(text[], text);  -- by public ids, which may be of several assets
 -- Delete the assets of these rows, which somebody has named one by one: the rows are marked as deleted, and captured, in this
 -- transaction. A row of the answer for each that was live; `queue_id` NULL: nothing was to be queued for it.
+-- It gives up before a deadlock is looked for, so no user's transaction is ended for one.
 CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE (id uuid, public_id text, queue_id uuid)
 LANGUAGE plpgsql VOLATILE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
 DECLARE
   gone  uuid[];

@@ -66,8 +66,8 @@ BEGIN
      ORDER BY g.deleted_at DESC, g.id DESC;
 END $$;
 
--- The newest row of the queue that would have deleted this asset, or has; found by the indexes that the claim has for siblings.
-CREATE OR REPLACE FUNCTION mediasweep.newest_of(public_id text, resource_type text, delivery_type text)
+-- The rows of the queue that would delete this asset, or have; found by the indexes that the claim has for siblings.
+CREATE OR REPLACE FUNCTION mediasweep.of_asset(public_id text, resource_type text, delivery_type text)
 RETURNS SETOF mediasweep.cloudinary_cleanup_queue
 LANGUAGE sql STABLE
 AS $$
@@ -78,31 +78,46 @@ AS $$
           SELECT f.* FROM mediasweep.cloudinary_cleanup_queue f
            WHERE hashtextextended(f.cloudinary_public_id, 0) = hashtextextended($1, 0) AND f.cloudinary_public_id = $1 AND f.processed_at IS NOT NULL) q
    WHERE (q.resource_type = $2) IS NOT FALSE AND (q.delivery_type = $3) IS NOT FALSE
-     AND q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
+$$;
+
+-- The newest of them.
+CREATE OR REPLACE FUNCTION mediasweep.newest_of(public_id text, resource_type text, delivery_type text)
+RETURNS SETOF mediasweep.cloudinary_cleanup_queue
+LANGUAGE sql STABLE
+AS $$
+  SELECT q.* FROM mediasweep.of_asset($1, $2, $3) q
+   WHERE q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
    ORDER BY q.queued_at DESC, q.id DESC
    LIMIT 1
 $$;
 
--- Bring deleted rows back, and cancel what was queued for their assets; `refused`: why one stays deleted. Whoever calls this has seen
--- to it that the assets are there.
-CREATE OR REPLACE FUNCTION mediasweep.undelete_media(ids uuid[], who text) RETURNS TABLE (id uuid, refused text)
+-- Bring deleted rows back, and cancel all that was queued for their assets; `refused`: why one stays deleted. Whoever calls this has
+-- seen to it that the assets are there, after it had seen that these queue rows were `completed`: a later one has deleted it since.
+-- No user's transaction is made to wait for long, nor ended for a deadlock: whoever waits here gives up before that is looked for.
+CREATE OR REPLACE FUNCTION mediasweep.undelete_media(ids uuid[], who text, completed uuid[]) RETURNS TABLE (id uuid, refused text)
 LANGUAGE plpgsql VOLATILE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
 DECLARE
-  row_    record;
-  queued  mediasweep.cloudinary_cleanup_queue;
+  row_        record;
+  unfinished  uuid[];
 BEGIN
   FOR row_ IN SELECT m.* FROM public.media_assets m WHERE m.id = ANY (ids) AND m.deleted_at IS NOT NULL ORDER BY m.id FOR UPDATE LOOP
     id := row_.id;
-    refused := NULL;
-    queued := mediasweep.newest_of(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type);
-    IF EXISTS (SELECT FROM public.media_assets o
-                WHERE o.cloudinary_public_id = row_.cloudinary_public_id AND o.resource_type = row_.resource_type
-                  AND o.delivery_type = row_.delivery_type AND o.deleted_at IS NULL) THEN
-      refused := 'another row of the library has its name now';
-    ELSIF queued.status IN ('pending', 'processing') THEN   -- what cannot be cancelled may be on its way to Cloudinary
-      SELECT c.refused INTO refused FROM mediasweep.cancel(ARRAY[queued.id], who, 'its row was restored') c WHERE c.id = queued.id;
+    -- first: what completes after this is found by the next statement, or cannot be cancelled
+    unfinished := ARRAY(SELECT q.id FROM mediasweep.of_asset(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type) q
+                         WHERE q.processed_at IS NULL);
+    refused := CASE
+      WHEN EXISTS (SELECT FROM public.media_assets o
+                    WHERE o.cloudinary_public_id = row_.cloudinary_public_id AND o.resource_type = row_.resource_type
+                      AND o.delivery_type = row_.delivery_type AND o.deleted_at IS NULL)
+        THEN 'another row of the library has its name now'
+      WHEN EXISTS (SELECT FROM mediasweep.of_asset(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type) q
+                    WHERE q.status = 'completed' AND q.id <> ALL (completed))
+        THEN 'its asset was deleted meanwhile: restore it once more'
+    END;
+    IF refused IS NULL AND cardinality(unfinished) > 0 THEN   -- what cannot be cancelled may be on its way to Cloudinary
+      SELECT min(c.refused) INTO refused FROM mediasweep.cancel(unfinished, who, 'its row was restored') c WHERE c.id = ANY (unfinished);
     END IF;
     IF refused IS NULL THEN
       UPDATE public.media_assets m SET deleted_at = NULL, deleted_by = NULL, updated_at = clock_timestamp() WHERE m.id = row_.id;

@@ -43,7 +43,7 @@ READS = {
         *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
         *("reasons", "reach"),
     },
-    "postgres/media.sql": {"is_there"},
+    "postgres/media.sql": {"completed", "is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
         *("library_ghosts", "away", "has_library", "newest", "under_way", "acted"),

@@ -100,9 +100,18 @@ class Media:
         found = await self._connection.fetch(SQL["deleted"], ids, pattern, *there, limit)
         return [dict(row) for row in found]
 
-    async def undelete(self, ids: Sequence[UUID], who: str) -> dict[UUID, str | None]:
-        """Bring deleted rows back; returns of each why it stays deleted, None: it is back."""
-        found = await self._connection.fetch(SQL["undelete"], ids, who)
+    async def completed(self, ids: Sequence[str]) -> list[UUID]:
+        """Return the queue rows that have deleted assets with these public ids."""
+        return [row["id"] for row in await self._connection.fetch(SQL["completed"], ids)]
+
+    async def undelete(
+        self, ids: Sequence[UUID], who: str, completed: Sequence[UUID]
+    ) -> dict[UUID, str | None]:
+        """Bring deleted rows back; returns of each why it stays deleted, None: it is back.
+
+        Their assets are there, unless a row that is not among the `completed` has deleted them.
+        """
+        found = await self._connection.fetch(SQL["undelete"], ids, who, completed)
         return {row["id"]: row["refused"] for row in found}
 
 

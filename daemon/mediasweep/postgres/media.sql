@@ -35,6 +35,15 @@ SELECT p.* FROM mediasweep.media_plan($1, $2) p
 -- $1 public ids, $2 pattern of ILIKE, $3 time and $4 id of the last row of the page before, each or NULL; $5 at most
 SELECT d.* FROM mediasweep.media_deleted($1, $2, $3, $4, $5) d
 
+-- name: completed
+-- $1 public ids
+SELECT q.id
+  FROM (SELECT DISTINCT n.id FROM unnest($1::text[]) n (id)) named
+  JOIN mediasweep.cloudinary_cleanup_queue q
+    ON hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(named.id, 0) AND q.cloudinary_public_id = named.id
+   AND q.processed_at IS NOT NULL
+ WHERE q.status = 'completed'
+
 -- name: undelete
--- $1 ids of rows, $2 who
-SELECT u.id, u.refused FROM mediasweep.undelete_media($1, $2) u
+-- $1 ids of rows, $2 who, $3 the completed rows of the queue
+SELECT u.id, u.refused FROM mediasweep.undelete_media($1, $2, $3) u

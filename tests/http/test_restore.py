@@ -1,0 +1,119 @@
+"""Taking deletions from the library back, beside others that work on the same assets meanwhile."""
+
+from __future__ import annotations
+
+from asyncio import create_task, to_thread
+from collections.abc import Sequence
+
+import pytest
+
+from mediasweep.cloudinary import Account, Told
+from mediasweep.emulator.client import Cloud
+from mediasweep.postgres.pool import Connection as Db
+from tests.conftest import Connect
+from tests.http.visits import visit
+
+MEDIA = "/api/cloudinary/media"
+INSERT = """
+INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, secure_url, url)
+SELECT 'covers/' || n, 1, 'm', 'u', 'u' FROM unnest($1::integer[]) n
+"""
+DELETE = "UPDATE public.media_assets SET deleted_at = now() WHERE deleted_at IS NULL"
+FINISH = """
+UPDATE mediasweep.cloudinary_cleanup_queue SET status = $2, processed_at = clock_timestamp()
+ WHERE cloudinary_public_id = $1 AND status = 'pending' RETURNING id
+"""
+JOURNAL = """
+INSERT INTO mediasweep.journal (event, outcome, queue_id, public_id, resource_type, delivery_type)
+SELECT 'completed', 'deleted', q.id, q.cloudinary_public_id, q.resource_type, q.delivery_type
+  FROM mediasweep.cloudinary_cleanup_queue q WHERE q.status = 'completed'
+"""
+BEFORE = """
+INSERT INTO mediasweep.cloudinary_cleanup_queue
+  (cloudinary_public_id, deletion_reason, trigger_source, status, queued_at, claim_no, lease_until)
+VALUES ($1, 'row_deleted', 'trigger', 'processing', now() - interval '1 h', 1, 'infinity')
+"""
+WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks l
+                WHERE NOT l.granted AND l.waitstart < clock_timestamp() - interval '1.2 s')
+"""
+
+
+async def live(db: Db) -> list[str]:
+    """Return the public ids of rows that are not deleted."""
+    said = (
+        "SELECT cloudinary_public_id FROM public.media_assets WHERE deleted_at IS NULL ORDER BY 1"
+    )
+    return [row[0] for row in await db.fetch(said)]
+
+
+async def test_no_row_comes_back_whose_asset_may_be_gone(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """Not under a second look at what is gone, nor beside an older row of it that is being sent;
+    and where another row has the name, nothing is brought back over its asset.
+    """
+    await to_thread(cloud.fill, "covers/", 4, backup=True)
+    await db.execute(INSERT, [1, 2, 3, 9])
+    await db.execute(DELETE)
+    gone = await db.fetchval(FINISH, "covers/9", "completed")
+    await db.execute("SELECT mediasweep.delete_again(ARRAY[$1::uuid], 'me')", gone)
+    await db.fetchval(FINISH, "covers/1", "skipped")
+    await db.execute(BEFORE, "covers/1")
+    await db.fetchval(FINISH, "covers/2", "completed")
+    await db.execute(JOURNAL)
+    await db.execute(INSERT, [2])
+    async with visit(database, cloud) as client:
+        body = {"public_ids": [f"covers/{n}" for n in (1, 2, 3, 9)]}
+        said = (await client.post(f"{MEDIA}/restore", json=body)).json()
+    assert said["restored"] == ["covers/3"]
+    assert {one["public_id"]: one["error"] for one in said["failed"]} == {
+        "covers/1": "a daemon is deleting it",
+        "covers/2": "another row of the library has its name now",
+        "covers/9": "Cloudinary has no backup of it",
+    }
+    assert await live(db) == ["covers/2", "covers/3"]
+    asked = [call["ids"] for call in await to_thread(cloud.calls, "restore")]
+    assert asked == [["covers/9"]]
+
+
+async def test_what_is_deleted_while_others_come_back_stays_deleted(
+    database: str, db: Db, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon completes a row while Cloudinary is asked about another one."""
+    await to_thread(cloud.fill, "covers/", 2, backup=True)
+    await db.execute(INSERT, [0, 1])
+    await db.execute(DELETE)
+    await db.fetchval(FINISH, "covers/0", "skipped")
+    told = Account.told
+
+    async def slow(account: Account, ids: Sequence[str], types: tuple[str, str] | None) -> Told:
+        answer = await told(account, ids, types)
+        await db.fetchval(FINISH, "covers/1", "completed")
+        return answer
+
+    monkeypatch.setattr(Account, "told", slow)
+    async with visit(database, cloud) as client:
+        body = {"public_ids": ["covers/0", "covers/1"]}
+        said = (await client.post(f"{MEDIA}/restore", json=body)).json()
+    assert said["restored"] == ["covers/0"]
+    assert "deleted meanwhile" in said["failed"][0]["error"]
+    assert await live(db) == ["covers/0"]
+
+
+async def test_a_users_transaction_is_not_ended_for_a_deletion_in_the_library(
+    database: str, db: Db, connect: Connect
+) -> None:
+    """Two rows, each first locked by one and then wanted by the other: the library gives up."""
+    await db.execute(INSERT, [1, 2])
+    lock = "SELECT FROM public.media_assets WHERE cloudinary_public_id = $1 FOR UPDATE"
+    user = await connect()
+    async with visit(database) as client, user.transaction():
+        await user.execute(lock, "covers/2")
+        body = {"public_ids": ["covers/1", "covers/2"]}
+        asked = create_task(client.request("DELETE", MEDIA, json=body))
+        while not (asked.done() or await db.fetchval(WAITS)):  # it looks for a deadlock after 1 s
+            await db.execute("SELECT pg_sleep(0.05)")
+        await user.execute(lock, "covers/1")
+        assert (await asked).status_code == 503
+    assert await live(db) == ["covers/1", "covers/2"]
