@@ -128,7 +128,7 @@ async def test_a_proxy_may_show_it_under_a_path(database: str, before: str) -> N
 
 
 async def test_what_is_too_long_is_not_read(database: str) -> None:
-    """A body beyond a mebibyte is refused, whether its length was told or not."""
+    """Beyond a mebibyte, whether its length was told or not; much less of who is a stranger."""
     async with visit(database) as client:
 
         async def parts() -> object:
@@ -138,6 +138,11 @@ async def test_what_is_too_long_is_not_read(database: str) -> None:
         for content in (b" " * (2**20 + 1), parts()):
             told = await client.post(SCHEDULER, content=content)  # type: ignore[arg-type]  # bytes or parts
             assert told.status_code == 413
+    async with visit(database, **TOKENS) as client:
+        for path in (WHO, "/livez"):  # nobody has been let in
+            assert (await client.post(path, content=b" " * (2**14 + 1))).status_code == 413
+        allowed = await client.post(SCHEDULER, content=b" " * 2**15, headers=bearer(OPERATE))
+        assert allowed.status_code == 400
 
 
 async def test_every_answer_has_the_headers_and_the_shape(database: str) -> None:

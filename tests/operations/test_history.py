@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from mediasweep.operations import history
 from mediasweep.operations.history import History
+from mediasweep.postgres.activity import Activity
 from mediasweep.postgres.pool import Connection as Db
 
 DONE = """
@@ -33,3 +36,19 @@ async def test_what_is_over_is_counted_once(db: Db) -> None:
     await db.execute(DONE, timedelta(0), 1)
     assert (await _told(known, db))[0] == 6
     assert (await _told(known, db))[0] == 6
+
+
+async def test_what_is_known_of_a_later_hour_does_no_harm(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has looked in the next hour already, as the hour ends or where a clock is behind."""
+    await db.execute(DONE, timedelta(0), 2)
+    known = History()
+    assert (await _told(known, db))[0] == 2
+    before = await Activity(db).now() - timedelta(hours=1)
+
+    async def earlier(_: Activity) -> datetime:
+        return before
+
+    monkeypatch.setattr(Activity, "now", earlier)
+    assert (await _told(known, db))[0] == 0

@@ -12,20 +12,21 @@ from mediasweep.operations.webhooks import PATH as WEBHOOK
 
 UPLOAD = "/api/cloudinary/upload"
 BODY_MOST = 2**20
+STRANGER_MOST = 2**14  # of who is not let in yet: a login, from as many at a time as there may be
 BODY_WITHIN_S = 20.0
 CLOSE = {"Connection": "close"}  # what was not read must not be taken for the next request
 
 
-async def read(request: Request) -> bytes | None:
+async def read(request: Request, most: int = BODY_MOST) -> bytes | None:
     """Return the body, None if it is too long; raises TimeoutError or ClientDisconnect."""
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > BODY_MOST:
+    if length.isdecimal() and int(length) > most:
         return None
     body = bytearray()
     async with asyncio.timeout(BODY_WITHIN_S):
         async for part in request.stream():
             body += part
-            if len(body) > BODY_MOST:
+            if len(body) > most:
                 return None
     return bytes(body)
 
@@ -41,15 +42,17 @@ class Bodies:
         if scope["type"] != "http" or scope["path"].endswith((WEBHOOK, UPLOAD)):
             await self._app(scope, receive, send)
             return
+        known = scope.get("state", {}).get("visitor") is not None
+        most = BODY_MOST if known else STRANGER_MOST
         try:
-            body = await read(Request(scope, receive))
+            body = await read(Request(scope, receive), most)
         except TimeoutError:
             await problem(408, "the body did not come in time", CLOSE)(scope, receive, send)
             return
         except ClientDisconnect:
             return
         if body is None:
-            await problem(413, f"over {BODY_MOST} bytes", CLOSE)(scope, receive, send)
+            await problem(413, f"over {most} bytes", CLOSE)(scope, receive, send)
             return
         read_already = False
 

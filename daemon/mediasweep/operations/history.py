@@ -59,17 +59,19 @@ class History:
             await self._count(activity, self._since - HOUR, self._since)
             self._since -= HOUR
         self._parts = {at: counts for at, counts in self._parts.items() if at >= oldest}
-        return self._hours(oldest)
+        return self._hours(oldest, now)
 
     async def _count(self, activity: Activity, since: datetime, until: datetime) -> None:
         for row in await activity.done(since, until):
             self._parts[row["at"]] = (row["deleted"], row["absent"], row["failed"])
 
-    def _hours(self, oldest: datetime) -> list[Hour]:
+    def _hours(self, oldest: datetime, now: datetime) -> list[Hour]:
         hours = [Hour(oldest + number * HOUR) for number in range(HOURS)]
         for hour in hours:
             hour.known = self._since is not None and hour.at >= self._since
         for at, (deleted, absent, failed) in self._parts.items():
+            if at > now:  # known to who looked a moment later, or before the server was replaced
+                continue
             hour = hours[(at - oldest) // HOUR]
             hour.deleted += deleted
             hour.absent += absent
