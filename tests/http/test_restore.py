@@ -9,6 +9,7 @@ import pytest
 
 from mediasweep.cloudinary import Account, Told
 from mediasweep.emulator.client import Cloud
+from mediasweep.operations.undelete import NOT_KNOWN
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
 from tests.http.visits import visit
@@ -27,6 +28,11 @@ JOURNAL = """
 INSERT INTO mediasweep.journal (event, outcome, queue_id, public_id, resource_type, delivery_type)
 SELECT 'completed', 'deleted', q.id, q.cloudinary_public_id, q.resource_type, q.delivery_type
   FROM mediasweep.cloudinary_cleanup_queue q WHERE q.status = 'completed'
+"""
+RESTORED = """
+INSERT INTO mediasweep.journal (event, queue_id, public_id, resource_type, delivery_type)
+SELECT 'restored', j.queue_id, j.public_id, j.resource_type, j.delivery_type
+  FROM mediasweep.journal j WHERE j.public_id = $1
 """
 BEFORE = """
 INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -50,26 +56,30 @@ async def live(db: Db) -> list[str]:
 async def test_no_row_comes_back_whose_asset_may_be_gone(
     database: str, db: Db, cloud: Cloud
 ) -> None:
-    """Not under a second look at what is gone, nor beside an older row of it that is being sent;
-    and where another row has the name, nothing is brought back over its asset.
+    """Not under a second look at what is gone, nor beside an older row of it that is being sent,
+    nor for having been restored once; and where another row has the name, nothing is brought back
+    over its asset.
     """
     await to_thread(cloud.fill, "covers/", 4, backup=True)
-    await db.execute(INSERT, [1, 2, 3, 9])
+    await db.execute(INSERT, [1, 2, 3, 8, 9])
     await db.execute(DELETE)
     gone = await db.fetchval(FINISH, "covers/9", "completed")
     await db.execute("SELECT mediasweep.delete_again(ARRAY[$1::uuid], 'me')", gone)
     await db.fetchval(FINISH, "covers/1", "skipped")
     await db.execute(BEFORE, "covers/1")
     await db.fetchval(FINISH, "covers/2", "completed")
+    await db.fetchval(FINISH, "covers/8", "completed")
     await db.execute(JOURNAL)
+    await db.execute(RESTORED, "covers/8")
     await db.execute(INSERT, [2])
     async with visit(database, cloud) as client:
-        body = {"public_ids": [f"covers/{n}" for n in (1, 2, 3, 9)]}
+        body = {"public_ids": [f"covers/{n}" for n in (1, 2, 3, 8, 9)]}
         said = (await client.post(f"{MEDIA}/restore", json=body)).json()
     assert said["restored"] == ["covers/3"]
     assert {one["public_id"]: one["error"] for one in said["failed"]} == {
         "covers/1": "a daemon is deleting it",
         "covers/2": "another row of the library has its name now",
+        "covers/8": NOT_KNOWN,
         "covers/9": "Cloudinary has no backup of it",
     }
     assert await live(db) == ["covers/2", "covers/3"]

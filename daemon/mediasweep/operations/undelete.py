@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.restore import Deletion
 
 NO_ROW = "no deleted row of the library has this public id"
-NOT_KNOWN = "no deletion of it is in the journal, so there is nothing to restore"
+NOT_KNOWN = "it is not at Cloudinary, and the journal knows no deletion that could be taken back"
 Kind = tuple[str, str, str]
 
 
@@ -129,10 +129,9 @@ async def _bring_back(
     names = sorted({name for name, _, _ in gone})
     plan = await restore.plan(connection, Wanted(public_ids=names), limit=MOST)
     wanted = [one for one in plan.deletions if _kind_of(one) in gone]
-    why: dict[Kind, str | None] = {
-        kind: None if kind[0] in plan.already else NOT_KNOWN
-        for kind in gone - {_kind_of(one) for one in wanted}
-    }
+    rest = gone - {_kind_of(one) for one in wanted}  # back already, or forgotten
+    missing, unknown = await _missing(account, list(rest))
+    why = dict.fromkeys(rest) | dict.fromkeys(missing, NOT_KNOWN) | unknown
     stopping = asyncio.Event()
     timer = asyncio.get_running_loop().call_later(within_s, stopping.set)
     try:
