@@ -31,7 +31,10 @@ SESSION = "/api/session"
 COOKIE = "mediasweep_session"
 CSRF = "x-csrf-token"
 LOOKS = {"GET", "HEAD", "OPTIONS"}
-PROXIED = ("forwarded", "x-forwarded-for", "x-real-ip")
+PROXIED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+OF_PROXIES = (
+    "1.0"  # the HTTP that nginx speaks unless it is told otherwise; it says no more of itself
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ class Guard:
         keys = self._house.keys
         at = asked.client.host if asked.client else "unknown"
         if not keys.asked:
-            if any(name in asked.headers for name in PROXIED):
+            old = asked.scope.get("http_version") == OF_PROXIES
+            if old or any(name in asked.headers for name in PROXIED):
                 return problem(401, "through a proxy a token is needed: set MEDIASWEEP_API_TOKEN")
             return Visitor(f"api@{at}", Scope.OPERATE)
         kind, _, token = asked.headers.get("authorization", "").partition(" ")
