@@ -1489,25 +1489,28 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION mediasweep.delete_media(public_ids text[], who text) RETURNS TABLE(public_id text, queue_id uuid)
+CREATE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE(id uuid, public_id text, queue_id uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
+    SET lock_timeout TO '300ms'
     AS $$
 DECLARE
-  gone  text[];
+  gone  uuid[];
 BEGIN
   WITH deleted AS (
     UPDATE public.media_assets m SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
-     WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL
-    RETURNING m.cloudinary_public_id)
-  SELECT coalesce(array_agg(DISTINCT d.cloudinary_public_id), '{}') INTO gone FROM deleted d;
+     WHERE m.id = ANY (ids) AND m.deleted_at IS NULL
+    RETURNING m.id)
+  SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;
   PERFORM mediasweep.confirm('public.media_assets', who);
   RETURN QUERY
-    SELECT g.id, q.id
-      FROM unnest(gone) g (id)
+    SELECT m.id, m.cloudinary_public_id::text, q.id
+      FROM public.media_assets m
       LEFT JOIN mediasweep.cloudinary_cleanup_queue q
-        ON q.xact = pg_current_xact_id() AND q.cloudinary_public_id = g.id AND q.processed_at IS NULL AND q.due_at >= now();
+        ON q.xact = pg_current_xact_id() AND q.cloudinary_public_id = m.cloudinary_public_id AND q.resource_type = m.resource_type
+       AND q.delivery_type = m.delivery_type AND q.processed_at IS NULL AND q.due_at >= now()
+     WHERE m.id = ANY (gone);
 END $$;
 
 CREATE FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) RETURNS integer
@@ -3483,7 +3486,23 @@ BEGIN
                    FROM unnest(page) WITH ORDINALITY p (id, place) JOIN public.media_assets m ON m.id = p.id ORDER BY p.place);
 END $_$;
 
-CREATE FUNCTION mediasweep.media_plan(public_ids text[], guarded boolean) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, used_by text[], protected_by text)
+CREATE FUNCTION mediasweep.media_named(ids uuid[], public_ids text[], kind text, delivery text) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, live boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  RETURN QUERY
+    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, m.deleted_at IS NULL
+      FROM public.media_assets m WHERE m.id = ANY (ids)
+     UNION ALL
+    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, true
+      FROM public.media_assets m
+     WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL
+       AND (kind IS NULL OR m.resource_type = kind) AND (delivery IS NULL OR m.delivery_type = delivery);
+END $$;
+
+CREATE FUNCTION mediasweep.media_plan(ids uuid[], guarded boolean) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, used_by text[], protected_by text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -3495,7 +3514,7 @@ BEGIN
   SELECT coalesce(array_agg(jsonb_populate_record(NULL::mediasweep.cloudinary_cleanup_queue, jsonb_build_object(
            'id', m.id, 'cloudinary_public_id', m.cloudinary_public_id, 'resource_type', m.resource_type,
            'delivery_type', m.delivery_type, 'asset_id', m.cloudinary_asset_id))), '{}') INTO doomed
-    FROM public.media_assets m WHERE m.cloudinary_public_id = ANY (public_ids) AND m.deleted_at IS NULL;
+    FROM public.media_assets m WHERE m.id = ANY (ids) AND m.deleted_at IS NULL;
   IF guarded THEN
     SELECT coalesce(jsonb_agg(u), '[]') INTO used FROM mediasweep.uses(doomed) u;
   END IF;
@@ -3513,7 +3532,7 @@ BEGIN
            ARRAY(SELECT u.used_by FROM use_ u WHERE u.id = m.id ORDER BY 1),
            (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(m.cloudinary_public_id, p.prefix))
       FROM unnest(doomed) d JOIN public.media_assets m ON m.id = d.id
-     ORDER BY array_position(public_ids, m.cloudinary_public_id::text), m.resource_type, m.delivery_type;
+     ORDER BY m.resource_type, m.delivery_type;
 END $$;
 
 CREATE FUNCTION mediasweep.media_row(row_id uuid) RETURNS jsonb
@@ -3706,14 +3725,8 @@ CREATE FUNCTION mediasweep.newest_of(public_id text, resource_type text, deliver
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT q.*
-    FROM (SELECT u.* FROM mediasweep.cloudinary_cleanup_queue u
-           WHERE hashtextextended(u.cloudinary_public_id, 0) = hashtextextended($1, 0) AND u.cloudinary_public_id = $1 AND u.processed_at IS NULL
-           UNION ALL
-          SELECT f.* FROM mediasweep.cloudinary_cleanup_queue f
-           WHERE hashtextextended(f.cloudinary_public_id, 0) = hashtextextended($1, 0) AND f.cloudinary_public_id = $1 AND f.processed_at IS NOT NULL) q
-   WHERE (q.resource_type = $2) IS NOT FALSE AND (q.delivery_type = $3) IS NOT FALSE
-     AND q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
+  SELECT q.* FROM mediasweep.of_asset($1, $2, $3) q
+   WHERE q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
    ORDER BY q.queued_at DESC, q.id DESC
    LIMIT 1
 $_$;
@@ -3819,6 +3832,19 @@ CREATE FUNCTION mediasweep.note_look(seen mediasweep.gate) RETURNS void
            seen.detail ->> 'found', (SELECT string_agg(a, ', ') FROM jsonb_array_elements_text(seen.detail -> 'assets') a)) END
    WHERE g.name = seen.name AND g.source_id IS NULL
 $$;
+
+CREATE FUNCTION mediasweep.of_asset(public_id text, resource_type text, delivery_type text) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT q.*
+    FROM (SELECT u.* FROM mediasweep.cloudinary_cleanup_queue u
+           WHERE hashtextextended(u.cloudinary_public_id, 0) = hashtextextended($1, 0) AND u.cloudinary_public_id = $1 AND u.processed_at IS NULL
+           UNION ALL
+          SELECT f.* FROM mediasweep.cloudinary_cleanup_queue f
+           WHERE hashtextextended(f.cloudinary_public_id, 0) = hashtextextended($1, 0) AND f.cloudinary_public_id = $1 AND f.processed_at IS NOT NULL) q
+   WHERE (q.resource_type = $2) IS NOT FALSE AND (q.delivery_type = $3) IS NOT FALSE
+$_$;
 
 CREATE FUNCTION mediasweep.of_upload(q mediasweep.cloudinary_cleanup_queue) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -4109,7 +4135,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
                   delete_orphans,adopt_findings,leave_findings,mark_ghosts,unmark_ghosts,
                   look_for_upload,begin_upload,hold_upload,drop_upload,finish_upload,
                   selftest_row,selftest_delete,selftest_queue,selftest_clean,selftest_left,
-                  media_found,media_row,media_figures,media_plan,media_deleted,delete_media,undelete_media,delete_again}'::text[])
+                  media_found,media_row,media_figures,media_named,media_plan,media_deleted,delete_media,undelete_media,delete_again}'::text[])
          f (object)
    UNION ALL
   SELECT 'daemon', t.*
@@ -5562,25 +5588,32 @@ CREATE FUNCTION mediasweep.uncovered() RETURNS TABLE(source integer, relation re
    GROUP BY a.id, a.relation, lack.part
 $$;
 
-CREATE FUNCTION mediasweep.undelete_media(ids uuid[], who text) RETURNS TABLE(id uuid, refused text)
+CREATE FUNCTION mediasweep.undelete_media(ids uuid[], who text, completed uuid[]) RETURNS TABLE(id uuid, refused text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
+    SET lock_timeout TO '300ms'
     AS $$
 DECLARE
-  row_    record;
-  queued  mediasweep.cloudinary_cleanup_queue;
+  row_        record;
+  unfinished  uuid[];
 BEGIN
   FOR row_ IN SELECT m.* FROM public.media_assets m WHERE m.id = ANY (ids) AND m.deleted_at IS NOT NULL ORDER BY m.id FOR UPDATE LOOP
     id := row_.id;
-    refused := NULL;
-    queued := mediasweep.newest_of(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type);
-    IF EXISTS (SELECT FROM public.media_assets o
-                WHERE o.cloudinary_public_id = row_.cloudinary_public_id AND o.resource_type = row_.resource_type
-                  AND o.delivery_type = row_.delivery_type AND o.deleted_at IS NULL) THEN
-      refused := 'another row of the library has its name now';
-    ELSIF queued.status IN ('pending', 'processing') THEN   -- what cannot be cancelled may be on its way to Cloudinary
-      SELECT c.refused INTO refused FROM mediasweep.cancel(ARRAY[queued.id], who, 'its row was restored') c WHERE c.id = queued.id;
+    -- first: what completes after this is found by the next statement, or cannot be cancelled
+    unfinished := ARRAY(SELECT q.id FROM mediasweep.of_asset(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type) q
+                         WHERE q.processed_at IS NULL);
+    refused := CASE
+      WHEN EXISTS (SELECT FROM public.media_assets o
+                    WHERE o.cloudinary_public_id = row_.cloudinary_public_id AND o.resource_type = row_.resource_type
+                      AND o.delivery_type = row_.delivery_type AND o.deleted_at IS NULL)
+        THEN 'another row of the library has its name now'
+      WHEN EXISTS (SELECT FROM mediasweep.of_asset(row_.cloudinary_public_id, row_.resource_type, row_.delivery_type) q
+                    WHERE q.status = 'completed' AND q.id <> ALL (completed))
+        THEN 'its asset was deleted meanwhile: restore it once more'
+    END;
+    IF refused IS NULL AND cardinality(unfinished) > 0 THEN   -- what cannot be cancelled may be on its way to Cloudinary
+      SELECT min(c.refused) INTO refused FROM mediasweep.cancel(unfinished, who, 'its row was restored') c WHERE c.id = ANY (unfinished);
     END IF;
     IF refused IS NULL THEN
       UPDATE public.media_assets m SET deleted_at = NULL, deleted_by = NULL, updated_at = clock_timestamp() WHERE m.id = row_.id;
@@ -6915,7 +6948,7 @@ REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_again(ids uuid[], who text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.delete_media(public_ids text[], who text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.delete_media(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) FROM PUBLIC;
 
@@ -7115,7 +7148,9 @@ REVOKE ALL ON FUNCTION mediasweep.media_figures() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.media_found(folder text, resource_type text, search text, tags text[], sort_by text, descending boolean, skip bigint, most integer, OUT total bigint, OUT items jsonb[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.media_plan(public_ids text[], guarded boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.media_named(ids uuid[], public_ids text[], kind text, delivery text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.media_plan(ids uuid[], guarded boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.media_row(row_id uuid) FROM PUBLIC;
 
@@ -7150,6 +7185,8 @@ REVOKE ALL ON FUNCTION mediasweep.not_there_since(known mediasweep.asset) FROM P
 REVOKE ALL ON FUNCTION mediasweep.note_failover(was integer, now_ integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.note_look(seen mediasweep.gate) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.of_asset(public_id text, resource_type text, delivery_type text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.of_upload(q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
 
@@ -7333,7 +7370,7 @@ REVOKE ALL ON FUNCTION mediasweep.unchanged_statement(a mediasweep.attached) FRO
 
 REVOKE ALL ON FUNCTION mediasweep.uncovered() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.undelete_media(ids uuid[], who text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.undelete_media(ids uuid[], who text, completed uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.unescaped(said text) FROM PUBLIC;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import HTTPException
@@ -12,7 +13,8 @@ from mediasweep.http.answer import Asked, Text
 from mediasweep.rules.chosen import Chosen
 
 MOST = 500  # assets of one deletion
-PLANNED_MOST = 200  # so that their names fit into an address
+PLANNED_MOST = 100  # so that their names fit into an address
+PublicId = Annotated[Text, Field(max_length=255)]  # as long as Cloudinary has them
 NOTHING = "name assets by public_ids or by ids, not by both"
 TWICE = "name assets in the query or in the body, not in both"
 
@@ -48,7 +50,7 @@ class Kind(Asked):
 class PlanAsked(Kind):
     """Public ids or ids of rows, the parameter repeated."""
 
-    public_ids: list[Text] = Field(default=[], max_length=PLANNED_MOST, examples=[["covers/1"]])
+    public_ids: list[PublicId] = Field(default=[], max_length=PLANNED_MOST, examples=[["covers/1"]])
     ids: list[UUID] = Field(default=[], max_length=PLANNED_MOST, description="Of rows.")
 
     def meant(self) -> Chosen:

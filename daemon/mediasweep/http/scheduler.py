@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 def _within(name: str) -> Any:  # noqa: ANN401  as Field itself is declared
     _, least, most = scheduler.LIMITS[name]
-    return Field(default=None, ge=least, le=most)
+    return Field(default=None, ge=least, le=most, strict=True)
 
 
 class ConfigAsked(Asked):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import HTTPException, Query, Request, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mediasweep.http.answer import Asked, Text
 from mediasweep.http.chosen import ResourceType
@@ -46,12 +46,16 @@ SORTS = {
 }
 
 
+def _said(value: object) -> object:
+    return value or None
+
+
 class LibraryAsked(Asked):
     """Which page; what is empty is not there, as a form sends it."""
 
     search: Text = ""
     folder: Text = ""
-    type: ResourceType | None = None
+    type: Annotated[ResourceType | None, BeforeValidator(_said)] = None
     tags: Text = ""
     sort: Sort = Sort.NEWEST
     page: int = Field(default=1, ge=1, le=1_000_000)
