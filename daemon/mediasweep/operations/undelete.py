@@ -1,6 +1,7 @@
 """Taking deletions from the library back: what is deleted at Cloudinary comes back from its backup,
-what is still to be deleted is cancelled, and then the row lives again. Whether any other asset is
-there is asked first, and none that was deleted since then counts: no row comes back without one.
+what is still to be deleted is cancelled, and then the row lives again. Whether an asset is there
+that was to stay, that has been deleted before, or of which nobody knows, is asked first, and none
+that was deleted since then counts: no row comes back without one.
 
 The asset comes first. Whatever stops in between, doing it again goes on from there: an asset that
 is back already is not asked for twice.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.restore import Deletion
 
+UNFINISHED = {Status.PENDING, Status.PROCESSING}
 NO_ROW = "no deleted row of the library has this public id"
 NOT_KNOWN = "it is not at Cloudinary, and the journal knows no deletion that could be taken back"
 Kind = tuple[str, str, str]
@@ -81,19 +83,23 @@ async def undelete(
     media = Media(connection)
     if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
-    completed = await media.completed(
-        ids
-    )  # first: whatever completes later is no asset to count on
+    # first: whatever completes later is no asset to count on
+    completed = await media.completed(ids)
     found = {_kind(row): row for row in reversed(await media.deleted(ids, None, None, MOST))}
     # what has another row is not brought back over that one's asset
     free = {kind: row for kind, row in found.items() if not row["taken"]}
     gone = {kind for kind, row in free.items() if row["status"] == Status.COMPLETED}
-    missing, why = await _missing(account, [kind for kind in free if kind not in gone])
+    doubtful = [
+        kind
+        for kind, row in free.items()
+        if kind not in gone and (row["status"] not in UNFINISHED or kind[0] in completed.values())
+    ]
+    missing, why = await _missing(account, doubtful)
     why = dict.fromkeys(found) | why
     if gone := gone | missing:
         why |= await _bring_back(connection, account, gone, who, within_s)
     rows = {row["id"]: kind for kind, row in found.items() if why[kind] is None}
-    for id_, refused in (await media.undelete(list(rows), who, completed)).items():
+    for id_, refused in (await media.undelete(list(rows), who, list(completed))).items():
         why[rows[id_]] = refused
     none = [Undeleted(id_, NO_ROW) for id_ in ids if id_ not in {name for name, _, _ in found}]
     return [Undeleted(kind[0], why[kind]) for kind in found] + none

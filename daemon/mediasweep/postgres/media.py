@@ -100,9 +100,10 @@ class Media:
         found = await self._connection.fetch(SQL["deleted"], ids, pattern, *there, limit)
         return [dict(row) for row in found]
 
-    async def completed(self, ids: Sequence[str]) -> list[UUID]:
-        """Return the queue rows that have deleted assets with these public ids."""
-        return [row["id"] for row in await self._connection.fetch(SQL["completed"], ids)]
+    async def completed(self, ids: Sequence[str]) -> dict[UUID, str]:
+        """Return the queue rows that have deleted assets with these public ids, and which one."""
+        found = await self._connection.fetch(SQL["completed"], ids)
+        return {row["id"]: row["public_id"] for row in found}
 
     async def undelete(
         self, ids: Sequence[UUID], who: str, completed: Sequence[UUID]

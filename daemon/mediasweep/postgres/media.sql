@@ -37,7 +37,7 @@ SELECT d.* FROM mediasweep.media_deleted($1, $2, $3, $4, $5) d
 
 -- name: completed
 -- $1 public ids
-SELECT q.id
+SELECT q.id, q.cloudinary_public_id AS public_id
   FROM (SELECT DISTINCT n.id FROM unnest($1::text[]) n (id)) named
   JOIN mediasweep.cloudinary_cleanup_queue q
     ON hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(named.id, 0) AND q.cloudinary_public_id = named.id
