@@ -64,6 +64,7 @@ async def test_the_library_shows_what_may_be_loaded_and_finds_what_is_asked_for(
         for asked, says in (
             ({"search": "zzz"}, "Nothing matches"),
             ({"page": "9"}, "so many pages"),
+            ({"type": "", "sort": "newest"}, "3 of 3 assets"),  # as the form sends it
         ):
             assert says in await shown(client, "/library", **asked)
         assert (await client.get("/library?sort=x", headers=PAGE)).status_code == 400
