@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
@@ -40,7 +40,7 @@ class CleanupStatus(Answer):
 class CleanupAsked(Asked):
     """What is to be cleaned up."""
 
-    limit: int = Field(default=10, ge=1, le=100, description="At most so many rows.")
+    limit: StrictInt = Field(default=10, ge=1, le=100, description="At most so many rows.")
     force_retry: StrictBool = Field(default=False, description="Failed rows as well.")
     specific_id: UUID | None = Field(default=None, description="This row alone.")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import BaseModel, Field, StrictBool, field_validator
+from pydantic import BaseModel, Field, StrictBool, StrictInt, field_validator
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
@@ -31,7 +31,7 @@ class Filter(Asked):
     actor: Text | None = None
     since: Text | None = Field(default=None, examples=["2h"])
     until: Text | None = None
-    in_doubt: bool | None = None
+    in_doubt: StrictBool | None = None
 
     def said(self) -> Said:
         """Return it as the operations take it."""
@@ -42,6 +42,7 @@ class Filter(Asked):
 class Paged(Filter):
     """A filter, and which page of what it leaves."""
 
+    in_doubt: bool | None = None  # in an address it is a word
     after: Text | None = Field(default=None, description="`next` of the page before.")
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -84,7 +85,7 @@ class MoveAsked(Asked):
 
     ids: list[UUID] = Field(default=[], max_length=MOST)
     filter: Filter | None = None
-    limit: int = Field(default=1000, ge=1, le=MOST)
+    limit: StrictInt = Field(default=1000, ge=1, le=MOST)
     dry_run: StrictBool = Field(default=False, description="Only tell what would be done.")
     why: Text | None = Field(default=None, description="For those who look later; of a cancel.")
 

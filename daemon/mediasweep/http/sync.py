@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
@@ -37,17 +37,17 @@ class SyncAsked(Asked):
     folder_filter: Prefix | None = Field(
         default=None, description="As `owned`, with a slash behind it."
     )
-    age_hours: float = Field(
+    age_hours: StrictFloat = Field(
         default=24, ge=1, le=8760, description="Younger assets are no orphans."
     )
     shrunken: StrictBool = Field(default=False, description="Either side may be less than half.")
-    run: int | None = Field(
+    run: StrictInt | None = Field(
         default=None, ge=1, le=BIGINT_MOST, description="Act upon this report alone."
     )
     dry_run: StrictBool = Field(default=False, description="Only count, by the newest report.")
     force: StrictBool = False
-    batch_size: int = Field(default=100, ge=1, le=500)
-    max_retries: int = Field(default=3, ge=0, le=100)
+    batch_size: StrictInt = Field(default=100, ge=1, le=500)
+    max_retries: StrictInt = Field(default=3, ge=0, le=100)
     include_deleted: StrictBool = False
 
     def wanted(self) -> Wanted:

@@ -52,7 +52,7 @@ class UploadAsked(Asked):
     tags: Annotated[list[Text], BeforeValidator(_tags)] = Field(
         default=[], max_length=100, description='Separated by commas, or JSON, as in ["summer"].'
     )
-    resource_type: Literal["image", "video", "raw"] | None = None
+    resource_type: Literal["image", "video", "raw", ""] | None = None  # as a form leaves it out
     overwrite: bool = Field(default=False, description="An asset of the library is replaced.")
     description: Text | None = None
     alt_text: Text | None = None
@@ -71,7 +71,7 @@ class UploadAsked(Asked):
             filename or FILE,
             folder=self.folder,
             name=self.public_id,
-            resource_type=self.resource_type,
+            resource_type=self.resource_type or None,
             overwrite=self.overwrite,
             tags=tuple(self.tags),
             context={name: said for name, said in context.items() if said},
