@@ -194,7 +194,7 @@ async def test_rows_are_shown_and_moved(database: str, db: Db) -> None:
         (lasts,) = (why["lasts"] for why in shown["reasons"] if why["about"] == "pause")
         assert 0 <= lasts < 3600
         assert (await client.get(f"/api/queue/{database[-12:]:0>32}")).status_code in {400, 404}
-        moved = {"move", "dry_run", "moved", "refused", "left", "kept"}
+        moved = {"move", "dry_run", "moved", "refused", "left", "kept", "cancelled", "guard"}
         told = await good(await client.post("/api/queue/retry", json={"ids": list(ids.values())}))
         assert set(told) == moved
         assert told["moved"] == [ids["a/0"]]
@@ -204,6 +204,10 @@ async def test_rows_are_shown_and_moved(database: str, db: Db) -> None:
         assert (len(told["moved"]), told["left"]) == (2, 1)
         told = await good(await client.post("/api/queue/cancel", json=body | {"dry_run": False}))
         assert len(told["moved"]) == 2
+        again = {"ids": told["moved"], "dry_run": True}
+        told = await good(await client.post("/api/queue/retry", json=again))
+        assert [one["id"] for one in told["cancelled"]] == told["moved"]
+        assert told["cancelled"][0]["why"].startswith("cancelled by ")
         wrong: dict[str, Any]
         for wrong in ({}, {"filter": {}}, {"ids": [ids["a/1"]], "filter": {"app": "x"}}):
             assert (await client.post("/api/queue/retry", json=wrong)).status_code == 400

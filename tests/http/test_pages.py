@@ -77,6 +77,17 @@ async def test_what_there_is_is_shown_as_it_was_written(database: str, db: Db) -
             assert (told.status_code, 'id="problem"' in told.text) == (status, True)
 
 
+async def test_a_filter_that_cannot_be_read_stays_in_its_form(database: str) -> None:
+    """What to write instead is said beside it."""
+    async with visit(database) as client:
+        told = await client.get("/queue?since=abc&app=shop", headers=PAGE)
+        assert told.status_code == 400
+        assert "no moment: give how long ago" in told.text
+        assert 'value="abc"' in told.text
+        assert 'value="shop"' in told.text
+        assert "data-live" not in told.text
+
+
 async def test_who_may_only_look_is_shown_no_button(database: str, db: Db) -> None:
     """Neither a token that may read nor a read-only daemon has one, and the page says why."""
     await enqueue(db, "a")

@@ -76,6 +76,8 @@ MOVED: dict[str, Any] = SAID | {
     "refused": [],
     "left": 0,
     "kept": [],
+    "cancelled": [],
+    "guard": None,
 }
 SESSION: dict[str, Any] = {
     "success": True,

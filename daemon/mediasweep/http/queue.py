@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import queue
 from mediasweep.operations.desk import Desk
+from mediasweep.operations.foresight import Foresight
 from mediasweep.rules.filter import Said
 from mediasweep.rules.job import ByHand, Status
 
@@ -98,7 +100,9 @@ class Refused(BaseModel):
 
 
 class Moved(Answer):
-    """What was moved and what not; `left` more match; `kept`: would not be deleted all the same."""
+    """What was moved and what not; `left` more match. Of a rehearsal of a retry also: `kept`, what
+    would not be deleted all the same, or why the `guard` cannot tell; `cancelled`, by whom and why.
+    """
 
     move: ByHand
     dry_run: bool
@@ -106,6 +110,8 @@ class Moved(Answer):
     refused: list[Refused]
     left: int
     kept: list[Refused]
+    cancelled: list[Refused]
+    guard: str | None
 
 
 def add_queue(router: APIRouter, desk: Desk) -> None:
@@ -141,11 +147,13 @@ async def _move(desk: Desk, move: ByHand, asked: MoveAsked, who: str) -> Moved:
     chosen = await _choose(desk, move, asked)
     moved: list[UUID] = []
     refused: dict[UUID, str] = {}
-    kept: dict[UUID, str] = {}
+    seen = Foresight()
+    cancelled: dict[UUID, str] = {}
     if asked.dry_run:
         told = await queue.rehearse(desk.pool, move, chosen.ids)
         moved, refused = list(told.moved), dict(told.refused)
-        kept = dict(told.foreseen.kept) if told.foreseen else {}
+        seen = told.foreseen or seen
+        cancelled = dict(told.cancelled)
     else:
         async for step in queue.move_rows(desk.pool, move, chosen.ids, who=who, why=asked.why):
             moved += step.moved
@@ -156,7 +164,9 @@ async def _move(desk: Desk, move: ByHand, asked: MoveAsked, who: str) -> Moved:
         moved=moved,
         refused=_listed(refused),
         left=chosen.left,
-        kept=_listed(kept),
+        kept=_listed(seen.kept),
+        cancelled=_listed(cancelled),
+        guard=seen.error,
     )
 
 
@@ -174,5 +184,5 @@ def loads(said: str | None) -> Any:  # noqa: ANN401  whatever Cloudinary said
     return None if said is None else json.loads(said)
 
 
-def _listed(reasons: dict[UUID, str]) -> list[Refused]:
+def _listed(reasons: Mapping[UUID, str]) -> list[Refused]:
     return [Refused(id=id_, why=why) for id_, why in reasons.items()]

@@ -61,13 +61,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What a move would do: the rows as they are, those moved, those refused with the reason, and
-    what a claim would keep; None: their assets stay anyway.
+    """What a move would do: the rows as they are, those moved, those refused with the reason, those
+    that were cancelled and a retry would take up, by whom and why, and what a claim would keep;
+    None: their assets stay anyway.
     """
 
     rows: Sequence[Mapping[str, Any]]
     moved: Sequence[UUID]
     refused: Mapping[UUID, str]
+    cancelled: Mapping[UUID, str]
     foreseen: Foresight | None
 
 
@@ -161,8 +163,9 @@ async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UU
     reasons = dict.fromkeys(ids, "there is no such row")
     reasons |= {row["id"]: row["refused"] for row in rows}
     refused = {id_: why for id_, why in reasons.items() if why is not None}
+    cancelled = {row["id"]: row["cancelled"] for row in rows if row["cancelled"] is not None}
     foreseen = None if move is ByHand.CANCEL else await foresee(connection, moved)
-    return Rehearsed(rows, moved, refused, foreseen)
+    return Rehearsed(rows, moved, refused, cancelled, foreseen)
 
 
 async def move_rows(

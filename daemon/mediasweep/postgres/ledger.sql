@@ -116,16 +116,19 @@ SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
  LIMIT $10
 
 -- name: would_retry
--- $1 ids; each row with the reason for which it would be refused, or NULL; the oldest first
+-- $1 ids; each row with the reason for which it would be refused, or NULL; the oldest first. `cancelled`: by whom and
+-- why, in the words of move_by_hand
 SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_name(q.source_id) AS source,
-       mediasweep.refusal('retry', q.status, q.in_doubt) AS refused
+       mediasweep.refusal('retry', q.status, q.in_doubt) AS refused,
+       CASE WHEN q.status = 'skipped' AND q.error_message LIKE 'cancelled by %' THEN q.error_message END AS cancelled
   FROM mediasweep.cloudinary_cleanup_queue q
  WHERE q.id = ANY ($1)
  ORDER BY q.queued_at, q.id
 
 -- name: would_cancel
 -- $1 ids; the same, and the rows that would be cancelled along
-SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_name(q.source_id) AS source, p.refused
+SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_name(q.source_id) AS source, p.refused,
+       NULL AS cancelled
   FROM mediasweep.plan_cancel($1, mediasweep.same_assets($1)) p
   JOIN mediasweep.cloudinary_cleanup_queue q ON q.id = p.id
  WHERE p.refused IS NULL OR q.id = ANY ($1)

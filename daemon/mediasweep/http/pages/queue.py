@@ -12,8 +12,9 @@ from pydantic import field_validator
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.queue import MOST, Filter, Paged, loads
 from mediasweep.operations import queue
-from mediasweep.rules.filter import REASONS
+from mediasweep.rules.filter import REASONS, FilterError
 from mediasweep.rules.job import ByHand, Status
+from mediasweep.rules.moment import MomentError
 
 TABS = (Status.PENDING, Status.PROCESSING, Status.FAILED, Status.SKIPPED, Status.COMPLETED)
 MOVES = {
@@ -37,13 +38,19 @@ def add_queue(frame: Frame) -> None:
 
     @frame.router.get("/queue")
     async def queue_page(request: Request, asked: Annotated[Asked, Query()]) -> Response:
-        """List rows, page by page, with what can be done about them."""
+        """List rows, page by page, with what can be done about them; or what to write instead."""
         pool = frame.desk.pool
-        found = await queue.page(pool, asked.said(), after=asked.after, limit=asked.limit)
+        wrong, found = "", queue.Page([], None)
+        try:
+            found = await queue.page(pool, asked.said(), after=asked.after, limit=asked.limit)
+        except (FilterError, MomentError) as error:
+            wrong = str(error)
         given = asked.model_dump(mode="json", include=set(Filter.model_fields), exclude_none=True)
         return frame.show(
             request,
             "queue.html",
+            status=400 if wrong else 200,
+            wrong=wrong,
             asked=asked,
             given=given,
             filtered=len(given) > 1,  # beside the status

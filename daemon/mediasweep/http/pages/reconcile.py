@@ -25,9 +25,9 @@ class Kind(StrEnum):
 
 
 class ReconcileAsked(Asked):
-    """Which findings of the last report."""
+    """Which findings of the last report; unless it is said, those of the first kind with any."""
 
-    kind: Kind = Kind.ORPHAN
+    kind: Kind | None = None
     after: int = Field(default=0, ge=0, le=BIGINT_MOST)
 
 
@@ -45,12 +45,14 @@ def add_reconcile(frame: Frame) -> None:
         """Show the last report, and how the comparison stands that is under way."""
         compared = await comparing.state()
         report = compared.complete
+        counts = report.counts if report else {}
+        there = (kind for kind, name in PLURALS.items() if counts.get(name))
+        kind = asked.kind or next(there, Kind.ORPHAN)
         found: list[Mapping[str, Any]] = []
         left: Mapping[str, int] = {}
         if report:
             left = await comparing.left(report.id)
-            found += await comparing.findings(report.id, asked.after, PER_PAGE + 1, asked.kind)
-        counts = report.counts if report else {}
+            found += await comparing.findings(report.id, asked.after, PER_PAGE + 1, kind)
         return frame.show(
             request,
             "reconcile.html",
@@ -59,6 +61,7 @@ def add_reconcile(frame: Frame) -> None:
             counts=counts,
             left={kind: left.get(kind, 0) for kind in Kind},
             kinds=PLURALS,
+            kind=kind,
             asked=asked,
             findings=[dict(one) | {"told": _told(one)} for one in found[:PER_PAGE]],
             next=found[PER_PAGE - 1]["id"] if len(found) > PER_PAGE else None,

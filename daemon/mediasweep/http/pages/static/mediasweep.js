@@ -16,10 +16,11 @@
 //   data-open        open that dialog
 //   data-all         a checkbox for all of that name in its form
 
+import { byId, confirmed, foretold, moved } from "./asking.js";
+
 const EVERY = 1500;
 const root = document.querySelector('meta[name="root"]').content;
 const csrf = document.querySelector('meta[name="csrf"]').content;
-const byId = (id) => document.getElementById(id);
 
 // ------------------------------------------------------------------------------------ saying
 
@@ -83,30 +84,6 @@ function bodyOf(element) {
   return { ...given, ...own };
 }
 
-const rows = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`;
-
-// Say what a move of queue rows did or would do.
-function moved(told) {
-  const done = {
-    retry: ["would be tried again: what nothing uses is deleted at Cloudinary", "are tried again"],
-    cancel: ["would be cancelled: their assets stay", "were cancelled: their assets stay"],
-  };
-  const lines = [`${rows(told.moved.length)} ${done[told.move][told.dry_run ? 0 : 1]}.`];
-  if (told.left) lines.push(`${rows(told.left)} more match: do this again for them.`);
-  if (told.kept.length) lines.push(`${rows(told.kept.length)} would be kept all the same: ${told.kept[0].why}.`);
-  if (told.refused.length) lines.push(`${rows(told.refused.length)} cannot be moved: ${told.refused[0].why}.`);
-  return lines;
-}
-
-// Return what a rehearsal has told, in sentences, and whether there is nothing to do.
-function foretold({ dataset }, told) {
-  if (!told.would) return [moved(told), !told.moved.length];
-  const { assets, bytes } = told.would;
-  const [unit, named] = bytes < 2 ** 20 ? [2 ** 10, "KiB"] : [2 ** 20, "MiB"];
-  const size = `${Math.ceil(bytes / unit).toLocaleString("en")} ${named}`;
-  return [[`${assets.toLocaleString("en")} ${assets === 1 ? "asset" : "assets"} (${size}) ${dataset.would}`], !assets];
-}
-
 async function act(element) {
   const [method, path] = element.dataset.call.split(" ");
   const body = bodyOf(element);
@@ -119,9 +96,8 @@ async function act(element) {
   button.classList.add("busy");
   try {
     if ("preview" in element.dataset) {
-      const [lines, nothing] = foretold(element, await send({ dry_run: true }));
-      if (!(await confirmed(element, lines, nothing))) return;
-    } else if (element.dataset.confirm && !(await confirmed(element, [element.dataset.confirm]))) return;
+      if (!(await confirmed(element, foretold(element, await send({ dry_run: true }))))) return;
+    } else if (element.dataset.confirm && !(await confirmed(element, { lines: [element.dataset.confirm] }))) return;
     const asked = ask && byId("confirm-ask").value.trim();
     const told = await send(asked ? { [ask]: asked } : {});
     if (element.dataset.then) return location.assign(element.dataset.then);
@@ -134,29 +110,17 @@ async function act(element) {
   } finally {
     button.disabled = false;
     button.classList.remove("busy");
+    giveBack(button);
   }
 }
 
-function confirmed(element, lines, nothing = false) {
-  const dialog = byId("confirm");
-  const title = element.dataset.title || element.textContent.trim();
-  byId("confirm-title").textContent = title;
-  byId("confirm-text").replaceChildren(...lines.map((line) => {
-    const said = document.createElement("p");
-    said.textContent = line;
-    return said;
-  }));
-  const yes = byId("confirm-yes");
-  yes.textContent = element.dataset.yes || title;
-  yes.className = element.classList.contains("danger") ? "danger main" : "main";
-  yes.hidden = nothing;
-  byId("confirm-asked").hidden = nothing || !element.dataset.ask;
-  byId("confirm-ask").value = "";
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
+// Give the focus back to what has lost it: by being disabled, moved or, then to the heading, removed.
+function giveBack(held) {
+  const active = document.activeElement; // of a dialog that has just closed, still what was pressed there
+  if (active !== document.body && active.checkVisibility()) return;
+  const heading = document.querySelector("h1");
+  heading.tabIndex = -1;
+  (held.isConnected ? held : heading).focus();
 }
 
 document.addEventListener("click", (event) => {
@@ -206,10 +170,12 @@ export async function refresh() {
     if (answer.redirected && !document.querySelector(".login")) return location.reload();
     if (!answer.ok) throw new Error(page.querySelector("[data-problem]")?.dataset.problem || answer.statusText);
     if (document.querySelector("[data-again]")) return location.reload();
+    const held = document.activeElement;
     for (const element of document.querySelectorAll("[data-live][id]")) {
       const fresh = page.getElementById(element.id);
       if (fresh && !inUse(element)) grow(element, fresh);
     }
+    if (held !== document.body) giveBack(held);
     seen = new Date();
     alive(false);
   } catch (error) {
@@ -285,7 +251,7 @@ if (document.querySelector("[data-live], [data-again]")) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
+  if (event.target.matches("input:not([type=checkbox]), select, textarea") || document.querySelector("dialog[open]")) return;
   const search = document.querySelector('input[type="search"]');
   if (event.key === "/" && search) {
     event.preventDefault();
@@ -293,4 +259,5 @@ document.addEventListener("keydown", (event) => {
     search.select();
   } else if (event.key === "?") byId("keys").showModal();
   else if (event.key === "p") pause();
+  else if (event.key.length === 1) document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`)?.focus();
 });

@@ -1,0 +1,76 @@
+// What is asked before something is done: what it would do, in sentences, and whether to go on.
+
+export const byId = (id) => document.getElementById(id);
+
+const counted = (count) => count.toLocaleString("en");
+const rows = (count) => `${counted(count)} ${count === 1 ? "row" : "rows"}`;
+
+// Return how many there are, and why: the reason, or how many different ones and one of them.
+function because(list, said) {
+  const reasons = new Set(list.map(({ why }) => why));
+  const many = reasons.size > 1 ? `for ${counted(reasons.size)} different reasons, such as: ` : "";
+  return list.length ? [`${rows(list.length)} ${said}: ${many}${list[0].why}.`] : [];
+}
+
+// Say what a move of queue rows did.
+export function moved({ move, moved: { length }, refused, left }) {
+  const [one, many, then] = {
+    retry: ["is tried again", "are tried again", ""],
+    cancel: ["was cancelled", "were cancelled", length === 1 ? ": its asset stays" : ": their assets stay"],
+  }[move];
+  return [
+    length ? `${rows(length)} ${length === 1 ? one : many}${then}.` : "Nothing was changed.",
+    ...because(refused, "could not be moved"),
+    ...(left ? [`${rows(left)} more ${left === 1 ? "matches" : "match"}: do this again.`] : []),
+  ];
+}
+
+// Return what a move would do, and whether it would delete anything.
+function movable({ move, moved: { length }, kept, cancelled, guard, refused, left }) {
+  const deleted = move === "retry" ? length - kept.length : 0;
+  const first = {
+    retry: `${deleted ? rows(deleted) : "None"} would be sent, to be deleted at Cloudinary.`,
+    cancel: `${rows(length)} would be cancelled: ${length === 1 ? "its asset stays" : "their assets stay"}.`,
+  }[move];
+  const lines = [
+    length ? first : `Nothing here can be ${move === "retry" ? "tried again" : "cancelled"}.`,
+    ...(guard ? [`What is in use cannot be told now, and nothing is sent until then: ${guard}.`] : []),
+    ...because(kept, "would be kept all the same"),
+    ...because(cancelled, "of them somebody had cancelled"),
+    ...because(refused, "cannot be moved"),
+    ...(left ? [`${rows(left)} more ${left === 1 ? "matches" : "match"}: do this again for ${left === 1 ? "it" : "them"}.`] : []),
+  ];
+  return { lines, nothing: !length, deletes: deleted > 0 };
+}
+
+// Return what a rehearsal has told, in sentences, and whether there is nothing to do.
+export function foretold({ dataset }, told) {
+  if (!told.would) return movable(told);
+  const { assets, bytes } = told.would;
+  const [unit, named] = bytes < 2 ** 20 ? [2 ** 10, "KiB"] : [2 ** 20, "MiB"];
+  const size = `${counted(Math.ceil(bytes / unit))} ${named}`;
+  return { lines: [`${counted(assets)} ${assets === 1 ? "asset" : "assets"} (${size}) ${dataset.would}`], nothing: !assets };
+}
+
+// Show these lines, and return whether to go on; red is what deletes, or is red itself.
+export function confirmed(element, { lines, nothing = false, deletes = false }) {
+  const dialog = byId("confirm");
+  const title = element.dataset.title || element.textContent.trim();
+  byId("confirm-title").textContent = title;
+  byId("confirm-text").replaceChildren(...lines.map((line) => {
+    const said = document.createElement("p");
+    said.textContent = line;
+    return said;
+  }));
+  const yes = byId("confirm-yes");
+  yes.textContent = element.dataset.yes || title;
+  yes.className = deletes || element.classList.contains("danger") ? "danger main" : "main";
+  yes.hidden = nothing;
+  byId("confirm-asked").hidden = nothing || !element.dataset.ask;
+  byId("confirm-ask").value = "";
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
