@@ -5,11 +5,11 @@ export const byId = (id) => document.getElementById(id);
 const counted = (count) => count.toLocaleString("en");
 const rows = (count) => `${counted(count)} ${count === 1 ? "row" : "rows"}`;
 
-// Return how many there are, and why: the reason, or how many different ones and one of them.
+// Return what is said of some rows, and why: the reason, or how many different ones and one of them.
 function because(list, said) {
-  const reasons = new Set(list.map(({ why }) => why));
-  const many = reasons.size > 1 ? `for ${counted(reasons.size)} different reasons, such as: ` : "";
-  return list.length ? [`${rows(list.length)} ${said}: ${many}${list[0].why}.`] : [];
+  const { size } = new Set(list.map(({ why }) => why));
+  const many = size > 1 ? `, for ${counted(size)} different reasons, such as` : "";
+  return size ? [`${said}${many}: ${list[0].why}.`] : [];
 }
 
 // Say what a move of queue rows did.
@@ -20,7 +20,7 @@ export function moved({ move, moved: { length }, refused, left }) {
   }[move];
   return [
     length ? `${rows(length)} ${length === 1 ? one : many}${then}.` : "Nothing was changed.",
-    ...because(refused, "could not be moved"),
+    ...because(refused, `${rows(refused.length)} could not be moved`),
     ...(left ? [`${rows(left)} more ${left === 1 ? "matches" : "match"}: do this again.`] : []),
   ];
 }
@@ -35,9 +35,9 @@ function movable({ move, moved: { length }, kept, cancelled, guard, refused, lef
   const lines = [
     length ? first : `Nothing here can be ${move === "retry" ? "tried again" : "cancelled"}.`,
     ...(guard ? [`What is in use cannot be told now, and nothing is sent until then: ${guard}.`] : []),
-    ...because(kept, "would be kept all the same"),
-    ...because(cancelled, "of them somebody had cancelled"),
-    ...because(refused, "cannot be moved"),
+    ...because(kept, `${rows(kept.length)} would be kept all the same`),
+    ...because(cancelled, `${counted(cancelled.length)} of them somebody had cancelled`),
+    ...because(refused, `${rows(refused.length)} cannot be moved`),
     ...(left ? [`${rows(left)} more ${left === 1 ? "matches" : "match"}: do this again for ${left === 1 ? "it" : "them"}.`] : []),
   ];
   return { lines, nothing: !length, deletes: deleted > 0 };
