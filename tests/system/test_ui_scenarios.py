@@ -184,7 +184,9 @@ async def test_the_six_checks_are_run(working: World) -> None:
 
 
 async def test_the_keyboard_is_enough(working: World) -> None:
-    """The fleet is stopped and started without a mouse, and whatever has the focus shows it."""
+    """The fleet is stopped and started without a mouse, and whatever has the focus shows it; a
+    dialog gives it back.
+    """
     async with working.sight("/gates") as sight:
         page = sight.page
         press = page.keyboard.press
@@ -199,10 +201,22 @@ async def test_the_keyboard_is_enough(working: World) -> None:
             await walked(page, name)
             await press("Enter")
             if goes_on:
-                await expect(page.get_by_role("dialog", name=goes_on)).to_be_visible()
+                dialog = page.get_by_role("dialog", name=goes_on)
+                await expect(dialog).to_be_visible()
+                await press("Escape")
+                await expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
+                await press("Enter")
+                await expect(dialog).to_be_visible()
                 await walked(page, name)
                 await press("Enter")
             await expect(page.locator("#said")).to_contain_text(name)
+        await working.filled("keys", 1)
+        await page.goto("/library?search=keys")
+        await page.get_by_label("Select keys0").focus()
+        await press("Space")
+        await expect(page.get_by_text("1 selected")).to_be_visible()
+        await press("d")
+        await expect(page.get_by_role("button", name="Delete…")).to_be_focused()
         await page.goto("/queue")
         await press("/")
         await page.keyboard.type("covers/*")

@@ -29,7 +29,7 @@ export function moved({ move, moved: { length }, refused, left }) {
 function movable({ move, moved: { length }, kept, cancelled, guard, refused, left }) {
   const deleted = move === "retry" ? length - kept.length : 0;
   const first = {
-    retry: `${deleted ? rows(deleted) : "None"} would be sent, to be deleted at Cloudinary.`,
+    retry: `${deleted ? `The ${deleted === 1 ? "asset" : "assets"} of ${rows(deleted)}` : "Nothing"} would be deleted at Cloudinary.`,
     cancel: `${rows(length)} would be cancelled: ${length === 1 ? "its asset stays" : "their assets stay"}.`,
   }[move];
   const lines = [
