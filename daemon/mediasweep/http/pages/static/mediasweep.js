@@ -120,7 +120,7 @@ function giveBack(held) {
   if (active !== document.body && active.checkVisibility()) return;
   const heading = document.querySelector("h1");
   heading.tabIndex = -1;
-  (held.isConnected ? held : heading).focus();
+  (held.isConnected ? held : heading).focus({ preventScroll: true }); // who has read on is left there
 }
 
 document.addEventListener("click", (event) => {
