@@ -148,7 +148,8 @@ async def _act(desk: Desk, action: Action, who: str) -> str:
         await scheduler.stop(desk.pool, who=who)
         return "stopped"
     if action is Action.RESTART:
-        return f"restarted; opened: {', '.join(await scheduler.restart(desk.pool, who=who)) or '-'}"
+        opened = await scheduler.restart(desk.pool, who=who)
+        return f"restarted; opened: {', '.join(opened)}" if opened else "restarted"
     if action is Action.FORCE_CLEANUP:
         forced = await scheduler.force_cleanup(desk.pool, who=who)
         behind = "".join(f"; {rows} stay behind {gate}" for gate, rows in forced.behind.items())
