@@ -240,10 +240,7 @@ FLEET = {
     "fallback": ("fallback_rows", "Captures that could not be queued yet; above zero, look why"),
     "journal": ("journal_rows", "Rows of the journal, as the planner of the database estimates"),
     "alive": ("daemons_alive", "Daemons whose last beat is less than twenty seconds ago"),
-    "held_s": (
-        "horizon_held_seconds",
-        "How long the oldest due row has waited for an open transaction that writes; 0: none does",
-    ),
+    "held_s": ("horizon_held_seconds", "Wait of the oldest due row for an open writer; 0: none"),
     "reconciled_s": ("reconcile_age_seconds", "Since a comparison was complete; +Inf: none began"),
     "orphans": ("reconcile_orphans", "Assets that no row uses, by the last comparison"),
     "ghosts": ("reconcile_ghosts", "Rows without their asset, by the last comparison"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.failpoints import cases
+from tests.failpoints import cases, migration
 
 PROCESS = ("kill", "bug", "freeze", "lost", "hang")
 INSIDE = ("kill", "bug", "cut", "deadlock", "hang")
@@ -19,7 +19,7 @@ def main() -> None:
         sys.stdout.write(f"{world}\n" + "".join(f"  {step}\n" for step in cases.listed(text)))
         outside += len(cases.points(world, inside=False))
         inside += len(cases.points(world, inside=True))
-    migrating = cases.listed(cases.MIGRATE)
+    migrating = cases.listed(migration.MIGRATE)
     sys.stdout.write("migrate\n" + "".join(f"  {step}\n" for step in migrating))
     migrate = sum(len(having[step]) for step in migrating)
     sys.stdout.write("none of the path\n")

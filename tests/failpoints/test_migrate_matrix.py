@@ -8,7 +8,7 @@ import pytest
 
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import environment
-from tests.failpoints import cases
+from tests.failpoints import cases, migration
 from tests.failpoints.aftermath import LOCKS
 from tests.failpoints.nursery import FROZEN, Child, Nursery
 
@@ -32,7 +32,9 @@ SELECT (SELECT array_agg((m.name, m.sha256)::text ORDER BY m.name) FROM mediaswe
        (SELECT array_agg(md5(p.prosrc) ORDER BY p.oid::regprocedure::text) FROM pg_proc p
          WHERE p.pronamespace = 'mediasweep'::regnamespace)
 """
-POINTS = [point for step in cases.listed(cases.MIGRATE) for point in cases.found().get(step, ())]
+POINTS = [
+    point for step in cases.listed(migration.MIGRATE) for point in cases.found().get(step, ())
+]
 AT_A_TIME = 10
 PARTS = [POINTS[at : at + AT_A_TIME] for at in range(0, len(POINTS), AT_A_TIME)]
 STRUCK = [pytest.param(part, id=str(n)) for n, part in enumerate(PARTS, 1)]
