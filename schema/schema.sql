@@ -3460,6 +3460,9 @@ DECLARE
   way   text := CASE WHEN descending THEN 'DESC NULLS LAST' ELSE 'ASC NULLS LAST' END;
   page  uuid[];
 BEGIN
+  IF NOT mediasweep.has_library() THEN
+    RETURN;
+  END IF;
   IF sort_by <> ALL ('{created_at,updated_at,file_size,display_name,original_filename,cloudinary_public_id}'::text[]) THEN
     RAISE EXCEPTION 'mediasweep.media_found: % is nothing to sort by', sort_by;
   END IF;
@@ -3476,10 +3479,10 @@ BEGIN
            AND ($1 IS NULL OR m.folder = $1 OR m.folder LIKE mediasweep.below($1))
            AND ($2 IS NULL OR m.resource_type = $2)
            AND ($4 IS NULL OR m.tags @> $4)
-           AND ($3 IS NULL OR m.cloudinary_public_id ILIKE $3 OR m.original_filename ILIKE $3 OR m.display_name ILIKE $3
-                OR m.description ILIKE $3 OR m.alt_text ILIKE $3))
+           AND ($3 IS NULL OR lower(m.cloudinary_public_id) LIKE $3 OR lower(m.original_filename) LIKE $3 OR lower(m.display_name) LIKE $3
+                OR lower(m.description) LIKE $3 OR lower(m.alt_text) LIKE $3))
       SELECT (SELECT count(*) FROM hit), ARRAY(SELECT h.id FROM hit h ORDER BY h.key %2$s, h.id %2$s OFFSET $5 LIMIT $6)$q$, sort_by, way)
-      INTO total, page USING folder, resource_type, search, tags, skip, most;
+      INTO total, page USING folder, resource_type, lower(search), tags, skip, most;
   END IF;
   -- only the rows of the page are read as a whole
   items := ARRAY(SELECT to_jsonb(m) - 'cloudinary_signature'

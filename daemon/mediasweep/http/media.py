@@ -140,7 +140,7 @@ def add_media(router: APIRouter, desk: Desk) -> None:
     @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
         """List the library."""
-        found = await media.page(desk.pool, asked.shelf(), await desk.library.get())
+        found = await media.page(desk.pool, asked.shelf(), desk.library.get())
         pages = -(-found.total // asked.limit)
         pagination = Pagination(
             page=asked.page,

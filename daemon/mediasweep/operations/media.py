@@ -6,6 +6,7 @@ is then the queue's business, and whoever waits is told how far it has come.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from mediasweep.postgres.media import Media
 from mediasweep.rules.job import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
@@ -68,19 +69,17 @@ async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
     return await Media(connection).figures()
 
 
-async def page(
-    connection: Pool | Connection, shelf: Shelf, figures: Mapping[str, Any] | None
-) -> Listed:
-    """Return a page of the library, of which these are the figures.
+async def page(pool: Pool, shelf: Shelf, asked: Awaitable[Mapping[str, Any] | None]) -> Listed:
+    """Return a page of the library, and its figures, which are `asked` for meanwhile.
 
     Raises RefusedError if that takes too long, as a search in millions of rows does.
     """
-    if figures is None:
-        return Listed([], 0, None)
     try:
-        items, total = await Media(connection).page(shelf, WITHIN)
+        (items, total), figures = await asyncio.gather(Media(pool).page(shelf, WITHIN), asked)
     except TimeoutError as error:
         raise RefusedError(TOO_LONG) from error
+    if figures is None:
+        return Listed([], 0, None)
     whole = sum(figures[kind] for kind in ("total_images", "total_videos", "total_files"))
     return Listed(items, whole if total is None else total, figures)
 

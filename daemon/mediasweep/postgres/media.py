@@ -36,6 +36,8 @@ class Media:
     ) -> tuple[list[dict[str, Any]], int | None]:
         """Return the rows of a page, and how many the filter leaves; None: there is no filter.
 
+        Without a library there are no rows.
+
         Raises TimeoutError where the library is too large to be gone through so soon.
         """
         row = await self._connection.fetchrow(
@@ -49,7 +51,7 @@ class Media:
         )
         if row is None:
             raise TypeError("media_found() returned no row")
-        return [json.loads(item) for item in row["items"]], row["total"]
+        return [json.loads(item) for item in row["items"] or ()], row["total"]
 
     async def row(self, id_: UUID) -> dict[str, Any] | None:
         """Return a row, deleted or not; None: there is none."""

@@ -2,7 +2,7 @@
 -- schema/functions/media.sql and plan.sql.
 
 -- name: page
--- $1 folder, $2 resource type, $3 pattern of ILIKE, $4 tags, each or NULL; $5 column, $6 descending, $7 skipped, $8 at most
+-- $1 folder, $2 resource type, $3 pattern of LIKE in any case, $4 tags, each or NULL; $5 column, $6 descending, $7 skipped, $8 at most
 SELECT p.total, p.items::text[] AS items FROM mediasweep.media_found($1, $2, $3, $4, $5, $6, $7, $8) p
 
 -- name: row

@@ -116,7 +116,7 @@ def add_library(frame: Frame) -> None:
     @frame.router.get(PATH)
     async def library(request: Request, asked: Annotated[LibraryAsked, Query()]) -> Response:
         """Show a page of the library."""
-        found = await media.page(desk.pool, asked.shelf(), await desk.library.get())
+        found = await media.page(desk.pool, asked.shelf(), desk.library.get())
         here = {**asked.model_dump(exclude={"page"}), "sort": asked.sort.value}
         return frame.show(
             request,
