@@ -65,11 +65,11 @@ def _sample(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:  # noqa: AN
 
 
 def pages() -> Iterator[str]:
-    """Yield the path of each page of the admin UI that needs no id and no public id."""
+    """Yield the path of each page of the admin UI that needs no id."""
     for route in routes():
         bare = not route.path.startswith(("/api/", "/static")) and NOBODY not in route.path
         if bare and route.method == "GET" and route.path not in PLAIN:
             yield route.path
 
 
-PLAIN = {"/livez", "/readyz", "/healthz", "/metrics", "/library/delete"}
+PLAIN = {"/livez", "/readyz", "/healthz", "/metrics"}

@@ -53,7 +53,7 @@ async def show(
     elif shown:
         print_table(shown, SHOWN)
     if acted is not None:
-        typer.echo(done(acted), err=True)
+        typer.echo(acted.says, err=True)
     typer.echo(_summary(run, len(shown), reconciler), err=True)
 
 
@@ -65,13 +65,6 @@ async def _findings(
         for finding in some:
             yield finding
         after = some[-1]["id"]
-
-
-def done(acted: Acted) -> str:
-    """Return what was done, in words."""
-    words = {"queued": "queued", "adopted": "adopted", "left": "left alone", "marked": "marked"}
-    told = [f"{number} {words[name]}" for name, number in asdict(acted).items() if number]
-    return ", ".join(told) or "nothing to do"
 
 
 def _told(finding: dict[str, Any]) -> str:

@@ -15,7 +15,6 @@ import typer
 
 from mediasweep.cli import findings
 from mediasweep.cli.consent import agree, need_terminal
-from mediasweep.cli.findings import done
 from mediasweep.cli.output import count, misused
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
@@ -180,7 +179,7 @@ async def _act(
     elif plan:
         agree(plan[0].upper() + plan[1:])
     with progress(plan or "acting") as bar:
-        return await act(reconciler, run, wanted, who(), lambda acted: bar.tell(done(acted)))
+        return await act(reconciler, run, wanted, who(), lambda acted: bar.tell(acted.says))
 
 
 async def _plan(runs: Reconciliations, run: Run, wanted: Wanted) -> str:

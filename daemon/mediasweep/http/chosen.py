@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from mediasweep.http.answer import Asked, Text
 from mediasweep.rules.chosen import Chosen
 
-MOST = 500  # assets of one deletion
+MOST = 500  # assets of one request
 PLANNED_MOST = 100  # so that their names fit into an address
 PublicId = Annotated[Text, Field(max_length=255)]  # as long as Cloudinary has them
 NOTHING = "name assets by public_ids or by ids, not by both"
@@ -58,13 +58,22 @@ class PlanAsked(Kind):
         return self.chosen(self.public_ids, self.ids)
 
 
-class DeleteAsked(Kind):
-    """What is to be deleted."""
+class Named(Kind):
+    """Assets that something is to be done to, in a body."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"public_ids": ["covers/1"]}]})
 
     public_ids: list[Text] = Field(default=[], max_length=MOST)
     ids: list[UUID] = Field(default=[], max_length=MOST, description="Of rows.")
+
+    def meant(self) -> Chosen:
+        """Return it as the operation takes it."""
+        return self.chosen(self.public_ids, self.ids)
+
+
+class DeleteAsked(Named):
+    """What is to be deleted."""
+
     verify: StrictBool = False
 
 
@@ -81,4 +90,4 @@ class DeleteQuery(Kind):
             return self.chosen([one for one in named if one], [])
         if self.public_ids or self.resource_type or self.delivery_type:
             raise HTTPException(400, TWICE)
-        return body.chosen(body.public_ids, body.ids)
+        return body.meant()

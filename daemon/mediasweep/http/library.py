@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
-from mediasweep.http.chosen import MOST, PlanAsked
+from mediasweep.http.chosen import Named, PlanAsked
 from mediasweep.http.examples import like
 from mediasweep.http.media import PATH, WITHIN_S
 from mediasweep.operations import plan, undelete
@@ -71,12 +71,6 @@ class DeletedPage(Answer):
     next: str | None
 
 
-class RestoreAsked(Asked):
-    """What is to come back."""
-
-    public_ids: list[Text] = Field(min_length=1, max_length=MOST, examples=[["covers/1"]])
-
-
 class NotRestored(BaseModel):
     """An asset that is not back, and why."""
 
@@ -119,12 +113,12 @@ def add_library(router: APIRouter, desk: Desk) -> None:
         return DeletedPage(items=[DeletedRow(**row) for row in found.rows], next=found.next)
 
     @router.post(f"{PATH}/restore", tags=["media"], responses=like("media_restore"))
-    async def media_restore(request: Request, asked: RestoreAsked) -> MediaRestored:
+    async def media_restore(request: Request, asked: Named) -> MediaRestored:
         """Bring deleted rows back, and their assets from Cloudinary's backup if they are gone."""
         done = await undelete.undelete(
             desk.pool,
             desk.account,
-            list(dict.fromkeys(asked.public_ids)),
+            asked.meant(),
             who=request.state.visitor.who,
             within_s=WITHIN_S,
         )

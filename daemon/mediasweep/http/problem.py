@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Match, Route
 
+from mediasweep.http import expected
 from mediasweep.http.headers import HEADERS
 from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
 from mediasweep.operations.desk import BROKEN, PASSING, DatabaseError
@@ -137,8 +138,7 @@ def _invalid(error: RequestValidationError) -> Problem:
         if one["type"] == "model_attributes_type" and one["loc"] == ("body",):
             return _problem(400, NO_OBJECT)
     errors = [
-        {"at": ".".join(str(part) for part in one["loc"]), "says": str(one["msg"])}
-        for one in error.errors()
+        {"at": expected.field(one["loc"]), "says": expected.wrong(one)} for one in error.errors()
     ]
-    said = "; ".join(f"{one['at']}: {one['says']}" for one in errors)
+    said = "; ".join(f"{one['at']} {one['says']}" for one in errors)
     return _problem(400, said, errors)

@@ -4,6 +4,7 @@ it. Who guesses is made to wait.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -80,7 +81,9 @@ def add_session(router: APIRouter, gate: APIRouter, house: House) -> None:
         """Open a session for who has a token."""
         at = request.client.host if request.client else "unknown"
         if wait_s := tries.wait_s(at):
-            return problem(429, "too many failed logins", {"Retry-After": f"{wait_s:.0f}"})
+            after_s = math.ceil(wait_s)
+            said = f"too many failed logins: try again in {after_s} s"
+            return problem(429, said, {"Retry-After": str(after_s)})
         session = house.keys.open(login.token.get_secret_value())
         if session is None:
             tries.failed(at)

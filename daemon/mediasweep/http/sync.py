@@ -124,14 +124,17 @@ def add_sync(router: APIRouter, desk: Desk) -> None:
     async def sync(request: Request, asked: SyncAsked | None = None) -> SyncDone:
         """Compare, adopt what the library does not have, mark what is not there; go on with it."""
         asked = asked or SyncAsked()
-        wanted, would = asked.wanted(), None
+        wanted = asked.wanted()
         if asked.dry_run:
             assets, size = await desk.comparing.foresee(wanted, asked.run)
             would = Chosen(assets=assets, bytes=size)
-        else:
-            await desk.comparing.begin(wanted, request.state.visitor.who, asked.run)
-            await desk.comparing.errand.wait(WITHIN_S)
-        return _done(await desk.comparing.state(), would)
+            return _done(await desk.comparing.state(), would)
+        await desk.comparing.begin(wanted, request.state.visitor.who, asked.run)
+        acted = await desk.comparing.errand.wait(WITHIN_S)
+        done = _done(await desk.comparing.state())
+        if acted and wanted.acts:  # upon a report that was seen, what it has found is no news
+            done.message = acted.says if asked.run else f"{done.message}; {acted.says}"
+        return done
 
 
 def _status(figures: dict[str, int], compared: Compared) -> SyncStatus:
@@ -152,7 +155,7 @@ def _status(figures: dict[str, int], compared: Compared) -> SyncStatus:
     )
 
 
-def _done(compared: Compared, would: Chosen | None) -> SyncDone:
+def _done(compared: Compared, would: Chosen | None = None) -> SyncDone:
     run, told, ready = compared.newest, comparison(compared), compared.has_library
     errors = [told.reason] if told.reason else []
     took = (run.finished_at or run.heard_at) - run.started_at if run else timedelta(0)

@@ -38,7 +38,10 @@ def _tags(said: object) -> object:
     if not isinstance(said, str):
         return said
     if said.lstrip().startswith("["):
-        return json.loads(said)
+        try:
+            return json.loads(said)
+        except json.JSONDecodeError:
+            raise ValueError("has to be a list in JSON, or separated by commas") from None
     return [tag.strip() for tag in said.split(",") if tag.strip()]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -75,6 +75,13 @@ class Acted:
     adopted: int = 0
     left: int = 0
     marked: int = 0
+
+    @property
+    def says(self) -> str:
+        """Return it in words."""
+        words = {"queued": "queued", "adopted": "adopted", "left": "left alone", "marked": "marked"}
+        told = [f"{number} {words[name]}" for name, number in asdict(self).items() if number]
+        return ", ".join(told) or "nothing to do"
 
 
 async def check(

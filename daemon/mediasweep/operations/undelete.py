@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
     from mediasweep.cloudinary import Account
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.restore import Deletion
 
 UNFINISHED = {Status.PENDING, Status.PROCESSING}
-NO_ROW = "no deleted row of the library has this public id"
+NO_ROW = "no deleted row of the library is called this"
+OLDER = "another row of its asset was deleted after it: restore that one"
 NOT_KNOWN = "it is not at Cloudinary, and the journal knows no deletion that could be taken back"
 Kind = tuple[str, str, str]
 
@@ -48,7 +50,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Undeleted:
-    """What became of one public id; `why` it is not back, or None."""
+    """What became of one asset; `why` it is not back, or None."""
 
     public_id: str
     why: str | None
@@ -71,21 +73,27 @@ async def deleted(
 async def undelete(
     connection: Pool | Connection,
     account: Account,
-    ids: Sequence[str],
+    chosen: Chosen,
     *,
     who: str,
     within_s: float,
 ) -> list[Undeleted]:
-    """Bring these public ids back, each the row that was deleted last; returns what became of each.
+    """Bring assets back, each with its row that was deleted last; returns what became of each.
 
     It waits for Cloudinary no longer than for the call that is under way after `within_s`.
+    RefusedError: there is no library, or a public id is that of several deleted assets.
     """
     media = Media(connection)
     if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
+    ids = chosen.public_ids or [row["public_id"] for row in await media.named(chosen)]
     # first: whatever completes later is no asset to count on
     completed = await media.completed(ids)
-    found = {_kind(row): row for row in reversed(await media.deleted(ids, None, None, MOST))}
+    rows = await media.deleted(ids, None, None, MOST)
+    newest = {_kind(row): row for row in reversed(rows)}
+    found = {kind: row for kind, row in newest.items() if chosen.means(row)}
+    if unclear := chosen.unclear(found.values()):
+        raise RefusedError(unclear)
     # what has another row is not brought back over that one's asset
     free = {kind: row for kind, row in found.items() if not row["taken"]}
     gone = {kind for kind, row in free.items() if row["status"] == Status.COMPLETED}
@@ -98,10 +106,11 @@ async def undelete(
     why = dict.fromkeys(found) | why
     if gone := gone | missing:
         why |= await _bring_back(connection, account, gone, who, within_s)
-    rows = {row["id"]: kind for kind, row in found.items() if why[kind] is None}
-    for id_, refused in (await media.undelete(list(rows), who, list(completed))).items():
-        why[rows[id_]] = refused
-    none = [Undeleted(id_, NO_ROW) for id_ in ids if id_ not in {name for name, _, _ in found}]
+    back = {row["id"]: kind for kind, row in found.items() if why[kind] is None}
+    for id_, refused in (await media.undelete(list(back), who, list(completed))).items():
+        why[back[id_]] = refused
+    older = {str(row["id"]) for row in rows}
+    none = [Undeleted(o, OLDER if o in older else NO_ROW) for o in chosen.missing(found.values())]
     return [Undeleted(kind[0], why[kind]) for kind in found] + none
 
 

@@ -12,6 +12,7 @@ from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.library import PATH
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.plan import Becomes
+from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.thumbnail import thumbnail
 
 PER_PAGE = 50
@@ -32,7 +33,8 @@ def add_deletion(frame: Frame) -> None:
     @frame.router.get(f"{PATH}/delete")
     async def delete_page(request: Request, asked: Annotated[PlanAsked, Query()]) -> Response:
         """Tell what a deletion would come to; and once it was made, how far it has come."""
-        found = await plan.plan(desk.pool, asked.meant())
+        chosen = asked.meant() if asked.ids or asked.public_ids else Chosen()
+        found = await plan.plan(desk.pool, chosen)
         live = [one for one in found.items if not one.done]
         return frame.show(
             request,

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 from mediasweep.http.answer import Asked, Text
 from mediasweep.http.chosen import ResourceType
 from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.words import called
 from mediasweep.operations import media, plan
 from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.shelf import Shelf, SortBy
@@ -88,7 +89,8 @@ class Card:
     address: str | None = None
     width: int | None = None
     height: int | None = None
-    made_at: datetime | None = None
+    folder: str | None = None
+    sync: str | None = None
 
 
 def card(row: Mapping[str, Any], delivery: str) -> Card:
@@ -98,14 +100,15 @@ def card(row: Mapping[str, Any], delivery: str) -> Card:
     return Card(
         id=row["id"],
         public_id=public_id,
-        name=_name(row),
+        name=called(public_id, row["display_name"], row["original_filename"]),
         kind=kind,
         bytes=row["file_size"],
         picture=thumbnail(url, kind, row["delivery_type"], form, delivery),
         address=url if url.startswith(ADDRESSES) else None,
         width=row["width"],
         height=row["height"],
-        made_at=_time(row["created_at"]),
+        folder=row["folder"],
+        sync=row["sync_status"],
     )
 
 
@@ -147,13 +150,6 @@ def add_library(frame: Frame) -> None:
             fate=found.items[0] if found.items else None,
             guard=found.guard,
         )
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    """Return what people call it: only if they do not, the end of its public id, often random."""
-    end: str = row["cloudinary_public_id"].rpartition("/")[2]
-    shown = [row["display_name"], row["original_filename"]]
-    return next((name for name in shown if name and name != end), end)
 
 
 def _time(said: str | None) -> datetime | None:

@@ -72,6 +72,14 @@ def words(name: str | None) -> str:
     return (name or "").replace("_", " ")
 
 
+def called(public_id: str, *names: str | None) -> str:
+    """Return what people call an asset: only if they do not, the end of its public id, often
+    random, which Cloudinary takes for a name too.
+    """
+    end = public_id.rpartition("/")[2]
+    return next((name for name in names if name and name != end), end)
+
+
 def commands(text: str) -> Markup:
     """Return a sentence whose commands, between backquotes, are set as such."""
     parts = text.split("`")
@@ -80,6 +88,7 @@ def commands(text: str) -> Markup:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "called": called,
     "commands": commands,
     "moment": moment,
     "lasting": lasting,

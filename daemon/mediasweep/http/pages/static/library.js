@@ -1,4 +1,4 @@
-// The library: how much is ticked, and pictures that cannot be loaded, which leave the sign behind them.
+// The library, and what was deleted: how much is ticked, and pictures that cannot be loaded, which leave the sign behind them.
 
 const form = document.getElementById("chosen");
 const bar = document.getElementById("bar");
@@ -12,6 +12,8 @@ function tell() {
 if (form && bar) {
   form.addEventListener("change", () => setTimeout(tell)); // once all are ticked by the one that ticks all
   form.addEventListener("reset", () => setTimeout(tell));
+  // what is refreshed may have lost what was ticked
+  for (const list of form.querySelectorAll("div[data-live]")) new MutationObserver(tell).observe(list, { childList: true, subtree: true });
   addEventListener("pageshow", tell); // a browser that goes back ticks what was ticked
   tell();
 }

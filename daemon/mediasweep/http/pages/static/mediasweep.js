@@ -12,6 +12,7 @@
 //   data-preview     ask the route itself first, with dry_run, and show what it would do; where it
 //                    answers `would`, data-would says what happens to these
 //   data-then        where to go afterwards; without it, the page is refreshed
+//   data-wrong       on a form: what says why it was refused, beside the field that it describes
 //   data-done        what to say afterwards, unless the answer has a message
 //   data-open        open that dialog
 //   data-all         a checkbox for all of that name in its form
@@ -24,6 +25,8 @@ const csrf = document.querySelector('meta[name="csrf"]').content;
 
 // ------------------------------------------------------------------------------------ saying
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 export function say(text, bad = false) {
   const line = document.createElement("p");
   line.className = bad ? "bad" : "";
@@ -32,7 +35,7 @@ export function say(text, bad = false) {
   close.textContent = "×";
   close.setAttribute("aria-label", "Close this message");
   close.addEventListener("click", () => line.remove());
-  line.append(text.charAt(0).toUpperCase() + text.slice(1), close);
+  line.append(sentence(text), close);
   byId("said").replaceChildren(line);
   if (!bad) setTimeout(() => line.remove(), 10000);
 }
@@ -91,7 +94,9 @@ async function act(element) {
   if (needs && !body[needs]?.length) return say("Select something first.", true);
   const empty = method === "DELETE" && !Object.keys(body).length;
   const send = (more) => call(method, path, empty ? undefined : { ...body, ...more });
-  const button = element.tagName === "FORM" ? element.querySelector("button:not([type=button])") : element;
+  const button = element.tagName === "FORM" ? element.querySelector("button:not([type])") : element;
+  const wrong = byId(element.dataset.wrong);
+  if (wrong) wrong.textContent = ""; // or the same words again would not be read aloud
   button.disabled = true;
   button.classList.add("busy");
   try {
@@ -106,7 +111,8 @@ async function act(element) {
     say(text, told.success === false);
     await refresh();
   } catch (error) {
-    say(error.message, true);
+    if (wrong) refuse(wrong, error.message);
+    else say(error.message, true);
   } finally {
     button.disabled = false;
     button.classList.remove("busy");
@@ -114,13 +120,21 @@ async function act(element) {
   }
 }
 
-// Give the focus back to what has lost it: by being disabled, moved or, then to the heading, removed.
+// Say at a field why it was refused, and lead there.
+function refuse(wrong, text) {
+  wrong.textContent = sentence(text);
+  const field = document.querySelector(`[aria-describedby~="${wrong.id}"]`);
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
+}
+
+// Give the focus back to what has lost it: by being disabled, moved or, then to the heading, removed or hidden.
 function giveBack(held) {
   const active = document.activeElement; // of a dialog that has just closed, still what was pressed there
   if (active !== document.body && active.checkVisibility()) return;
   const heading = document.querySelector("h1");
   heading.tabIndex = -1;
-  (held.isConnected ? held : heading).focus({ preventScroll: true }); // who has read on is left there
+  (held.checkVisibility() ? held : heading).focus({ preventScroll: true }); // who has read on is left there
 }
 
 document.addEventListener("click", (event) => {

@@ -45,10 +45,13 @@ function fail(one, text) {
 
 function done(one, told) {
   const { said, bar, item } = one.shown;
-  const link = make("a", "", told.data.public_id);
-  link.href = form.dataset.asset + told.database_sync.id;
+  const named = document.getElementById("named").content.cloneNode(true);
+  const [link, id] = named.children;
+  link.href += told.database_sync.id;
+  link.textContent = told.data.original_filename;
+  id.textContent = told.data.public_id;
   said.className = "said good";
-  said.replaceChildren("in the library as ", link);
+  said.replaceChildren("in the library as ", named);
   bar.hidden = true;
   item.classList.add("done");
   tell(`${one.file.name} is in the library`);
