@@ -11,6 +11,7 @@ import pytest
 from mediasweep.operations import queue
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import INSERT_ASSETS
+from tests.http.routes import NOBODY
 from tests.http.visits import visit
 
 CLEANUP, SCHEDULER = "/api/cloudinary/cleanup", "/api/cloudinary/scheduler"
@@ -92,6 +93,39 @@ async def test_the_cleanup_tells_how_the_queue_stands_and_works_it(database: str
             assert (told.status_code, says in told.json()["detail"]) == (400, True)
         for wrong in ({"limit": 0}, {"limit": 101}, {"specific_id": "x"}, {"force": True}):
             assert (await client.post(CLEANUP, json=wrong)).status_code == 400
+
+
+async def test_what_is_wrong_is_said_by_its_name(database: str) -> None:
+    """As it was sent, with what is expected there, in the detail and under `errors`."""
+    async with visit(database) as client:
+        for method, path, body, says in (
+            ("GET", "/api/queue?limit=0", None, "limit has to be 1 or more"),
+            ("GET", "/api/queue?limit=x", None, "limit has to be a whole number"),
+            (
+                "GET",
+                "/api/cloudinary/media?resource_type=x",
+                None,
+                "resource_type has to be 'image',",
+            ),
+            ("POST", CLEANUP, {"specific_id": 1}, "specific_id has to look like"),
+            ("POST", CLEANUP, {"limit": True}, "limit has to be a whole number"),
+            ("POST", CLEANUP, {"force": True}, "force is not known here"),
+            ("POST", SCHEDULER, {}, "action is missing"),
+            ("POST", SCHEDULER, {"action": "stop", "config": 5}, "config has to be an object"),
+            ("PUT", SCHEDULER, {}, "the body is empty: give what is to be set"),
+            ("PUT", SCHEDULER, {"interval_minutes": "x"}, "interval_minutes has to be a number"),
+            ("POST", "/api/queue/retry", {"ids": [NOBODY, 5]}, "ids[1] has to look like"),
+            ("POST", "/api/queue/retry", {"filter": {"app": "\0"}}, "filter.app holds what no"),
+            ("POST", "/api/queue/retry", {"ids": "x"}, "ids has to be a list"),
+            ("POST", "/api/brake/ack", None, "the body is missing"),
+            ("POST", "/api/cloudinary/sync", {"owned": [""]}, "owned[0] may not be empty"),
+            ("POST", "/api/session", {"token": "x" * 2000}, "token may not be longer than 1000"),
+        ):
+            told = await client.request(method, path, json=body)
+            assert told.status_code == 400, path
+            said = told.json()
+            assert says in said["detail"]
+            assert "{at} {says}".format(**said["errors"][0]) in said["detail"]
 
 
 async def test_the_scheduler_does_what_it_is_told(database: str) -> None:

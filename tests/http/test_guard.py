@@ -102,7 +102,9 @@ async def test_whoever_guesses_tokens_is_made_to_wait(database: str) -> None:
             assert (await client.post(WHO, json={"token": "wrong"})).status_code == 401
         late = await client.post(WHO, json={"token": OPERATE})
         assert late.status_code == 429
-        assert 0 < int(late.headers["retry-after"]) <= 60
+        after_s = int(late.headers["retry-after"])
+        assert 0 < after_s <= 60
+        assert late.json()["detail"].endswith(f"try again in {after_s} s")
 
 
 async def test_a_daemon_that_only_looks_changes_nothing(database: str) -> None:

@@ -72,9 +72,17 @@ async def test_what_there_is_is_shown_as_it_was_written(database: str, db: Db) -
         rest = await client.get(older.replace("&amp;", "&"), headers=PAGE)
         assert rest.text.count('id="row-') == 1
         gone = f"/queue/{str(ids[0])[:-4]}0000"
-        for path, status in (("/nothing", 404), (gone, 404), ("/queue/1", 400)):
+        for path, status, says, leads in (
+            ("/nothing", 404, "nothing at this address", "/"),
+            (gone, 404, "may have been tidied away", "/queue"),
+            ("/queue/1", 400, "Id has to look like", "/queue"),
+            ("/library/x", 400, "Id has to look like", "/library"),
+            ("/library?sort=x", 400, "Sort has to be &#39;newest&#39;", "/library"),
+        ):
             told = await client.get(path, headers=PAGE)
-            assert (told.status_code, 'id="problem"' in told.text) == (status, True)
+            problem = told.text.partition('id="problem"')[2]
+            assert (told.status_code, says in problem) == (status, True), problem
+            assert f'href="{leads}"' in problem
 
 
 async def test_a_filter_that_cannot_be_read_stays_in_its_form(database: str) -> None:

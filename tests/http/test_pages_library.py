@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import httpx
@@ -22,6 +23,7 @@ SELECT p, t, 2048, 'm', 'covers', '{red}', $1, $1, $1, u, 'u', f, 80, 60
                ($1, 'raw', 'javascript:alert(1)', NULL)) v (p, t, u, f)
 RETURNING id
 """
+UNSYNCED = "UPDATE public.media_assets SET sync_status = 'error' WHERE format = 'png'"
 OTHERS = """
 CREATE TABLE public.posts (id text PRIMARY KEY, cover text);
 SELECT mediasweep.attach('public.posts', '{"public_id": "cover"}');
@@ -68,6 +70,9 @@ async def test_the_library_shows_what_may_be_loaded_and_finds_what_is_asked_for(
         ):
             assert says in await shown(client, "/library", **asked)
         assert (await client.get("/library?sort=x", headers=PAGE)).status_code == 400
+        assert (text.count(">covers</a>"), text.count('class="status')) == (3, 0)
+        await db.execute(UNSYNCED)
+        assert (await shown(client, "/library")).count("sync error</span>") == 2
         for id_ in ids:
             one = await shown(client, f"/library/{id_}")
             assert "Nothing else uses it" in one
@@ -87,6 +92,7 @@ async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
     nobody = str(uuid4())
     named = {"ids": [*ids, nobody]}
     async with visit(database) as client:
+        assert "tick in the library" in await shown(client, "/library/delete")
         text = await shown(client, "/library/delete", **named)
         assert "Delete 2 of 3 assets?" in text
         assert "in use by public.posts id=&lt;b&gt;7" in text
@@ -99,7 +105,11 @@ async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
         assert "2 assets let go of, 1 left" in after
         assert after.count('<span class="status processing">waiting</span>') == 2
         gone = await shown(client, "/library/deleted")
-        assert gone.count("/api/cloudinary/media/restore") == 2
+        for id_ in ids[1:]:  # each by its row, and no other of its name
+            assert f"&#34;ids&#34;: [&#34;{id_}&#34;]" in gone
+            assert f'value="{id_}"' in gone
+        for text in (gone, after):  # the name that people know, and the public id beside
+            assert re.search(r'">&lt;img src=x[^<>]*</a> <small[^>]*>covers/2</small>', text)
         assert "Nothing matches" in await shown(client, "/library/deleted", search="zzz")
         said = (await client.post("/api/cloudinary/media/restore", json=body)).json()
         assert sorted(said["restored"]) == sorted(body["public_ids"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from asyncio import create_task, to_thread
 from collections.abc import Sequence
+from uuid import uuid4
 
 import pytest
 
 from mediasweep.cloudinary import Account, Told
 from mediasweep.emulator.client import Cloud
-from mediasweep.operations.undelete import NOT_KNOWN
+from mediasweep.operations.undelete import NO_ROW, NOT_KNOWN, OLDER
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect
 from tests.http.visits import visit
@@ -20,6 +21,17 @@ INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, sec
 SELECT 'covers/' || n, 1, 'm', 'u', 'u' FROM unnest($1::integer[]) n
 """
 DELETE = "UPDATE public.media_assets SET deleted_at = now() WHERE deleted_at IS NULL"
+TWINS = """
+INSERT INTO public.media_assets
+  (cloudinary_public_id, resource_type, file_size, mime_type, secure_url, url, deleted_at)
+SELECT 'twin', t, 1, 'm', 'u', 'u', d
+  FROM (VALUES ('image', now() - interval '1 h'), ('image', NULL), ('raw', NULL)) v (t, d)
+RETURNING id::text
+"""
+LIVE = """
+SELECT array_agg(m.id::text ORDER BY m.id::text) FROM public.media_assets m
+ WHERE m.deleted_at IS NULL
+"""
 FINISH = """
 UPDATE mediasweep.cloudinary_cleanup_queue SET status = $2, processed_at = clock_timestamp()
  WHERE cloudinary_public_id = $1 AND status = 'pending' RETURNING id
@@ -85,6 +97,33 @@ async def test_no_row_comes_back_whose_asset_may_be_gone(
     assert await live(db) == ["covers/2", "covers/3"]
     asked = [call["ids"] for call in await to_thread(cloud.calls, "restore")]
     assert asked == [["covers/9"]]
+
+
+async def test_exactly_the_asset_that_is_meant_comes_back(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """Of an image and a file of one name, whose deletions wait, each by its type or its row; of two
+    rows of an asset only the later one.
+    """
+    older, image, raw = (row["id"] for row in await db.fetch(TWINS))
+    await db.execute(DELETE)
+    nobody = str(uuid4())
+    async with visit(database, cloud) as client:
+        told = await client.post(f"{MEDIA}/restore", json={"public_ids": ["twin"]})
+        assert told.status_code == 409
+        assert "twin is image/upload and raw/upload" in told.json()["detail"]
+        said = (await client.post(f"{MEDIA}/restore", json={"ids": [older, nobody]})).json()
+        assert said["restored"] == []
+        assert [(one["public_id"], one["error"]) for one in said["failed"]] == [
+            (older, OLDER),
+            (nobody, NO_ROW),
+        ]
+        assert await live(db) == []
+        said = (await client.post(f"{MEDIA}/restore", json={"ids": [raw]})).json()
+        assert (said["success"], await db.fetchval(LIVE)) == (True, [raw])
+        exact = {"public_ids": ["twin"], "resource_type": "image"}
+        said = (await client.post(f"{MEDIA}/restore", json=exact)).json()
+        assert (said["restored"], await db.fetchval(LIVE)) == (["twin"], sorted([image, raw]))
 
 
 async def test_what_is_deleted_while_others_come_back_stays_deleted(

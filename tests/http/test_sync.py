@@ -131,6 +131,7 @@ async def test_orphans_are_deleted_where_the_report_that_was_seen_says_so(
         assert await db.fetchval("SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue") == 0
         done = await good(await client.post(SYNC, json=delete))
         assert (done["data"]["deleted_items"], done["run"]["acted"]["queued"]) == (2, 2)
+        assert done["message"] == "2 queued"
 
 
 async def test_one_that_is_under_way_is_told_of_by_everybody(
@@ -183,3 +184,4 @@ async def test_a_daemon_tests_and_syncs_with_its_own_role(
         await to_thread(cloud.plant, "own/", 2, age_s=3 * DAY_S)
         synced = await good(await client.post(SYNC))
         assert (synced["data"]["synced_items"], synced["data"]["updated_items"]) == (2, 1)
+        assert synced["message"] == "2 orphans, 1 ghosts, 0 mismatches; 2 adopted, 1 marked"

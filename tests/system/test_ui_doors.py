@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -67,7 +68,10 @@ async def test_a_visitor_logs_in_and_out(guarded: World) -> None:
         sight.refused.add(guarded.daemon.address + SESSION)
         assert "/login?next=" in page.url
         await log_in(page, "wrong" * 8)
-        await expect(page.locator("#said")).to_contain_text("No such token")
+        field = page.get_by_label("Token")
+        await expect(field).to_have_accessible_description(re.compile("^No such token"))
+        await expect(field).to_be_focused()
+        assert await sight.barriers() == []
         await log_in(page, OPERATE)
         await page.wait_for_url("**/queue?status=failed")
         assert await page.evaluate("document.cookie") == ""

@@ -150,7 +150,8 @@ async def test_a_file_is_uploaded(working: World) -> None:
         file["buffer"] = landscape(240, 160, 1)
         await page.locator("input[type=file]").set_input_files(file)
         await expect(page.get_by_role("progressbar")).to_be_visible()
-        await page.get_by_role("link", name="holidays/").click()
+        await expect(page.locator("#sent-list")).to_contain_text("as beach.png holidays/")
+        await page.get_by_role("link", name="beach.png").click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text("beach")
         picture = page.locator("main img")
         assert await picture.evaluate(
@@ -161,18 +162,31 @@ async def test_a_file_is_uploaded(working: World) -> None:
 
 
 async def test_what_was_deleted_is_restored(working: World) -> None:
-    """Where the account keeps backups, a deletion is taken back from the page of what is gone."""
-    await to_thread(working.cloud.fill, "back", 1, backup=True)
-    await working.db.execute(INSERT_ASSETS, "back", 1)
-    async with working.sight("/library/delete?public_ids=back0") as sight:
+    """Where the account keeps backups, deletions are taken back from the page of what is gone: one
+    by its button, others ticked, by the keyboard alone, which then is at the heading.
+    """
+    await to_thread(working.cloud.fill, "back", 4, backup=True)
+    await working.db.execute(INSERT_ASSETS, "back", 4)
+    ids = "&".join(f"public_ids=back{n}" for n in range(4))
+    async with working.sight(f"/library/delete?{ids}") as sight:
         page = sight.page
-        await page.get_by_role("button", name="Delete 1 asset").click()
+        await page.get_by_role("button", name="Delete 4 assets").click()
         await page.get_by_role("link", name="What was deleted").click()
         assert await left(working, "back") == 0
         await page.get_by_role("button", name="Restore back0").click()
         await expect(page.get_by_role("button", name="Restore back0")).to_have_count(0)
-    assert await left(working, "back") == 1
-    assert await working.db.fetchval(HIDDEN, "back") == 0
+        assert await left(working, "back") == 1
+        for name in ("back1", "back2"):
+            await page.get_by_label(f"Select {name}").focus()
+            await page.keyboard.press("Space")
+        await expect(page.get_by_text("2 selected")).to_be_visible()
+        await page.keyboard.press("r")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#said")).to_contain_text("2 restored")
+        await expect(page.get_by_label("Select back1")).to_have_count(0)
+        await expect(page.get_by_role("heading", level=1)).to_be_focused()
+    assert await left(working, "back") == 3
+    assert await working.db.fetchval(HIDDEN, "back") == 1
 
 
 async def test_the_six_checks_are_run(working: World) -> None:
