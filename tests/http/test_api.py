@@ -105,7 +105,7 @@ async def test_what_is_wrong_is_said_by_its_name(database: str) -> None:
                 "GET",
                 "/api/cloudinary/media?resource_type=x",
                 None,
-                "resource_type has to be 'image',",
+                "resource_type has to be 'image'",
             ),
             ("POST", CLEANUP, {"specific_id": 1}, "specific_id has to look like"),
             ("POST", CLEANUP, {"limit": True}, "limit has to be a whole number"),

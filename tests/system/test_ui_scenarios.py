@@ -185,8 +185,11 @@ async def test_what_was_deleted_is_restored(working: World) -> None:
         await expect(page.locator("#said")).to_contain_text("2 restored")
         await expect(page.get_by_label("Select back1")).to_have_count(0)
         await expect(page.get_by_role("heading", level=1)).to_be_focused()
-    assert await left(working, "back") == 3
-    assert await working.db.fetchval(HIDDEN, "back") == 1
+        await page.get_by_label("Select back3").check()
+        await page.get_by_role("button", name="Restore back3").click()
+        await expect(page.locator("#bar")).to_be_hidden()  # nothing is selected any more
+    assert await left(working, "back") == 4
+    assert await working.db.fetchval(HIDDEN, "back") == 0
 
 
 async def test_the_six_checks_are_run(working: World) -> None:
