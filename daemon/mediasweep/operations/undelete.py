@@ -89,11 +89,7 @@ async def undelete(
     ids = chosen.public_ids or [row["public_id"] for row in await media.named(chosen)]
     # first: whatever completes later is no asset to count on
     completed = await media.completed(ids)
-    rows = await media.deleted(ids, None, None, MOST)
-    newest = {_kind(row): row for row in reversed(rows)}
-    found = {kind: row for kind, row in newest.items() if chosen.means(row)}
-    if unclear := chosen.unclear(found.values()):
-        raise RefusedError(unclear)
+    found, none = await _named(media, chosen, ids)
     # what has another row is not brought back over that one's asset
     free = {kind: row for kind, row in found.items() if not row["taken"]}
     gone = {kind for kind, row in free.items() if row["status"] == Status.COMPLETED}
@@ -109,9 +105,24 @@ async def undelete(
     back = {row["id"]: kind for kind, row in found.items() if why[kind] is None}
     for id_, refused in (await media.undelete(list(back), who, list(completed))).items():
         why[back[id_]] = refused
-    older = {str(row["id"]) for row in rows}
-    none = [Undeleted(o, OLDER if o in older else NO_ROW) for o in chosen.missing(found.values())]
     return [Undeleted(kind[0], why[kind]) for kind in found] + none
+
+
+async def _named(
+    media: Media, chosen: Chosen, ids: Sequence[str]
+) -> tuple[dict[Kind, Mapping[str, Any]], list[Undeleted]]:
+    """Return the deleted rows that are meant, which have these public ids, and what else was named.
+
+    The backup of an asset is of what its last row told of, so no older one comes back.
+    """
+    rows = await media.deleted(ids, None, None, MOST)
+    newest = {_kind(row): row for row in reversed(rows)}
+    found = {kind: row for kind, row in newest.items() if chosen.means(row)}
+    if unclear := chosen.unclear(found.values()):
+        raise RefusedError(unclear)
+    older = {str(row["id"]) for row in rows}
+    missing = chosen.missing(found.values())
+    return found, [Undeleted(one, OLDER if one in older else NO_ROW) for one in missing]
 
 
 async def _missing(
