@@ -9,7 +9,6 @@ of the API that does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -31,6 +30,12 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {}; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+TITLES = {  # of what is wrong, where the name of its status says little to people
+    400: "This address cannot be read",
+    404: "It is not here",
+    409: "That is refused",
+    503: "The database is away",
+}
 READS = "This session may only look: its token begins with read: in MEDIASWEEP_API_TOKEN."
 READ_ONLY = "This daemon only looks: MEDIASWEEP_HTTP_READ_ONLY is true."
 
@@ -93,14 +98,13 @@ class Frame:
         """Return what is wrong, as a page for who looks at pages, and else as it is."""
         if not wants_page(request):
             return problem.answer(headers)
-        title = HTTPStatus(problem.status).phrase
         return self.show(
             request,
             "problem.html",
             status=problem.status,
             headers=headers,
             problem=problem,
-            title=title,
+            title=TITLES.get(problem.status, problem.title),
         )
 
     def _why_not(self, visitor: Visitor | None) -> str | None:
