@@ -3407,7 +3407,7 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION mediasweep.media_deleted(public_ids text[], search text, before timestamp with time zone, before_id uuid, most integer) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, deleted_at timestamp with time zone, taken boolean, queue_id uuid, status text, in_doubt boolean, said text, due_at timestamp with time zone)
+CREATE FUNCTION mediasweep.media_deleted(public_ids text[], search text, before timestamp with time zone, before_id uuid, most integer) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, display_name text, original_filename text, bytes bigint, secure_url text, deleted_at timestamp with time zone, taken boolean, queue_id uuid, status text, in_doubt boolean, said text, due_at timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -3421,7 +3421,8 @@ BEGIN
          AND (search IS NULL OR m.cloudinary_public_id ILIKE search OR m.original_filename ILIKE search OR m.display_name ILIKE search)
          AND (before IS NULL OR (m.deleted_at, m.id) < (before, before_id))
        ORDER BY m.deleted_at DESC, m.id DESC LIMIT most)
-    SELECT g.id, g.cloudinary_public_id::text, g.resource_type::text, g.delivery_type::text, g.file_size, g.secure_url::text, g.deleted_at,
+    SELECT g.id, g.cloudinary_public_id::text, g.resource_type::text, g.delivery_type::text, g.display_name::text,
+           g.original_filename::text, g.file_size, g.secure_url::text, g.deleted_at,
            EXISTS (SELECT FROM public.media_assets o
                     WHERE o.cloudinary_public_id = g.cloudinary_public_id AND o.resource_type = g.resource_type
                       AND o.delivery_type = g.delivery_type AND o.deleted_at IS NULL),
@@ -3505,7 +3506,7 @@ BEGIN
        AND (kind IS NULL OR m.resource_type = kind) AND (delivery IS NULL OR m.delivery_type = delivery);
 END $$;
 
-CREATE FUNCTION mediasweep.media_plan(ids uuid[], guarded boolean) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, bytes bigint, secure_url text, used_by text[], protected_by text)
+CREATE FUNCTION mediasweep.media_plan(ids uuid[], guarded boolean) RETURNS TABLE(id uuid, public_id text, resource_type text, delivery_type text, display_name text, original_filename text, bytes bigint, secure_url text, used_by text[], protected_by text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -3531,7 +3532,8 @@ BEGIN
         JOIN public.media_assets r ON r.cloudinary_asset_id = d.asset_id AND r.deleted_at IS NULL
        WHERE r.id NOT IN (SELECT o.id FROM unnest(doomed) o)
        GROUP BY d.id)
-    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, m.file_size, m.secure_url::text,
+    SELECT m.id, m.cloudinary_public_id::text, m.resource_type::text, m.delivery_type::text, m.display_name::text,
+           m.original_filename::text, m.file_size, m.secure_url::text,
            ARRAY(SELECT u.used_by FROM use_ u WHERE u.id = m.id ORDER BY 1),
            (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(m.cloudinary_public_id, p.prefix))
       FROM unnest(doomed) d JOIN public.media_assets m ON m.id = d.id
