@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mediasweep.demo.compared import DIFFERENCES
 from mediasweep.demo.scenes import SCENES
 from mediasweep.demo.there import STEPS
 from tests.demo.traces import contents, processes, wait_until_gone
@@ -43,7 +44,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
 
 def test_once_shows_every_scene_and_leaves_nothing(folder: Path) -> None:
     """Within a minute and 80 columns each scene of both directions is named and has ended as it
-    should, and the self-test has passed.
+    should, a comparison has found its orphans and its ghost, and the self-test has passed.
     """
     ran = subprocess.run(
         [*PROGRAM, "--once"],
@@ -64,6 +65,9 @@ def test_once_shows_every_scene_and_leaves_nothing(folder: Path) -> None:
     for step in STEPS:
         row = next(line for line in lines if f" {step.file} " in line and step.became in line)
         assert row.rstrip().endswith(" ms")
+    for difference in DIFFERENCES:
+        row = next(line for line in lines if f" {difference.file} " in line)
+        assert f" {len(difference.names)} {difference.kind}" in row
     assert "in use by articles" in ran.stdout
     assert lines[-1] == "6 of 6 checks passed"
     assert contents(folder) == []

@@ -13,6 +13,7 @@ import cloudinary.uploader
 import pytest
 from cloudinary.exceptions import BadRequest, NotFound
 
+from mediasweep.demo.files import png
 from mediasweep.emulator.client import Cloud
 from mediasweep.emulator.listing import Query, page
 from mediasweep.emulator.planting import Planting
@@ -239,3 +240,6 @@ def test_what_is_planted_can_be_deleted_changed_and_delivered(cloud: Cloud) -> N
     assert (len(cloud.assets()), cloud.state()["assets"], cloud.state()["deleted"]) == (98, 98, 1)
     with pytest.raises(ValueError, match="below the count"):
         cloud.plant("r/", 5, missing=[5])
+    cloud.plant("s/", 2, data=png(8, 4, 0))
+    drawn = cloudinary.api.resource("s/1", **cloud.options())
+    assert (drawn["width"], drawn["height"], drawn["bytes"]) == (8, 4, len(png(8, 4, 0)))

@@ -32,7 +32,6 @@ from tests.upload.uploads import opened
 INTO = ROOT / "docs" / "pictures"
 GALLERY = "demo/gallery/"
 DELETED = "DELETE FROM media_assets WHERE cloudinary_public_id LIKE $1"
-USED = "INSERT INTO articles VALUES (2, 'Along the coast', $1), (3, 'Quiet places', $2)"
 SMALL = {"MEDIASWEEP_BRAKE_FLOOR": "100"}
 ASKED = {
     "/api/test-bidirectional-sync": None,
@@ -104,7 +103,6 @@ async def _played(made: World) -> None:
     async with httpx.AsyncClient(base_url=made.daemon.address, timeout=60) as client:
         for path, body in ASKED.items():
             (await client.post(path, json=body)).raise_for_status()
-    await made.db.execute(USED, f"{GALLERY}harbour", f"{GALLERY}lighthouse")
     await made.db.execute(DAY)
     await to_thread(made.cloud.faults, {"status": 400, "public_id": "demo/yours/*"})
     for name in ("demo/picture", "demo/film", "demo/table.csv", "demo/shared", "demo/yours/2"):

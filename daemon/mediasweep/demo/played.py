@@ -44,5 +44,5 @@ def table(played: Iterable[Played]) -> Table:
 
 
 def _brief(why: str) -> str:
-    """Return a reason without schema and row; the queue has it whole."""
-    return re.sub(r"^(in use by )(?:public\.)?(\S+) .*", r"\1\2", why)
+    """Return a reason without schema and row; queue and report have it whole."""
+    return re.sub(r"^((?:in use|named) by )(?:public\.)?(\S+).*", r"\1\2", why)

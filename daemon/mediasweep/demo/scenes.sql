@@ -1,10 +1,11 @@
 -- The demonstration's own SQL: what an application, or a person at a console, would run.
 
 -- name: setup
--- A second table that uses files, attached as `mediasweep` attaches any table.
+-- A second table that uses files, two of the library among them, attached as `mediasweep` attaches any table.
 CREATE TABLE public.articles (id integer PRIMARY KEY, title text NOT NULL, cover text);
 CREATE INDEX ON public.articles (cover);
 SELECT mediasweep.attach('public.articles', '{"public_id": "cover", "delivery_type": {"value": "upload"}}');
+INSERT INTO public.articles VALUES (2, 'Along the coast', 'demo/gallery/harbour'), (3, 'Quiet places', 'demo/gallery/lighthouse');
 
 -- name: insert_row
 INSERT INTO public.media_assets

@@ -24,6 +24,7 @@ from rich.markup import escape
 
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.demo.cluster import Cluster
+from mediasweep.demo.compared import compare, differ
 from mediasweep.demo.interrupts import Interrupts
 from mediasweep.demo.played import Played, table
 from mediasweep.demo.processes import OK, POLL_S, daemon, http_status
@@ -84,6 +85,7 @@ async def _prepare(dsn: str, cloud: Cloud, console: Console) -> None:
         await connection.executemany(SQL["insert_row"], rows)
     finally:
         await connection.close()
+    await asyncio.to_thread(differ, cloud)
     size = sum(answer["bytes"] for answer in answers)
     console.print(f"Uploaded {len(answers)} files, {size / 1024:.0f} KiB, and inserted their rows.")
 
@@ -98,15 +100,17 @@ async def _play(dsn: str, cloud: Cloud, address: str, console: Console) -> bool:
         console.print("Cloudinary tells the daemon of every change from now on.\n")
         played: list[Played] = []
         followed: list[Played] = []
+        compared: list[Played] = []
         with Live(table(played), console=console, refresh_per_second=20) as live:
 
             def changed() -> None:
-                live.update(table(played + followed))
+                live.update(table(played + followed + compared))
 
             async with asyncio.TaskGroup() as group:
                 group.create_task(follow(beside, cloud.options(), followed, changed))
                 await _scenes(connection, cloud, played, changed)
-        return all(one.right for one in played + followed) and await _test(
+            await compare(connection, account, compared, changed)
+        return all(one.right for one in played + followed + compared) and await _test(
             connection, account, console
         )
     finally:
@@ -195,5 +199,6 @@ def _invite(console: Console, cluster: Cluster, cloud: Cloud, address: str) -> N
         f"  {SQL['yours']}",
         "",
         f"Its pages are at {address}/, and it answers at {address}/readyz and {address}/metrics",
+        "Delete demo/gallery/harbour there: it says which article uses it, and that it would stay.",
     )
     console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)

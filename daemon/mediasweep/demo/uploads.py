@@ -10,6 +10,7 @@ import cloudinary
 import cloudinary.uploader
 from cloudinary.utils import get_http_connector
 
+from mediasweep.demo.compared import MISSING
 from mediasweep.demo.files import avi, csv, landscape, png
 from mediasweep.demo.scenes import BULK, SPARE
 
@@ -34,6 +35,7 @@ def files() -> Iterator[File]:
         yield f"demo/bulk/{n}", "picture.png", png(32, 24, n % 256)
     yield "demo/gallery/wind", "wind.avi", avi(96, 64, 10)
     yield "demo/gallery/prices.csv", "prices.csv", csv(200)
+    yield MISSING, "missing.png", png(32, 24, 128)
 
 
 def upload(options: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import json
 import secrets
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -182,19 +183,18 @@ class Cloud:
         *,
         age_s: int = 0,
         missing: Sequence[int] = (),
+        data: bytes | None = None,
     ) -> None:
         """Let many assets be there that take no memory (`planting.Planting`): `prefix` and a number
         with leading zeros each, the newest `age_s` seconds old, a second apart.
 
         More of them than a database knows are orphans; `missing`, the numbers of those that are not
-        there, are ghosts.
+        there, are ghosts. `data`: the file that each of them is, instead of a word.
         """
         given: dict[str, object] = {"prefix": prefix, "count": count, "age_s": age_s}
-        self.ask(
-            "POST",
-            "/plantings",
-            {**given, "resource_type": resource_type, "missing": list(missing)},
-        )
+        given |= {"resource_type": resource_type, "missing": list(missing)}
+        file = {} if data is None else {"data": b64encode(data).decode()}
+        self.ask("POST", "/plantings", given | file)
 
     def hooks(self, after: int = 0) -> list[dict[str, Any]]:
         """Return notifications (`hooks.Delivery`), oldest first."""

@@ -7,8 +7,9 @@
     /calls   GET ?after=SEQ&action=&limit=: the log, oldest first
     /assets  GET [[resource type, type, public id] …]
              POST {"prefix", "count", "resource_type", "backup"}: make many
-    /plantings POST {"prefix", "count", "resource_type", "age_s", "missing"}: let many be there by a
-             rule (`planting.Planting`), in no memory; missing: the numbers of those that are not
+    /plantings POST {"prefix", "count", "resource_type", "age_s", "missing", "data"}: let many be
+             there by a rule (`planting.Planting`), in no memory; missing: the numbers of those that
+             are not; data: the file that each is, in base64
     /hooks   GET ?after=SEQ: the log of notifications (`hooks.Delivery`), oldest first
              PUT {mishap: value …} (`hooks.Mishaps`): these and no others
              POST {"release": "sent", "reversed" or "shuffled"}: send what is held, in that order;
@@ -23,6 +24,7 @@ A request that makes no sense raises ValueError here, and is answered 400 with t
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -35,7 +37,7 @@ from mediasweep.emulator.calls import CALLS_KEPT
 from mediasweep.emulator.cloud import Cloud
 from mediasweep.emulator.faults import read_fault
 from mediasweep.emulator.hooks import Mishaps
-from mediasweep.emulator.planting import Planting
+from mediasweep.emulator.planting import DATA, Planting
 
 T = TypeVar("T")
 # lower case, because the SDK lowers what stands in CLOUDINARY_URL
@@ -146,6 +148,7 @@ async def fill(cloud: Cloud, request: Request) -> Response:
 async def plant(cloud: Cloud, request: Request) -> Response:
     """Let many assets be there by a rule."""
     given = {"resource_type": "image", "age_s": 0, "missing": [], **await _object(request)}
+    data = b64decode(_field(given, "data", str)) if "data" in given else DATA
     count, age_s = _field(given, "count", int), _field(given, "age_s", int)
     prefix, kind = _field(given, "prefix", str), _field(given, "resource_type", str)
     missing = _field(given, "missing", list)
@@ -155,7 +158,7 @@ async def plant(cloud: Cloud, request: Request) -> Response:
         raise ValueError("missing are numbers below the count")
     if naming.normalised(f"{prefix}{count}") != f"{prefix}{count}":
         raise ValueError(f"no public id begins with {prefix!r}")
-    cloud.store.plant(Planting(prefix, count, kind, age_s, set(missing)))
+    cloud.store.plant(Planting(prefix, count, kind, age_s, set(missing), data))
     cloud.changed()
     return JSONResponse({"assets": len(cloud.store)})
 

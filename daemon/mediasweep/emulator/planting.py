@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from mediasweep.emulator.assets import Asset, Key
+from mediasweep.emulator.media import Media, look
 
 DATA = b"planted"
 MARK = 8  # hexadecimal digits of an asset id that tell the planting
@@ -24,7 +25,7 @@ class Planting:
     """Assets `prefix` and a number each, from 0, with as many digits as the last one.
 
     One was made in a second, the newest `age_s` seconds ago. `gone`: numbers that are not there.
-    A sequence of assets, those that are gone included.
+    `data`: the file that each of them is. A sequence of assets, those that are gone included.
     """
 
     prefix: str
@@ -32,11 +33,14 @@ class Planting:
     resource_type: str = "image"
     age_s: int = 0
     gone: set[int] = field(default_factory=set)
+    data: bytes = DATA
     mark: str = field(default_factory=lambda: secrets.token_hex(MARK // 2))
     _first: int = 0
+    _seen: Media = field(init=False)
 
     def __post_init__(self) -> None:
-        """Fix the ages."""
+        """Fix the ages, and look at the file."""
+        self._seen = look(self.data)
         self._first = int(time.time()) - self.age_s - self.count + 1
 
     def __len__(self) -> int:
@@ -53,8 +57,10 @@ class Planting:
             resource_type=self.resource_type,
             delivery_type="upload",
             version=self._first + number,
-            data=DATA,
+            data=self.data,
             format=FORMATS.get(self.resource_type),
+            width=self._seen.width,
+            height=self._seen.height,
             asset_folder=folder,
             display_name=name,
         )
