@@ -37,4 +37,26 @@ AS $$
      AND (doubtful IS NULL OR q.in_doubt = doubtful)
 $$;
 
+-- The sources that have rows in these states, unfinished and finished ones: a step along an index for each source, however many
+-- rows it has. What has failed alone is looked for by its list.
+CREATE OR REPLACE FUNCTION mediasweep.sources_of(statuses text[]) RETURNS TABLE (id integer, finished boolean)
+LANGUAGE sql STABLE ROWS 8
+AS $$
+  WITH RECURSIVE unfinished (source) AS (
+    SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.processed_at IS NULL AND (statuses IS NULL OR statuses && '{pending,processing}')
+     UNION ALL
+    SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
+      FROM unfinished u WHERE u.source IS NOT NULL),
+  finished (source) AS (
+    SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.processed_at IS NOT NULL AND (statuses IS NULL OR statuses && '{completed,failed,skipped}' AND statuses <> '{failed}')
+     UNION ALL
+    SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
+      FROM finished f WHERE f.source IS NOT NULL)
+  SELECT u.source, false FROM unfinished u WHERE u.source IS NOT NULL
+   UNION ALL
+  SELECT f.source, true FROM finished f WHERE f.source IS NOT NULL
+$$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

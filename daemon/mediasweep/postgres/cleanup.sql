@@ -2,14 +2,8 @@
 
 -- name: due
 -- $1 at most so many ids of due rows, the first to be due first; source by source, along the claim's index
-WITH RECURSIVE source (id) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL
-   UNION ALL
-  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
-           WHERE q.processed_at IS NULL AND q.source_id > s.id)
-    FROM source s WHERE s.id IS NOT NULL)
 SELECT due.id
-  FROM source s
+  FROM mediasweep.sources_of('{pending}') s
  CROSS JOIN LATERAL (
    SELECT q.id, q.due_at FROM mediasweep.cloudinary_cleanup_queue q
     WHERE q.processed_at IS NULL AND q.source_id = s.id AND q.due_at <= clock_timestamp()

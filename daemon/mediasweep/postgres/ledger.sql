@@ -40,36 +40,25 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
 -- first; $13 not beyond this time, or NULL. Source by source, finished and unfinished: along the indexes that the brake has, so that no page
 -- costs the whole queue (the bounds of the time are never NULL, or a generic plan would not use them); what has failed, which is looked for
 -- among a million others, by its list
-WITH RECURSIVE unfinished (source) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
-   WHERE q.processed_at IS NULL AND ($1::text[] IS NULL OR $1 && '{pending,processing}')
-   UNION ALL
-  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
-    FROM unfinished u WHERE u.source IS NOT NULL),
-finished (source) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
-   WHERE q.processed_at IS NOT NULL AND ($1::text[] IS NULL OR $1 && '{completed,failed,skipped}' AND $1 <> '{failed}')
-   UNION ALL
-  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
-    FROM finished f WHERE f.source IS NOT NULL)
+WITH source AS (SELECT s.id, s.finished FROM mediasweep.sources_of($1) s WHERE $2::integer IS NULL OR s.id = $2)
 SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
        q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
        mediasweep.source_name(q.source_id) AS source
-  FROM (SELECT page.* FROM unfinished u CROSS JOIN LATERAL (
+  FROM (SELECT page.* FROM source s CROSS JOIN LATERAL (
           SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9) m
-           WHERE m.source_id = u.source AND m.processed_at IS NULL
+           WHERE m.source_id = s.id AND m.processed_at IS NULL
              AND m.queued_at BETWEEN coalesce(greatest($7, $13), '-infinity') AND least($8, $10, 'infinity')
              AND ($10::timestamptz IS NULL OR m.queued_at < $10 OR m.id < $11::uuid)
            ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
-         WHERE $2::integer IS NULL OR u.source = $2
+         WHERE NOT s.finished
          UNION ALL
-        SELECT page.* FROM finished f CROSS JOIN LATERAL (
+        SELECT page.* FROM source s CROSS JOIN LATERAL (
           SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9) m
-           WHERE m.source_id = f.source AND m.processed_at IS NOT NULL
+           WHERE m.source_id = s.id AND m.processed_at IS NOT NULL
              AND m.queued_at BETWEEN coalesce(greatest($7, $13), '-infinity') AND least($8, $10, 'infinity')
              AND ($10::timestamptz IS NULL OR m.queued_at < $10 OR m.id < $11::uuid)
            ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
-         WHERE $2::integer IS NULL OR f.source = $2
+         WHERE s.finished
          UNION ALL
         SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
          WHERE $1::text[] = '{failed}' AND m.id IN (SELECT f.id FROM mediasweep.failed f)
@@ -80,30 +69,19 @@ SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type,
 -- name: reach
 -- $1 statuses, $2 source, $3 since, $4 until, $5 time of the last row of the page before, each or NULL; $6 at most so many rows of a source are looked
 -- at. Returns how far back that is, NULL: all there is. It goes along the same indexes, and reads no row.
-WITH RECURSIVE unfinished (source) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
-   WHERE q.processed_at IS NULL AND ($1::text[] IS NULL OR $1 && '{pending,processing}')
-   UNION ALL
-  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
-    FROM unfinished u WHERE u.source IS NOT NULL),
-finished (source) AS (
-  SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
-   WHERE q.processed_at IS NOT NULL AND ($1::text[] IS NULL OR $1 && '{completed,failed,skipped}' AND $1 <> '{failed}')
-   UNION ALL
-  SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
-    FROM finished f WHERE f.source IS NOT NULL)
+WITH source AS (SELECT s.id, s.finished FROM mediasweep.sources_of($1) s WHERE $2::integer IS NULL OR s.id = $2)
 SELECT max(far.queued_at)
   FROM (SELECT (SELECT q.queued_at FROM mediasweep.cloudinary_cleanup_queue q
-                 WHERE q.source_id = u.source AND q.processed_at IS NULL
+                 WHERE q.source_id = s.id AND q.processed_at IS NULL
                    AND q.queued_at BETWEEN coalesce($3::timestamptz, '-infinity') AND least($4, $5, 'infinity'::timestamptz)
                  ORDER BY q.queued_at DESC OFFSET $6 LIMIT 1) AS queued_at
-          FROM unfinished u WHERE $2::integer IS NULL OR u.source = $2
+          FROM source s WHERE NOT s.finished
          UNION ALL
         SELECT (SELECT q.queued_at FROM mediasweep.cloudinary_cleanup_queue q
-                 WHERE q.source_id = f.source AND q.processed_at IS NOT NULL
+                 WHERE q.source_id = s.id AND q.processed_at IS NOT NULL
                    AND q.queued_at BETWEEN coalesce($3::timestamptz, '-infinity') AND least($4, $5, 'infinity'::timestamptz)
                  ORDER BY q.queued_at DESC OFFSET $6 LIMIT 1)
-          FROM finished f WHERE $2::integer IS NULL OR f.source = $2) far
+          FROM source s WHERE s.finished) far
 
 -- name: count
 -- $1 to $9 as above
