@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from mediasweep import __version__
@@ -9,6 +12,15 @@ from tests.commands import Done, mediasweep
 from tests.daemons import environment
 
 GROUPS = [(), ("queue",), ("scheduler",), ("brake",), ("sql",)]
+LOADED = """
+import sys
+from mediasweep.cli import main
+sys.argv[1:] = ["--help"]
+try:
+    main()
+finally:
+    sys.stderr.write(str({"asyncpg", "cloudinary", "fastapi", "pydantic"} & set(sys.modules)))
+"""
 NOWHERE = environment("postgresql://a:b@127.0.0.1:1/nowhere", "cloudinary://k:s@c", COLUMNS="80")
 
 
@@ -50,3 +62,9 @@ async def test_the_version_is_told_in_either_way() -> None:
     """The option that strangers try first does what the command does, and needs no settings."""
     asked = [await mediasweep(NOWHERE, how) for how in ("--version", "version")]
     assert asked == [Done(0, f"{__version__}\n", "")] * 2
+
+
+def test_help_does_not_wait_for_what_it_does_not_need() -> None:
+    """Libraries that take long to import come with the commands that need them."""
+    ran = subprocess.run([sys.executable, "-P", "-c", LOADED], capture_output=True, check=True)
+    assert ran.stderr == b"set()"

@@ -66,6 +66,8 @@ def main() -> NoReturn:
     """Run the command and exit with its code; an error without an explanation is shown whole."""
     try:
         app()
+    except SystemExit:  # as which commands end well; what is explained takes long to import
+        raise
     except tuple(explained()) as error:
         code = error.code if hasattr(error, "code") else exit_code(error)
         sys.stderr.write(f"mediasweep: {sentence(error)}\n")
