@@ -4129,7 +4129,7 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,source_name,name_of,named_by,acknowledged,
+   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,sources_of,source_name,name_of,named_by,acknowledged,
                   differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library,chosen_findings}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
@@ -5141,6 +5141,27 @@ CREATE FUNCTION mediasweep.source_name(source integer) RETURNS text
   SELECT CASE WHEN source = 0 THEN 'manual'
               ELSE coalesce((SELECT mediasweep.name_of(a.relation) FROM mediasweep.attached a JOIN pg_class c ON c.oid = a.relation
                               WHERE a.id = source), source::text) END
+$$;
+
+CREATE FUNCTION mediasweep.sources_of(statuses text[]) RETURNS TABLE(id integer, finished boolean)
+    LANGUAGE sql STABLE ROWS 8
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH RECURSIVE unfinished (source) AS (
+    SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.processed_at IS NULL AND (statuses IS NULL OR statuses && '{pending,processing}')
+     UNION ALL
+    SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NULL AND q.source_id > u.source)
+      FROM unfinished u WHERE u.source IS NOT NULL),
+  finished (source) AS (
+    SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q
+     WHERE q.processed_at IS NOT NULL AND (statuses IS NULL OR statuses && '{completed,failed,skipped}' AND statuses <> '{failed}')
+     UNION ALL
+    SELECT (SELECT min(q.source_id) FROM mediasweep.cloudinary_cleanup_queue q WHERE q.processed_at IS NOT NULL AND q.source_id > f.source)
+      FROM finished f WHERE f.source IS NOT NULL)
+  SELECT u.source, false FROM unfinished u WHERE u.source IS NOT NULL
+   UNION ALL
+  SELECT f.source, true FROM finished f WHERE f.source IS NOT NULL
 $$;
 
 CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
@@ -7332,6 +7353,8 @@ REVOKE ALL ON FUNCTION mediasweep.share(daemon uuid, own_limit integer, held int
 REVOKE ALL ON FUNCTION mediasweep.show_rows(relation regclass, role name) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.source_name(source integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.sources_of(statuses text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
