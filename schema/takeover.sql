@@ -134,20 +134,20 @@ BEGIN
      GROUP BY 2, 3, 4 ORDER BY 2, 3, 4
   LOOP
     unfinished := unfinished + CASE WHEN said.is IN ('pending', 'processing') THEN said.n ELSE 0 END;
-    RAISE NOTICE 'take-over: %: % rows, %', said.was, said.n,
+    RAISE NOTICE 'take-over: %: %, %', said.was, mediasweep.counted(said.n, 'row'),
       CASE WHEN said.is IS NULL THEN 'which stay behind: without public id, or in the queue already'
            ELSE 'now ' || said.is || CASE WHEN said.in_doubt THEN ' and in doubt' ELSE '' END END;
   END LOOP;
   IF unfinished > 0 THEN
     INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
-    VALUES ('brake', 0, format('%s rows were taken over, and nobody has looked at them yet', unfinished), 'mediasweep migrate',
+    VALUES ('brake', 0, format('%s taken over, and nobody has looked at them yet', mediasweep.counted(unfinished, 'row')), 'mediasweep migrate',
             jsonb_build_object('rows', unfinished, 'closed_under', pg_current_snapshot()::text))
     ON CONFLICT ON CONSTRAINT gate_is_closed_once DO NOTHING;
     IF FOUND THEN
       INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
-      VALUES ('gate_closed', 'brake', format('%s rows were taken over', unfinished), 0, 'mediasweep migrate');
+      VALUES ('gate_closed', 'brake', mediasweep.counted(unfinished, 'row') || ' taken over', 0, 'mediasweep migrate');
     END IF;
-    RAISE NOTICE 'take-over: the brake holds these % rows until `mediasweep brake ack`: look with `mediasweep brake show`', unfinished;
+    RAISE NOTICE 'take-over: the brake holds these % until `mediasweep brake ack`: look with `mediasweep brake show`', mediasweep.counted(unfinished, 'row');
   END IF;
 END $$;
 

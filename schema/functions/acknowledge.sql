@@ -114,8 +114,8 @@ BEGIN
   SELECT h.* INTO held FROM mediasweep.held(source, listing) h;
   queue_rows := held.queue_rows;
   IF held.digest <> digest THEN
-    refused := format('the list has changed: it had %s rows, %s', named.queue_rows,
-      CASE WHEN queue_rows = named.queue_rows THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
+    refused := format('the list has changed: it had %s, %s', mediasweep.counted(named.queue_rows, 'row'),
+      CASE WHEN queue_rows = named.queue_rows THEN 'some are others now' ELSE format('there are %s now', mediasweep.number(queue_rows)) END);
   END IF;
   IF refused IS NOT NULL OR NOT really THEN
     RETURN;
@@ -123,7 +123,7 @@ BEGIN
   PERFORM mediasweep.release(source, listing, held, greatest(held.last_at, gate_.closed_at), digest, who);
   DELETE FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source;
   INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
-  VALUES ('brake_acknowledged', 'brake', format('%s rows, digest %s', queue_rows, digest), source, who);
+  VALUES ('brake_acknowledged', 'brake', format('%s, digest %s', mediasweep.counted(queue_rows, 'row'), digest), source, who);
   PERFORM pg_notify('mediasweep', '');
 END $$;
 
@@ -165,12 +165,12 @@ BEGIN
   SELECT count(*) INTO gone FROM mediasweep.cloudinary_cleanup_queue q
    WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= now() AND q.xact = pg_current_xact_id_if_assigned();
   IF gone > most THEN
-    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, mediasweep.name_of(relation), most;
+    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', mediasweep.number(gone), mediasweep.name_of(relation), mediasweep.number(most);
   ELSIF gone > 0 THEN
     INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by)
     VALUES (source, pg_current_xact_id(), gone, who);
     INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
-    VALUES ('brake_confirmed', 'brake', format('%s rows', gone), source, who);
+    VALUES ('brake_confirmed', 'brake', mediasweep.counted(gone, 'row'), source, who);
   END IF;
   RETURN gone;
 END $$;

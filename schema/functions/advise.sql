@@ -71,8 +71,9 @@ DECLARE
 BEGIN
   SELECT * INTO found_ FROM mediasweep.holdings(a);
   RAISE NOTICE 'mediasweep: % is attached as source %: % name % assets', a.relation, a.id,
-    CASE WHEN found_.whole THEN found_.looked || ' rows' ELSE format('of about %s rows, the first %s', found_.about, found_.looked) END,
-    found_.named;
+    CASE WHEN found_.whole THEN mediasweep.counted(found_.looked, 'row')
+         ELSE format('of about %s, the first %s', mediasweep.counted(found_.about::numeric, 'row'), mediasweep.number(found_.looked)) END,
+    mediasweep.number(found_.named);
   IF found_.unread > 0 THEN
     RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
       found_.unread, found_.example;

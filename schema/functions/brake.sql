@@ -91,7 +91,7 @@ BEGIN
            WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= coalesce(known.newest, '-infinity')
              AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
            LIMIT 100000) q;
-  why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
+  why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, mediasweep.number(waiting));
   INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
   VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
             'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
@@ -138,7 +138,7 @@ BEGIN
     passed := mediasweep.may_go(source, uploads, candidates, rule, known, memory -> 'free', before);
     IF passed IS NULL THEN
       stopped := mediasweep.close_brake(source, rule, known, format(
-        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most,
+        'more than %s of %s were let go of within %s min (the limit is %s)', mediasweep.counted(rule.most, 'row'),
         CASE WHEN uploads THEN 'uploads that nothing uses' ELSE rule.name END,
         trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
@@ -196,7 +196,7 @@ BEGIN
       PERFORM mediasweep.open_brake(source);
     ELSIF lost > 5 * rule.most AND NOT shut THEN
       told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
-        'more than %s rows of %s were let go of within %s h (the limit is five times %s)', 5 * rule.most, rule.name,
+        'more than %s of %s were let go of within %s h (the limit is five times %s)', mediasweep.counted(5 * rule.most, 'row'), rule.name,
         trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
     END IF;
   END LOOP;

@@ -25,7 +25,7 @@ BEGIN
       JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
   END IF;
   most := least(greatest(floor_, share * assets), 1e9);   -- below zero: nothing is known of it yet
-  said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), assets)
+  said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), mediasweep.number(assets::numeric))
                ELSE 'the floor' END;
 END $$;
 

@@ -1,5 +1,5 @@
 -- The rows that a filter leaves: the one WHERE of list, retry and cancel. NULL: any.
--- `public_id` is a pattern of LIKE; `since` belongs to the window, `until` does not.
+-- `public_id` and `filename` are patterns of LIKE; `since` belongs to the window, `until` does not.
 
 -- What people call a source, wherever it is named: its table; `manual` for what no table put into the queue; its number, if
 -- the table is gone or never was one.
@@ -11,6 +11,14 @@ AS $$
                               WHERE a.id = source), source::text) END
 $$;
 
+-- Did mediasweep let go of this itself: a name that an upload holds for the case that it is broken off, or an asset of a self-test?
+-- Of a row of the queue or an entry of the journal.
+CREATE OR REPLACE FUNCTION mediasweep.is_own(reason text, public_id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT coalesce(reason = 'upload_pending' OR starts_with(public_id, mediasweep.selftest_folder()), false) $$;
+
+-- The release before knew neither file names nor what is its own.
+DROP FUNCTION IF EXISTS mediasweep.matching(text[], integer, text, text, text, text, timestamptz, timestamptz, boolean);
 CREATE OR REPLACE FUNCTION mediasweep.matching(
   statuses   text[],
   source     integer,
@@ -20,7 +28,9 @@ CREATE OR REPLACE FUNCTION mediasweep.matching(
   actor      text,
   since      timestamptz,
   until      timestamptz,
-  doubtful   boolean)
+  doubtful   boolean,
+  filename   text DEFAULT NULL,
+  own        boolean DEFAULT NULL)
 RETURNS SETOF mediasweep.cloudinary_cleanup_queue
 LANGUAGE sql STABLE   -- and nothing else, so that it is planned as part of the query that asks
 AS $$
@@ -35,6 +45,8 @@ AS $$
      AND (since IS NULL OR q.queued_at >= since)
      AND (until IS NULL OR q.queued_at < until)
      AND (doubtful IS NULL OR q.in_doubt = doubtful)
+     AND (filename IS NULL OR q.original_filename LIKE filename)
+     AND (own IS NULL OR mediasweep.is_own(q.deletion_reason, q.cloudinary_public_id) = own)
 $$;
 
 -- The sources that have rows in these states, unfinished and finished ones: a step along an index for each source, however many

@@ -60,10 +60,10 @@ AS $$
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
-       bytes, source_id, actor)
+       bytes, source_id, reason, actor)
     SELECT CASE move WHEN 'retry' THEN 'retried' ELSE 'cancelled' END, m.id, m.claim_no, m.status,
            CASE WHEN move <> 'retry' THEN 'cancelled' END, why, m.cloudinary_public_id, m.resource_type, m.delivery_type,
-           m.asset_id, m.version, m.file_size, m.source_id, who
+           m.asset_id, m.version, m.file_size, m.source_id, m.deletion_reason, who
       FROM moved m)
   SELECT given.id,
          CASE WHEN moved.id IS NOT NULL THEN NULL

@@ -155,7 +155,7 @@ async def test_a_long_move_tells_how_far_it_is(database: str, db: Db) -> None:
     await enqueue(db, *(f"a{n}" for n in range(1500)))
     done = await _queue(database, "cancel", "--status", "pending", "--limit", "5000", "--yes")
     assert (done.code, len(done.out)) == (0, 1500)
-    assert done.err == ["1000 of 1500", "1500 of 1500", "1500 cancelled"]
+    assert done.err == ["1,000 of 1,500", "1,500 of 1,500", "1,500 cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,10 @@ async def test_a_long_move_tells_how_far_it_is(database: str, db: Db) -> None:
             ("cancel",),
             "say which rows to cancel: give their ids, or a filter: --status, --source, ",
         ),
-        (("retry", "--yes"), "--since, --until, --in-doubt or --not-in-doubt"),
+        (("retry", "--yes"), "--in-doubt or --not-in-doubt, --own or --not-own"),
         (("retry", "ID", "--app", "x"), "give ids, or a filter, not both"),
-        (("list", "--in-doubt", "--not-in-doubt"), "no row is both in doubt and not"),
+        (("list", "--in-doubt", "--not-in-doubt"), "no row is both in-doubt and not"),
+        (("list", "--own", "--not-own"), "no row is both own and not"),
         (("list", "--reason", "deleted"), "give one of row_deleted, soft_deleted, reference_"),
         (("list", "--source", "77"), "no source has the number 77: give public.media_assets (1)"),
         (("cancel", "--source", "77", "--yes"), "or manual for what no table put there"),
@@ -193,13 +194,16 @@ async def test_a_list_takes_the_same_filters(database: str, db: Db) -> None:
     await enqueue(db, "a/1", "a/2", "b/1", source=1)
     await enqueue(db, "a/3")
     given = ("--source", "media_assets", "--public-id", "a/?", "--reason", "manual", "--app", "")
-    more = ("--status", "pending", "--since", "1h", "--not-in-doubt", "--limit", "1", "--json")
+    more = ("--status", "pending", "--since", "1h", "--not-in-doubt", "--not-own")
     who = await db.fetchval("SELECT session_user")
-    done = await _queue(database, "list", *given, "--actor", str(who), *more)
+    done = await _queue(
+        database, "list", *given, "--actor", str(who), *more, "--limit", "1", "--json"
+    )
     assert [row["cloudinary_public_id"] for row in done.said] == ["a/2"]
     assert done.err == ["mediasweep: 1 more match; --limit is 1"]
     assert (await _queue(database, "list", "--until", "1h", "--json")).said == []
-    assert (await _queue(database, "list", "--in-doubt", "--json")).said == []
+    for none in (("--in-doubt",), ("--own",), ("--filename", "*")):
+        assert (await _queue(database, "list", *none, "--json")).said == []
 
 
 async def test_the_status_tells_what_waits_and_what_is_protected(database: str, db: Db) -> None:

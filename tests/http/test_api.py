@@ -19,7 +19,7 @@ STATS = {"total", "pending", "processing", "completed", "failed", "skipped"}
 ROW = {
     *("id", "status", "cloudinary_public_id", "resource_type", "delivery_type", "source", "app"),
     *("deletion_reason", "queued_at", "processed_at", "due_at", "processing_attempts", "actor"),
-    *("max_attempts", "in_doubt", "error_message"),
+    *("max_attempts", "in_doubt", "error_message", "original_filename"),
 }
 STATE = {
     *("is_running", "last_run", "next_run", "total_processed", "total_failed", "success_rate"),
@@ -184,6 +184,7 @@ async def test_the_queue_is_listed_page_by_page(database: str, db: Db) -> None:
             ({"status": ["failed", "pending"], "source": "media_assets"}, 7),
             ({"public_id": "a/?", "since": "1h", "in_doubt": "false"}, 7),
             ({"source": "manual"}, 0),
+            ({"own": "false", "filename": "*"}, 0),
         ):
             said = (await client.get("/api/queue", params=params)).json()
             assert len(said["items"]) == number, params

@@ -19,13 +19,15 @@ HOUR = timedelta(hours=1)
 FILL = """
 INSERT INTO mediasweep.cloudinary_cleanup_queue
   (cloudinary_public_id, status, processed_at, source_id, deletion_reason, app, actor,
-   in_doubt, claim_no, queued_at)
-VALUES ('posts/1', 'pending', NULL, 1, 'row_deleted', 'web', 'ann', false, 0, $1),
-       ('posts/2', 'failed', $1, 2, 'soft_deleted', 'job', 'bob', true, 1, $1 + interval '1 h'),
-       ('POSTS/3', 'skipped', $1, 0, 'manual', '', 'ann', false, 0, $1 + interval '2 h'),
+   in_doubt, claim_no, queued_at, original_filename)
+VALUES ('posts/1', 'pending', NULL, 1, 'row_deleted', 'web', 'ann', false, 0, $1, 'IMG_1.jpg'),
+       ('posts/2', 'failed', $1, 2, 'soft_deleted', 'job', 'bob', true, 1, $1 + interval '1 h',
+        'IMG%1.jpg'),
+       ('POSTS/3', 'skipped', $1, 0, 'upload_pending', '', 'ann', false, 0, $1 + interval '2 h',
+        NULL),
        ('posts_1', 'processing', NULL, 1, 'row_deleted', 'web', 'bob', true, 1,
-        $1 + interval '3 h'),
-       ('a%b', 'completed', $1, 1, 'row_deleted', 'web', 'bob', false, 1, $1 + interval '4 h')
+        $1 + interval '3 h', NULL),
+       ('a%b', 'completed', $1, 1, 'row_deleted', 'web', 'bob', false, 1, $1 + interval '4 h', NULL)
 """
 ALL = ["a%b", "posts_1", "POSTS/3", "posts/2", "posts/1"]
 FILTERS = [
@@ -51,6 +53,11 @@ FILTERS = [
     (Filter(in_doubt=True), ["posts_1", "posts/2"]),
     (Filter(in_doubt=False), ["a%b", "POSTS/3", "posts/1"]),
     (Filter(app="web", actor="bob", in_doubt=False), ["a%b"]),
+    (Filter(filename="img_1.jpg"), []),
+    (Filter(filename="IMG_1.*"), ["posts/1"]),
+    (Filter(filename="IMG?1.jpg"), ["posts/2", "posts/1"]),
+    (Filter(own=True), ["POSTS/3"]),
+    (Filter(own=False), ["a%b", "posts_1", "posts/2", "posts/1"]),
 ]
 
 

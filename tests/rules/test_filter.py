@@ -122,10 +122,11 @@ def test_a_move_is_not_for_rows_that_it_cannot_move(move: ByHand, status: Status
 
 def test_what_was_said_is_read_whole() -> None:
     """Each part of what was said arrives in the filter, the times as moments."""
-    said = Said((Status.FAILED,), "Files", "a*", "r", "app", "ann", "2h", "1h", in_doubt=True)
+    text = ("Files", "a*", "b*", "r", "app", "ann", "2h", "1h")
+    said = Said((Status.FAILED,), *text, in_doubt=True, own=False)
     window = Window(NOW - timedelta(hours=2), NOW - timedelta(hours=1))
     assert said.read(3, NOW) == Filter(
-        (Status.FAILED,), 3, "a*", "r", "app", "ann", window, in_doubt=True
+        (Status.FAILED,), 3, "a*", "b*", "r", "app", "ann", window, in_doubt=True, own=False
     )
     assert not said.is_empty
     assert Said().read(None, NOW) == Filter()
@@ -134,7 +135,14 @@ def test_what_was_said_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [Said(app=""), Said(in_doubt=False), Said(statuses=(Status.FAILED,)), Said(since="1h")]
+    "said",
+    [
+        Said(app=""),
+        Said(in_doubt=False),
+        Said(own=False),
+        Said(statuses=(Status.FAILED,)),
+        Said(since="1h"),
+    ],
 )
 def test_a_filter_that_says_anything_is_not_empty(said: Said) -> None:
     """Also an empty name, and a no, say something."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediasweep.cli.output import cell, count, misused, print_json, print_table
+from mediasweep.cli.output import cell, misused, print_json, print_table
 from mediasweep.cli.reference import (
     AssetId,
     BrakeFloor,
@@ -30,6 +30,7 @@ from mediasweep.cli.reference import (
 )
 from mediasweep.cli.session import database, do
 from mediasweep.rules.attachment import Said
+from mediasweep.rules.number import counted
 
 if TYPE_CHECKING:
     from mediasweep.operations.attach import Attaching
@@ -162,7 +163,7 @@ def _attach(table: str, said: Said, *, index: bool | None) -> None:
             else:
                 _say(f"{found.table.shown} is attached already, as source {number}")
                 if parts := await found.cover():
-                    _say(f"triggers were made on {count(parts, 'part')} without them")
+                    _say(f"triggers were made on {counted(parts, 'part')} without them")
             return found, await found.missing()
 
     found, missing = do(run())
@@ -188,7 +189,7 @@ def _wanted(table: str, index: bool | None) -> bool:
 
 def _say_found(table: str, found: Mapping[str, Any]) -> None:
     """Say what a table holds, and how the guard will find it."""
-    rows = count(found["looked"], "row")
+    rows = counted(found["looked"], "row")
     if not found["whole"]:
         rows = f"of about {found['about']} rows, the first {found['looked']}"
     _say(f"{table}: {rows}; assets that they name: {found['named']}")

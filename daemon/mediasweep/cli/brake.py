@@ -9,8 +9,9 @@ import typer
 
 from mediasweep.cli.consent import agree
 from mediasweep.cli.foresight import plain, say_kept
-from mediasweep.cli.output import cell, count, print_json, print_table
+from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do, who
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from mediasweep.operations.foresight import Foresight
@@ -85,7 +86,7 @@ def ack(
     if as_json:
         print_json({"acknowledged": rows, "digest": digest})
     else:
-        typer.echo(f"{count(rows, 'row')} let go", err=True)
+        typer.echo(f"{counted(rows, 'row')} let go", err=True)
 
 
 def _what_opens(held: Mapping[str, Any]) -> str:
@@ -103,8 +104,8 @@ def _print(held: Mapping[str, Any], *, err: bool = False) -> None:
     lines = {
         "source": held["source"],
         "stopped": f"{cell(held['closed_at'])}: {held['reason']}",
-        "rows": held["queue_rows"],
-        "bytes": held["bytes"],
+        "rows": number(held["queue_rows"]),
+        "bytes": number(held["bytes"]),
     }
     if held["queue_rows"]:
         lines["queued"] = f"{cell(held['first_at'])} to {cell(held['last_at'])}"

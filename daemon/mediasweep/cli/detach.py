@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mediasweep.cli.consent import agree, agree_by_name, need_terminal
-from mediasweep.cli.output import count
 from mediasweep.cli.session import database, do
+from mediasweep.rules.number import counted
 
 Which = Annotated[
     str,
@@ -32,7 +32,7 @@ def detach(table: Which, yes: Yes = False, dry_run: DryRun = False) -> None:
             found = await operation.look(connection, table)
             called = found["table"] or f"source {found['source']}, whose table is gone,"
             if found["unfinished"]:
-                rows = count(found["unfinished"], "unfinished row")
+                rows = counted(found["unfinished"], "unfinished row")
                 _say(
                     f"{rows} of {called} would stay in the queue, unsent until it is attached again"
                 )
@@ -43,7 +43,7 @@ def detach(table: Which, yes: Yes = False, dry_run: DryRun = False) -> None:
             if found["unfinished"] and not yes:
                 agree("Detach it anyway")
             left = await operation.detach(connection, found, _say)
-            _say(f"{called} was detached" + (f"; unsent: {count(left, 'row')}" if left else ""))
+            _say(f"{called} was detached" + (f"; unsent: {counted(left, 'row')}" if left else ""))
 
     do(run())
 
@@ -82,7 +82,7 @@ def uninstall(
             for one in found["keeps"]:
                 _say(f"keeps {one} and its rows")
             if lost := found["unfinished"] + found["fallen"]:
-                _say(f"loses {count(lost, 'deletion')} that nobody has sent")
+                _say(f"loses {counted(lost, 'deletion')} that nobody has sent")
             if dry_run:
                 _say("nothing was done")
                 return

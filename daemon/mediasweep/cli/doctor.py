@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediasweep.cli.output import count, in_a_line, print_json
+from mediasweep.cli.output import in_a_line, print_json
 from mediasweep.cli.session import account, do
 from mediasweep.rules.finding import Finding, Level
+from mediasweep.rules.number import counted
 
 if TYPE_CHECKING:
     from mediasweep.operations.doctor import Report
@@ -60,9 +61,9 @@ def _print(report: Report) -> None:
         for check, finding in report.findings:
             if finding.level is level:
                 _print_one(check, finding, width)
-    counted = Counter(finding.level for _, finding in report.findings)
-    found = ", ".join(count(counted[level], level) for level in Level if counted[level])
-    typer.echo(f"{count(len(report.checks), 'check')}: {found or 'nothing is wrong'}")
+    levels = Counter(finding.level for _, finding in report.findings)
+    found = ", ".join(counted(levels[level], level) for level in Level if levels[level])
+    typer.echo(f"{counted(len(report.checks), 'check')}: {found or 'nothing is wrong'}")
 
 
 def _print_one(check: str, finding: Finding, width: int) -> None:

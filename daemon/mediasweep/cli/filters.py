@@ -25,6 +25,10 @@ PublicId = Annotated[
     str | None,
     typer.Option(help="Only this public id; * is any characters, ? any one.", metavar="ID"),
 ]
+Filename = Annotated[
+    str | None,
+    typer.Option(help="Only what was uploaded under this name; * and ? too.", metavar="NAME"),
+]
 Reason = Annotated[
     str | None, typer.Option(help="Only this deletion_reason, as row_deleted.", metavar="REASON")
 ]
@@ -47,6 +51,11 @@ InDoubt = Annotated[
 NotInDoubt = Annotated[
     bool, typer.Option("--not-in-doubt", help="Only what was certainly not deleted.")
 ]
+Own = Annotated[
+    bool,
+    typer.Option("--own", help="Only what mediasweep let go of itself: uploads, self-tests."),
+]
+NotOwn = Annotated[bool, typer.Option("--not-own", help="All but uploads and self-tests.")]
 Limit = Annotated[
     int, typer.Option(min=1, max=100_000, help="At most so many rows, the newest.", metavar="N")
 ]
@@ -60,8 +69,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # as the command line has them, for those who gave none
 NAMES = (
-    "--status, --source, --public-id, --reason, --app, --actor, --since, --until, --in-doubt or "
-    "--not-in-doubt"
+    "--status, --source, --public-id, --filename, --reason, --app, --actor, --since, --until, "
+    "--in-doubt or --not-in-doubt, --own or --not-own"
 )
 
 
@@ -75,8 +84,10 @@ def row_id(text: str) -> UUID:
         ) from None
 
 
-def doubt(in_doubt: bool, not_in_doubt: bool) -> bool | None:
-    """Return what two flags say together: yes, no, or either; exits with 2 if they say both."""
-    if in_doubt and not_in_doubt:
-        misused("no row is both in doubt and not: give --in-doubt, --not-in-doubt, or neither")
-    return True if in_doubt else False if not_in_doubt else None
+def either(name: str, yes: bool, no: bool) -> bool | None:
+    """Return what a flag and its opposite say together: yes, no, or either; exits with 2 if they
+    say both.
+    """
+    if yes and no:
+        misused(f"no row is both {name} and not: give --{name}, --not-{name}, or neither")
+    return True if yes else False if no else None

@@ -12,6 +12,7 @@ import typer
 
 from mediasweep.cli.output import print_json, print_table
 from mediasweep.cli.sheet import sheet
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from mediasweep.loops.reconcile import Reconciler
@@ -79,14 +80,15 @@ def _told(finding: dict[str, Any]) -> str:
 def _summary(run: Run, shown: int, reconciler: Reconciler) -> str:
     counts = run.counts
     kinds = ("orphans", "ghosts", "mismatches")
-    found = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
+    found = ", ".join(f"{number(counts[kind])} {kind}" for kind in kinds)
     more = sum(counts[kind] for kind in kinds) > shown
     quota = reconciler.quota
-    left = f", {quota.remaining} of {quota.limit} left this hour" if quota else ""
+    left = f", {number(quota.remaining)} of {number(quota.limit)} left this hour" if quota else ""
     return (
-        f"{counts['assets']} assets and {counts['refs']} references: {found}"
-        f"; {counts['young']} too young to tell, {counts['waiting']} waiting for deletion"
-        f"; {run.calls} calls{left}" + ("; --csv FILE has all findings" if more else "")
+        f"{counted(counts['assets'], 'asset')} and {counted(counts['refs'], 'reference')}: {found}"
+        f"; {number(counts['young'])} too young to tell"
+        f", {number(counts['waiting'])} waiting for deletion"
+        f"; {counted(run.calls, 'call')}{left}" + ("; --csv FILE has all findings" if more else "")
     )
 
 

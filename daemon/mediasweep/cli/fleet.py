@@ -12,6 +12,7 @@ import typer
 from mediasweep.cli.attach import stray_says
 from mediasweep.cli.output import cell, in_a_line, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
+from mediasweep.rules.number import number
 from mediasweep.rules.reason import ago
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def status(
     for stray in found["strays"]:
         typer.echo(stray_says(stray))
     due = found["due"]
-    counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["rows"].items()))
+    counts = ", ".join(f"{number(rows)} {name}" for name, rows in sorted(found["rows"].items()))
     typer.echo(f"rows:     {counts or 'none'}")
     waits = " · ".join(str(cell(why["says"])) for why in found["waiting"])
     typer.echo(f"waiting:  {waits or 'nothing'}")
     oldest = f", the oldest for {ago(timedelta(seconds=due['oldest_seconds']))}"
-    typer.echo(f"due:      {due['rows']}{oldest if due['rows'] else ''}")
-    typer.echo(f"in doubt: {due['in_doubt']}")
-    typer.echo(f"fallback: {due['fallback']}")
+    typer.echo(f"due:      {number(due['rows'])}{oldest if due['rows'] else ''}")
+    typer.echo(f"in doubt: {number(due['in_doubt'])}")
+    typer.echo(f"fallback: {number(due['fallback'])}")
     if found["protected"]:
         prefixes = " ".join(str(cell(one["prefix"])) for one in found["protected"])
         typer.echo(f"protected prefixes: {prefixes}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mediasweep.cli.output import cell, in_a_line
+from mediasweep.rules.number import number
 
 if TYPE_CHECKING:
     from mediasweep.operations.foresight import Foresight
@@ -28,9 +29,9 @@ def say_kept(found: Foresight, rows: int) -> None:
             f"mediasweep: the guard cannot answer, so nothing would be sent: {said}", err=True
         )
         return
-    of = "of these" if found.looked == rows else f"of the first {found.looked}"
-    typer.echo(f"{of}, {len(found.kept)} would be kept now, in use or protected", err=True)
+    of = "of these" if found.looked == rows else f"of the first {number(found.looked)}"
+    typer.echo(f"{of}, {number(len(found.kept))} would be kept now, in use or protected", err=True)
     for id_, why in list(found.kept.items())[:NAMED]:
         typer.echo(f"  {id_} {cell(why)}", err=True)
     if len(found.kept) > NAMED:
-        typer.echo(f"  and {len(found.kept) - NAMED} more", err=True)
+        typer.echo(f"  and {number(len(found.kept) - NAMED)} more", err=True)

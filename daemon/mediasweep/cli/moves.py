@@ -13,24 +13,28 @@ from mediasweep.cli.filters import (
     NAMES,
     Actor,
     App,
+    Filename,
     InDoubt,
     Json,
     MoveLimit,
     NotInDoubt,
+    NotOwn,
+    Own,
     PublicId,
     Reason,
     Since,
     Source,
     Statuses,
     Until,
-    doubt,
+    either,
     row_id,
 )
 from mediasweep.cli.foresight import plain, say_kept
-from mediasweep.cli.output import count, misused, print_json, print_table
+from mediasweep.cli.output import misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.filter import Said
 from mediasweep.rules.job import ByHand
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +77,7 @@ def retry(
     status: Statuses = None,
     source: Source = None,
     public_id: PublicId = None,
+    filename: Filename = None,
     reason: Reason = None,
     app: App = None,
     actor: Actor = None,
@@ -80,6 +85,8 @@ def retry(
     until: Until = None,
     in_doubt: InDoubt = False,
     not_in_doubt: NotInDoubt = False,
+    own: Own = False,
+    not_own: NotOwn = False,
     limit: MoveLimit = 1000,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -90,8 +97,10 @@ def retry(
     By id or by a filter; through guard, gates and brake.
     """
     statuses = tuple(status or ())
-    unsure = doubt(in_doubt, not_in_doubt)
-    said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
+    unsure, ours = either("in-doubt", in_doubt, not_in_doubt), either("own", own, not_own)
+    said = Said(
+        statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
+    )
     _do(Task(ByHand.RETRY, ids or [], said, limit, dry_run, yes, as_json))
 
 
@@ -101,6 +110,7 @@ def cancel(
     status: Statuses = None,
     source: Source = None,
     public_id: PublicId = None,
+    filename: Filename = None,
     reason: Reason = None,
     app: App = None,
     actor: Actor = None,
@@ -108,6 +118,8 @@ def cancel(
     until: Until = None,
     in_doubt: InDoubt = False,
     not_in_doubt: NotInDoubt = False,
+    own: Own = False,
+    not_own: NotOwn = False,
     limit: MoveLimit = 1000,
     why: Annotated[
         str | None, typer.Option(help="Why, for those who look later.", metavar="TEXT")
@@ -121,15 +133,17 @@ def cancel(
     By id or by a filter; only what was never sent, and all rows of an asset or none.
     """
     statuses = tuple(status or ())
-    unsure = doubt(in_doubt, not_in_doubt)
-    said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
+    unsure, ours = either("in-doubt", in_doubt, not_in_doubt), either("own", own, not_own)
+    said = Said(
+        statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
+    )
     _do(Task(ByHand.CANCEL, ids or [], said, limit, dry_run, yes, as_json, why))
 
 
 def say_left(left: int, limit: int, hint: str = "") -> None:
     """Say on stderr that more rows match than were asked for."""
     if left:
-        typer.echo(f"mediasweep: {left} more match; --limit is {limit}{hint}", err=True)
+        typer.echo(f"mediasweep: {number(left)} more match; --limit is {limit}{hint}", err=True)
 
 
 def _do(task: Task) -> None:
@@ -167,7 +181,7 @@ def _choose(task: Task) -> Choice:
 
 
 def _ask(task: Task, chosen: Choice) -> None:
-    question = f"{task.move.capitalize()} {count(len(chosen.ids), 'row')}"
+    question = f"{task.move.capitalize()} {counted(len(chosen.ids), 'row')}"
     question += " and the others of the same assets" * (task.move is ByHand.CANCEL)
     need_terminal(question)
     say_left(chosen.left, task.limit)
@@ -189,7 +203,7 @@ async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID,
                 for id_ in step.moved:
                     typer.echo(str(id_))
             if len(ids) > queue.STEP:
-                typer.echo(f"{step.done} of {len(ids)}", err=True)
+                typer.echo(f"{number(step.done)} of {number(len(ids))}", err=True)
     return moved, refused
 
 
@@ -215,8 +229,8 @@ def _preview(task: Task, chosen: Choice) -> None:
 
 def _say_moved(moved: Sequence[UUID], chosen: Choice, what: str) -> None:
     along = len(set(moved) - set(chosen.ids))
-    more = f", {along} of them as other rows of the same assets" if along else ""
-    typer.echo(f"{len(moved)} {what}{more}", err=True)
+    more = f", {number(along)} of them as other rows of the same assets" if along else ""
+    typer.echo(f"{number(len(moved))} {what}{more}", err=True)
 
 
 def _print(
@@ -242,5 +256,5 @@ def _say_refused(refused: Mapping[UUID, str]) -> None:
     """Say on stderr what was refused, by reason, naming the first few of each."""
     for reason in dict.fromkeys(refused.values()):
         ids = [str(id_) for id_, why in refused.items() if why == reason]
-        more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+        more = f" and {number(len(ids) - NAMED)} more" if len(ids) > NAMED else ""
         typer.echo(f"mediasweep: refused, {reason}: {' '.join(ids[:NAMED])}{more}", err=True)

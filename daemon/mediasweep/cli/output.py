@@ -38,11 +38,6 @@ def print_table(
         typer.echo(text if number else typer.style(text, bold=True), err=err)
 
 
-def count(number: int, what: str) -> str:
-    """Return so many of something, in words."""
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
 def cell(value: Any) -> str:  # noqa: ANN401  whatever a column holds
     """Return a value as people read it; control characters are made visible."""
     if value is None:

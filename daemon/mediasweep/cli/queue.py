@@ -11,17 +11,20 @@ from mediasweep.cli import moves
 from mediasweep.cli.filters import (
     Actor,
     App,
+    Filename,
     InDoubt,
     Json,
     Limit,
     NotInDoubt,
+    NotOwn,
+    Own,
     PublicId,
     Reason,
     Since,
     Source,
     Statuses,
     Until,
-    doubt,
+    either,
     row_id,
 )
 from mediasweep.cli.output import cell, print_json, print_table
@@ -40,6 +43,7 @@ def list_(
     status: Statuses = None,
     source: Source = None,
     public_id: PublicId = None,
+    filename: Filename = None,
     reason: Reason = None,
     app: App = None,
     actor: Actor = None,
@@ -47,6 +51,8 @@ def list_(
     until: Until = None,
     in_doubt: InDoubt = False,
     not_in_doubt: NotInDoubt = False,
+    own: Own = False,
+    not_own: NotOwn = False,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -54,8 +60,10 @@ def list_(
     from mediasweep.operations import queue
 
     statuses = tuple(status or ())
-    unsure = doubt(in_doubt, not_in_doubt)
-    said = Said(statuses, source, public_id, reason, app, actor, since, until, unsure)
+    unsure, ours = either("in-doubt", in_doubt, not_in_doubt), either("own", own, not_own)
+    said = Said(
+        statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
+    )
 
     async def ask() -> Listing:
         async with database() as connection:

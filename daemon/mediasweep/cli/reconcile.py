@@ -15,10 +15,11 @@ import typer
 
 from mediasweep.cli import findings
 from mediasweep.cli.consent import agree, need_terminal
-from mediasweep.cli.output import count, misused
+from mediasweep.cli.output import misused
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 from mediasweep.cli.signals import stop_by_signals
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from mediasweep.loops.reconcile import Reconciler
@@ -150,15 +151,17 @@ def _words(reconciler: Reconciler, news: Run | ReconcileWaits) -> str:
     if isinstance(news, ReconcileWaits):
         return f"waiting until {news.until:%H:%M:%S} UTC: {news.reason}"
     place = news.next_place
+    listed = counted(news.listed, "asset")
     quota = reconciler.quota
-    left = f", {quota.remaining} of {quota.limit} calls of the hour left" if quota else ""
-    if place is not None:
-        return f"{news.listed} assets listed, {place.resource_type} now; {news.calls} calls{left}"
-    return (
-        f"{news.listed} assets listed; comparing"
-        if news.state == "listing"
-        else f"looking at ghosts{left}"
+    left = (
+        f", {number(quota.remaining)} of {number(quota.limit)} calls of the hour left"
+        if quota
+        else ""
     )
+    if place is not None:
+        calls = counted(news.calls, "call")
+        return f"{listed} listed, {place.resource_type} now; {calls}{left}"
+    return f"{listed} listed; comparing" if news.state == "listing" else f"looking at ghosts{left}"
 
 
 async def _act(
@@ -189,10 +192,10 @@ async def _plan(runs: Reconciliations, run: Run, wanted: Wanted) -> str:
     plan = []
     assets, size = await chosen(runs, run, wanted)
     if assets and wanted.orphans is Orphans.DELETE:
-        amount = f"{count(assets, 'orphan')} ({count(size, 'byte')})"
+        amount = f"{counted(assets, 'orphan')} ({counted(size, 'byte')})"
         plan.append(f"queue for deletion {amount}")
     elif assets:
-        plan.append(f"bring the library in line with {count(assets, 'asset')}")
+        plan.append(f"bring the library in line with {counted(assets, 'asset')}")
     if wanted.ghosts is Ghosts.MARK and (ghosts := await runs.count_ghosts(run.id)):
-        plan.append(f"mark {count(ghosts, 'ghost')} of the library")
+        plan.append(f"mark {counted(ghosts, 'ghost')} of the library")
     return " and ".join(plan)

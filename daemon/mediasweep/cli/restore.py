@@ -14,11 +14,12 @@ import typer
 
 from mediasweep.cli.consent import agree, need_terminal
 from mediasweep.cli.filters import row_id
-from mediasweep.cli.output import count, misused, print_json, print_table
+from mediasweep.cli.output import misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 from mediasweep.cli.sheet import sheet
 from mediasweep.cli.signals import stop_by_signals
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from mediasweep.operations.restore import Plan, Progress, Report, Waiting
@@ -140,8 +141,8 @@ def _show(found: Plan, *, as_json: bool) -> None:
 
 def _amount(found: Plan) -> str:
     unsized = sum(one.bytes is None for one in found.deletions)
-    unknown = f", {unsized} of unknown size" if unsized else ""
-    return f"{count(len(found.deletions), 'asset')} ({count(found.bytes, 'byte')}{unknown})"
+    unknown = f", {number(unsized)} of unknown size" if unsized else ""
+    return f"{counted(len(found.deletions), 'asset')} ({counted(found.bytes, 'byte')}{unknown})"
 
 
 def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
@@ -160,13 +161,14 @@ def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
         told = [*lost, *({**row, "why": f"left: {report.stopped}"} for row in left)]
         print_table([{**row, "why": "is back"} for row in back] + told, LOST)
     if found.deletions:
-        typer.echo(f"restored {len(back)} of {len(found.deletions)}", err=True)
+        typer.echo(f"restored {number(len(back))} of {number(len(found.deletions))}", err=True)
     else:
         typer.echo("nothing to restore", err=True)
     if lost:
-        typer.echo(f"{len(lost)} could not be restored", err=True)
+        typer.echo(f"{number(len(lost))} could not be restored", err=True)
     if left:
-        typer.echo(f"mediasweep: {len(left)} are left: {report.stopped}; run it again", err=True)
+        more = f"{number(len(left))} are left: {report.stopped}; run it again"
+        typer.echo(f"mediasweep: {more}", err=True)
     return 4 if report.refused else 1 if lost or left else 0
 
 
@@ -178,7 +180,7 @@ async def _restore(deletions: Sequence[Deletion]) -> Report:
         connection = await stack.enter_async_context(database())
         asked = stack.enter_context(account())
         stack.enter_context(stop_by_signals(stopping))
-        line = stack.enter_context(progress(f"restoring {count(len(deletions), 'asset')}"))
+        line = stack.enter_context(progress(f"restoring {counted(len(deletions), 'asset')}"))
 
         def say(news: Progress | Waiting) -> None:
             waits = isinstance(news, operation.Waiting)  # for minutes, maybe, and with a reason
@@ -194,7 +196,7 @@ def _words(news: Progress | Waiting) -> str:
 
     if isinstance(news, Waiting):
         return f"waiting {news.duration.total_seconds():.0f} s: {news.why}"
-    return f"{news.done} of {news.of}, {news.failed} of them not restored"
+    return f"{number(news.done)} of {number(news.of)}, {number(news.failed)} of them not restored"
 
 
 def _row(one: Deletion) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mediasweep.cli.fleet import say_closed, say_replaced
-from mediasweep.cli.output import cell, count, misused, print_json, print_table
+from mediasweep.cli.output import cell, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
+from mediasweep.rules.number import counted, number
 from mediasweep.rules.reason import ago
 
 app = typer.Typer(help="Steer all daemons at once.", no_args_is_help=True)
@@ -108,13 +109,16 @@ def status(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    counts = ", ".join(f"{rows} {name}" for name, rows in sorted(found["queue_stats"].items()))
+    counts = ", ".join(
+        f"{number(rows)} {name}" for name, rows in sorted(found["queue_stats"].items())
+    )
     lines = {
         "working": _working(found),
         "rows": counts or "none",
         "last look": cell(found["last_run"]) or "none yet",
         "next look": _next(found),
-        "done": f"{found['total_processed']} by these daemons, {found['total_failed']} of them "
+        "done": f"{number(found['total_processed'])} by these daemons, "
+        f"{number(found['total_failed'])} of them "
         f"failed ({found['success_rate']:g} % went well)",
     }
     for name, value in lines.items():
@@ -134,14 +138,14 @@ def force_cleanup(
     from mediasweep.operations import fleet, scheduler
 
     forced = _ask(scheduler.force_cleanup, who=who(), limit=limit)
-    rows = count(forced.rows, "row")
+    rows = counted(forced.rows, "row")
     if forced.paused:
         typer.echo(f"let through the stop: {rows}", err=True)
     else:
         free = " and held by no gate" * bool(forced.behind)
         typer.echo(f"nothing is stopped: {rows} due{free}; daemons look at once", err=True)
     for gates, held in forced.behind.items():
-        typer.echo(f"stay: {count(held, 'row')} behind {cell(gates)}", err=True)
+        typer.echo(f"stay: {counted(held, 'row')} behind {cell(gates)}", err=True)
     if forced.behind:
         say_closed([g for g in _ask(fleet.still_closed) if g["name"] != "pause"])
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from mediasweep.cli.consent import agree
-from mediasweep.cli.output import count, print_json, print_table
+from mediasweep.cli.output import print_json, print_table
 from mediasweep.cli.session import account, database, do
+from mediasweep.rules.number import counted
 
 Url = Annotated[
     str, typer.Argument(help="Where daemons are reached; /webhooks/cloudinary may be left out.")
@@ -89,7 +90,7 @@ def list_(*, as_json: Json = False) -> None:
         return
     rows = [{key: trigger.get(key) for key in SHOWN} for trigger in found["triggers"]]
     print_table(rows, SHOWN)
-    typer.echo(count(len(rows), "trigger"), err=True)
+    typer.echo(counted(len(rows), "trigger"), err=True)
     if found["inbox"]:
         print_table(found["inbox"], INBOX)
 

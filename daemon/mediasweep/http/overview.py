@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from mediasweep.http.answer import Answer, Asked
+from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import activity, attach
 from mediasweep.operations.desk import Desk
+from mediasweep.rules.journal import Entries, Entry
 
 BIGINT_MOST = 2**63 - 1
 
@@ -36,15 +37,22 @@ class Tables(Answer):
     strays: list[dict[str, Any]]
 
 
-class Before(Asked):
-    """Which page of the journal."""
+class EntriesAsked(Asked):
+    """Which entries of the journal, and which page of them."""
 
+    event: Entry | None = None
+    actor: Text | None = None
+    own: bool | None = Field(default=None, description="Of uploads and self-tests, or not.")
     before: int | None = Field(default=None, ge=1, le=BIGINT_MOST)
     limit: int = Field(default=50, ge=1, le=200)
 
+    def wanted(self) -> Entries:
+        """Return it as the operation takes it."""
+        return Entries(self.event, self.actor, self.own)
+
 
 class ActivityPage(Answer):
-    """Entries of the journal, the newest first; `next` goes into `before`."""
+    """Entries of the journal, the newest first; `next` goes into `before`, if there are more."""
 
     items: list[dict[str, Any]]
     next: int | None
@@ -67,7 +75,9 @@ def add_overview(router: APIRouter, desk: Desk) -> None:
         )
 
     @router.get("/activity", tags=["overview"], responses=like("activity_list"))
-    async def activity_list(asked: Annotated[Before, Query()]) -> ActivityPage:
+    async def activity_list(asked: Annotated[EntriesAsked, Query()]) -> ActivityPage:
         """Tell what was done, and by whom."""
-        found, next_ = await activity.page(desk.pool, before=asked.before, limit=asked.limit)
+        found, next_ = await activity.page(
+            desk.pool, asked.wanted(), before=asked.before, limit=asked.limit
+        )
         return ActivityPage(items=[dict(row) for row in found], next=next_)

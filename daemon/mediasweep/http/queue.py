@@ -23,17 +23,21 @@ MOST = 10_000  # rows of one move
 
 
 class Filter(Asked):
-    """Rows with all of these; `public_id` may have `*` and `?`, times are as 2h or as a date."""
+    """Rows with all of these; `public_id` and `filename` may have `*` and `?`, times are as 2h or
+    as a date.
+    """
 
     status: list[Status] = Field(default=[], max_length=len(Status))
     source: Text | None = None
     public_id: Text | None = Field(default=None, examples=["covers/*"])
+    filename: Text | None = Field(default=None, examples=["IMG_*.jpg"])
     reason: Text | None = None
     app: Text | None = None
     actor: Text | None = None
     since: Text | None = Field(default=None, examples=["2h"])
     until: Text | None = None
     in_doubt: StrictBool | None = None
+    own: StrictBool | None = Field(default=None, description="Of uploads and self-tests, or not.")
 
     def said(self) -> Said:
         """Return it as the operations take it."""
@@ -44,7 +48,8 @@ class Filter(Asked):
 class Paged(Filter):
     """A filter, and which page of what it leaves."""
 
-    in_doubt: bool | None = None  # in an address it is a word
+    in_doubt: bool | None = None  # in an address they are words
+    own: bool | None = None
     after: Text | None = Field(default=None, description="`next` of the page before.")
     limit: int = Field(default=50, ge=1, le=200)
 

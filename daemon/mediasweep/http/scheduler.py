@@ -14,6 +14,7 @@ from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
 from mediasweep.operations import scheduler
 from mediasweep.operations.desk import Desk
+from mediasweep.rules.number import counted, number
 
 PATH = "/cloudinary/scheduler"
 Config = dict[str, float | int | bool | None]
@@ -152,6 +153,8 @@ async def _act(desk: Desk, action: Action, who: str) -> str:
         return f"restarted; opened: {', '.join(opened)}" if opened else "restarted"
     if action is Action.FORCE_CLEANUP:
         forced = await scheduler.force_cleanup(desk.pool, who=who)
-        behind = "".join(f"; {rows} stay behind {gate}" for gate, rows in forced.behind.items())
-        return f"{forced.rows} rows may go now{behind}"
+        behind = "".join(
+            f"; {number(rows)} stay behind {gate}" for gate, rows in forced.behind.items()
+        )
+        return f"{counted(forced.rows, 'row')} may go now{behind}"
     return "nothing was changed"

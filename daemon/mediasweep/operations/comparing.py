@@ -23,6 +23,7 @@ from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.rules.drift import Reconciled, ReconcileInterrupted, ReconcileWaits
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     import asyncio
@@ -160,11 +161,11 @@ class Comparing:
         if newest.finished_at is not None:
             return "acting upon what was found" if under_way else newest.reason or _found(newest)
         if place := newest.next_place:
-            return f"{newest.listed} assets listed, {place.resource_type} now"
+            return f"{counted(newest.listed, 'asset')} listed, {place.resource_type} now"
         done = newest.state == "listing"
         return "comparing" if done else "looking once more at rows whose asset is not there"
 
 
 def _found(run: Run) -> str:
     kinds = ("orphans", "ghosts", "mismatches")
-    return ", ".join(f"{run.counts.get(kind, 0)} {kind}" for kind in kinds)
+    return ", ".join(f"{number(run.counts.get(kind, 0))} {kind}" for kind in kinds)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.operations.fleet import still_closed
 from mediasweep.postgres.activity import Activity
 from mediasweep.postgres.fleet import Fleet
+from mediasweep.rules.journal import Entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,5 +75,5 @@ async def look(
         capture=await fleet.capture_trouble(),
         strays=await fleet.strays(),
         hours=await history.look(connection),
-        latest=await Activity(connection).page(None, LATEST),
+        latest=await Activity(connection).page(Entries(), None, None, LATEST),
     )

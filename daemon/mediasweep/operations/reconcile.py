@@ -22,6 +22,7 @@ from mediasweep.loops.reconcile import LOOKED_AT, AccountError, Asked, BusyError
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.notification import UPLOAD, Notification
+from mediasweep.rules.number import number
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -143,7 +144,9 @@ async def passed_over(runs: Reconciliations, run: Run, wanted: Wanted) -> list[s
         "nearly_named": "are left alone, because a row nearly names them: see their detail",
         "elsewhere": "do not begin as --owned says",
     }
-    return [f"of the orphans, {left[name]} {says}" for name, says in why.items() if left[name]]
+    return [
+        f"of the orphans, {number(left[name])} {says}" for name, says in why.items() if left[name]
+    ]
 
 
 async def act(

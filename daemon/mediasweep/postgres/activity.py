@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.journal import Entries
 
 SQL = statements(__file__)
 
@@ -22,9 +23,17 @@ class Activity:
         """Use a connection or a pool."""
         self._connection = connection
 
-    async def page(self, before: int | None, limit: int) -> list[Mapping[str, Any]]:
-        """Return entries older than one; None: the newest."""
-        return [dict(row) for row in await self._connection.fetch(SQL["page"], before, limit)]
+    async def page(
+        self, wanted: Entries, before: int | None, until: int | None, limit: int
+    ) -> list[Mapping[str, Any]]:
+        """Return such entries older than one, None: the newest; not beyond another one."""
+        given = (wanted.event, wanted.actor, wanted.own, before, until, limit)
+        return [dict(row) for row in await self._connection.fetch(SQL["page"], *given)]
+
+    async def reach(self, before: int | None, most: int) -> int | None:
+        """Return how far so many entries older than one go; None: that is all."""
+        last: int | None = await self._connection.fetchval(SQL["reach"], before, most)
+        return last
 
     async def now(self) -> datetime:
         """Return the time by the database's clock, which the journal has."""

@@ -136,14 +136,18 @@ class Ledger:
 
 
 def _parameters(filter_: Filter) -> tuple[object, ...]:
+    globs = (filter_.public_id, filter_.filename)
+    public_id, filename = (None if glob is None else like(glob) for glob in globs)
     return (
         filter_.statuses or None,
         filter_.source,
-        None if filter_.public_id is None else like(filter_.public_id),
+        public_id,
         filter_.reason,
         filter_.app,
         filter_.actor,
         filter_.window.since,
         filter_.window.until,
         filter_.in_doubt,
+        filename,
+        filter_.own,
     )

@@ -26,45 +26,45 @@ SELECT DISTINCT j.reason FROM mediasweep.journal j WHERE j.reason IS NOT NULL
 SELECT clock_timestamp()
 
 -- name: list
--- $1 statuses, $2 source, $3 pattern of LIKE, $4 reason, $5 app, $6 actor, $7 since, $8 until, $9 in doubt, each or NULL;
--- $10 at most so many rows, the newest first
-SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
+-- $1 statuses, $2 source, $3 pattern of LIKE, $4 reason, $5 app, $6 actor, $7 since, $8 until, $9 in doubt,
+-- $10 pattern of the file name, $11 mediasweep's own, each or NULL; $12 at most so many rows, the newest first
+SELECT q.id, q.status, q.cloudinary_public_id, q.original_filename, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
        q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
        mediasweep.source_name(q.source_id) AS source
-  FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
+  FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) q
  ORDER BY q.queued_at DESC, q.id
- LIMIT $10
+ LIMIT $12
 
 -- name: page
--- $1 to $9 as above; $10 time and $11 id of the last row of the page before, or NULL; $12 at most so many rows, the newest
--- first; $13 not beyond this time, or NULL. Source by source, finished and unfinished: along the indexes that the brake has, so that no page
+-- $1 to $11 as above; $12 time and $13 id of the last row of the page before, or NULL; $14 at most so many rows, the newest
+-- first; $15 not beyond this time, or NULL. Source by source, finished and unfinished: along the indexes that the brake has, so that no page
 -- costs the whole queue (the bounds of the time are never NULL, or a generic plan would not use them); what has failed, which is looked for
 -- among a million others, by its list
 WITH source AS (SELECT s.id, s.finished FROM mediasweep.sources_of($1) s WHERE $2::integer IS NULL OR s.id = $2)
-SELECT q.id, q.status, q.cloudinary_public_id, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
+SELECT q.id, q.status, q.cloudinary_public_id, q.original_filename, q.resource_type, q.delivery_type, q.deletion_reason, q.queued_at,
        q.processed_at, q.due_at, q.processing_attempts, q.max_attempts, q.in_doubt, q.error_message, q.actor, q.app,
        mediasweep.source_name(q.source_id) AS source
   FROM (SELECT page.* FROM source s CROSS JOIN LATERAL (
-          SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9) m
+          SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9, $10, $11) m
            WHERE m.source_id = s.id AND m.processed_at IS NULL
-             AND m.queued_at BETWEEN coalesce(greatest($7, $13), '-infinity') AND least($8, $10, 'infinity')
-             AND ($10::timestamptz IS NULL OR m.queued_at < $10 OR m.id < $11::uuid)
-           ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
+             AND m.queued_at BETWEEN coalesce(greatest($7, $15), '-infinity') AND least($8, $12, 'infinity')
+             AND ($12::timestamptz IS NULL OR m.queued_at < $12 OR m.id < $13::uuid)
+           ORDER BY m.queued_at DESC, m.id DESC LIMIT $14) page
          WHERE NOT s.finished
          UNION ALL
         SELECT page.* FROM source s CROSS JOIN LATERAL (
-          SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9) m
+          SELECT m.* FROM mediasweep.matching($1, NULL, $3, $4, $5, $6, $7, $8, $9, $10, $11) m
            WHERE m.source_id = s.id AND m.processed_at IS NOT NULL
-             AND m.queued_at BETWEEN coalesce(greatest($7, $13), '-infinity') AND least($8, $10, 'infinity')
-             AND ($10::timestamptz IS NULL OR m.queued_at < $10 OR m.id < $11::uuid)
-           ORDER BY m.queued_at DESC, m.id DESC LIMIT $12) page
+             AND m.queued_at BETWEEN coalesce(greatest($7, $15), '-infinity') AND least($8, $12, 'infinity')
+             AND ($12::timestamptz IS NULL OR m.queued_at < $12 OR m.id < $13::uuid)
+           ORDER BY m.queued_at DESC, m.id DESC LIMIT $14) page
          WHERE s.finished
          UNION ALL
-        SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) m
+        SELECT m.* FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) m
          WHERE $1::text[] = '{failed}' AND m.id IN (SELECT f.id FROM mediasweep.failed f)
-           AND ($10::timestamptz IS NULL OR m.queued_at <= $10 AND (m.queued_at < $10 OR m.id < $11::uuid))) q
+           AND ($12::timestamptz IS NULL OR m.queued_at <= $12 AND (m.queued_at < $12 OR m.id < $13::uuid))) q
  ORDER BY q.queued_at DESC, q.id DESC
- LIMIT $12
+ LIMIT $14
 
 -- name: reach
 -- $1 statuses, $2 source, $3 since, $4 until, $5 time of the last row of the page before, each or NULL; $6 at most so many rows of a source are looked
@@ -84,14 +84,14 @@ SELECT max(far.queued_at)
           FROM source s WHERE s.finished) far
 
 -- name: count
--- $1 to $9 as above
-SELECT count(*) FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
+-- $1 to $11 as above
+SELECT count(*) FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) q
 
 -- name: oldest
--- $1 to $9 as above; $10 at most so many ids, the oldest first
-SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9) q
+-- $1 to $11 as above; $12 at most so many ids, the oldest first
+SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) q
  ORDER BY q.queued_at, q.id
- LIMIT $10
+ LIMIT $12
 
 -- name: would_retry
 -- $1 ids; each row with the reason for which it would be refused, or NULL; the oldest first. `cancelled`: by whom and

@@ -50,7 +50,7 @@ forced AS (
   RETURNING free.rows, free.paused),
 logged AS (
   INSERT INTO mediasweep.journal (event, detail, actor)
-  SELECT 'cleanup_forced', forced.rows || ' rows', $2 FROM forced)
+  SELECT 'cleanup_forced', mediasweep.counted(forced.rows, 'row'), $2 FROM forced)
 SELECT forced.paused, forced.rows, coalesce(h.behind, '{}') AS behind, pg_notify('mediasweep', '')
   FROM forced
  CROSS JOIN (SELECT jsonb_object_agg(g.gates, g.rows) AS behind

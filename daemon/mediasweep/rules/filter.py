@@ -30,18 +30,21 @@ class FilterError(ValueError):
 class Filter:
     """Rows with all of these; what is empty or None holds of any row.
 
-    `public_id` is a glob: `*` stands for any characters, `?` for one, everything else for itself.
-    `source` is the number of an attached table, or 0. `window` is of the time of the capture.
+    `public_id` and `filename` are globs: `*` stands for any characters, `?` for one, everything
+    else for itself. `source` is the number of an attached table, or 0. `window` is of the time of
+    the capture. `own`: what mediasweep let go of itself, for an upload or a self-test, or the rest.
     """
 
     statuses: tuple[Status, ...] = ()
     source: int | None = None
     public_id: str | None = None
+    filename: str | None = None
     reason: str | None = None
     app: str | None = None
     actor: str | None = None
     window: Window = field(default_factory=Window)
     in_doubt: bool | None = None
+    own: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,14 @@ class Said:
     statuses: tuple[Status, ...] = ()
     source: str | None = None
     public_id: str | None = None
+    filename: str | None = None
     reason: str | None = None
     app: str | None = None
     actor: str | None = None
     since: str | None = None
     until: str | None = None
     in_doubt: bool | None = None
+    own: bool | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -79,11 +84,13 @@ class Said:
             statuses=self.statuses,
             source=source,
             public_id=self.public_id,
+            filename=self.filename,
             reason=self.reason,
             app=self.app,
             actor=self.actor,
             window=window(self.since, self.until, now),
             in_doubt=self.in_doubt,
+            own=self.own,
         )
 
 

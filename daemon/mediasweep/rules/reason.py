@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from mediasweep.rules.job import Status
+from mediasweep.rules.number import number
 
 _STEPS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 SOMEBODY = "a daemon"  # whose entry in the journal is gone
@@ -119,7 +120,7 @@ def brief(why: Why) -> str:
         Reason.FALLBACK: "fell back, not queued yet",
         Reason.REFUSED: "fell back, and the queue refuses them",
     }
-    return f"{rows} {words[why.reason]}"
+    return f"{number(rows)} {words[why.reason]}"
 
 
 def outcome(status: str, detail: str | None, response: object) -> str:

@@ -1,4 +1,4 @@
-"""/activity: the journal, the newest first."""
+"""/activity: the journal, the newest first, by what happened and who did it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from mediasweep.http.overview import Before
-from mediasweep.http.pages.frame import Frame
+from mediasweep.http.overview import EntriesAsked
+from mediasweep.http.pages.frame import Frame, OfForm
 from mediasweep.operations import activity
+from mediasweep.rules.journal import Entry
+
+
+class Asked(OfForm, EntriesAsked):
+    """As the API is asked, by a form."""
 
 
 def add_activity(frame: Frame) -> None:
     """Add the page."""
 
     @frame.router.get("/activity")
-    async def activity_page(request: Request, asked: Annotated[Before, Query()]) -> Response:
+    async def activity_page(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """Tell what was done, and by whom."""
         entries, next_ = await activity.page(
-            frame.desk.pool, before=asked.before, limit=asked.limit
+            frame.desk.pool, asked.wanted(), before=asked.before, limit=asked.limit
         )
-        return frame.show(request, "activity.html", asked=asked, entries=entries, next=next_)
+        given = asked.model_dump(mode="json", include={"event", "actor", "own"}, exclude_none=True)
+        return frame.show(
+            request,
+            "activity.html",
+            asked=asked,
+            given=given,
+            events=list(Entry),
+            entries=entries,
+            next=next_,
+        )

@@ -7,9 +7,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import HTTPException, Query, Request, Response
-from pydantic import field_validator
 
-from mediasweep.http.pages.frame import Frame
+from mediasweep.http.pages.frame import Frame, OfForm
 from mediasweep.http.queue import MOST, Filter, Paged, loads
 from mediasweep.operations import queue
 from mediasweep.rules.filter import REASONS, FilterError
@@ -24,13 +23,8 @@ MOVES = {
 }
 
 
-class Asked(Paged):
-    """As the API is asked, by a form, which sends what was left empty too."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _empty_is_nothing(cls, value: object) -> object:
-        return None if value == "" else value
+class Asked(OfForm, Paged):
+    """As the API is asked, by a form."""
 
 
 def add_queue(frame: Frame) -> None:

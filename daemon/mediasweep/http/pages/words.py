@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from mediasweep.rules.number import counted, number
 from mediasweep.rules.reason import ago
 
 NONE = "\N{EN DASH}"
@@ -52,14 +53,9 @@ def size(count: float | None) -> str:
     )
 
 
-def number(count: float | None) -> str:
-    """Return a count with its thousands set apart."""
-    return NONE if count is None else f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun: 1 row, 2 rows."""
-    return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
+def known(count: float | None) -> str:
+    """Return a count as `number` has it, or that it is not known."""
+    return NONE if count is None else number(count)
 
 
 def sentence(text: str) -> str:
@@ -93,8 +89,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "lasting": lasting,
     "size": size,
-    "number": number,
-    "plural": plural,
+    "number": known,
+    "plural": counted,
     "words": words,
     "sentence": sentence,
 }

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from mediasweep.rules.finding import Finding, note, problem, warning
+from mediasweep.rules.number import number
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.quota import LEFT, LIMIT, RESET
 from mediasweep.rules.reason import ago
@@ -80,7 +81,7 @@ def quota(headers: Mapping[str, str]) -> list[Finding]:
     if limit <= 0 or left >= limit * LEFT_LEAST:
         return []
     return warning(
-        f"{left} of {limit} calls of Cloudinary's Admin API are left until "
+        f"{number(left)} of {number(limit)} calls of Cloudinary's Admin API are left until "
         f"{headers.get(RESET, 'the next hour')}",
         "deletions go on, but restoring needs this API",
         "look what else uses this key",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from mediasweep.rules.finding import Finding, note, problem, some, warning
+from mediasweep.rules.number import counted
 from mediasweep.rules.reason import ago
 
 Row = Mapping[str, Any]
@@ -105,7 +106,8 @@ def unindexed(tables: Sequence[Row]) -> list[Finding]:
         finding
         for table in tables
         for finding in warning(
-            f"{table['relation']} (about {table['rows']} rows) has no index for the guard",
+            f"{table['relation']} (about {counted(table['rows'], 'row')}) has no index for the "
+            "guard",
             "every claim reads all of it, and is broken off after 8 s",
             f"run `{table['statement'].rstrip(';')}`",
         )

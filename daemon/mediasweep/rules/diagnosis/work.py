@@ -8,6 +8,7 @@ from typing import Any
 
 from mediasweep.rules.finding import Finding, note, problem, warning
 from mediasweep.rules.gate import OPENED_BY
+from mediasweep.rules.number import counted
 from mediasweep.rules.reason import ago
 
 Row = Mapping[str, Any]
@@ -178,5 +179,5 @@ def daemons(fleet: Sequence[Row], own: str, unfinished: int) -> list[Finding]:
     return found
 
 
-def _rows(number: int) -> str:
-    return f"{number} row{'s' * (number != 1)}"
+def _rows(count: int) -> str:
+    return counted(count, "row")
