@@ -201,8 +201,8 @@ async def test_the_six_checks_are_run(working: World) -> None:
 
 
 async def test_the_keyboard_is_enough(working: World) -> None:
-    """The fleet is stopped and started without a mouse, and whatever has the focus shows it; a
-    dialog gives it back.
+    """The fleet is stopped, with a reason and an end, and started again without a mouse, and
+    whatever has the focus shows it; a dialog gives it back.
     """
     async with working.sight("/gates") as sight:
         page = sight.page
@@ -213,20 +213,23 @@ async def test_the_keyboard_is_enough(working: World) -> None:
         await press("?")
         await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         await press("Escape")
-        for name, goes_on in (("Stop", "Stop all daemons"), ("Start", "")):
-            await expect(page.get_by_role("button", name=name, exact=True).first).to_be_visible()
-            await walked(page, name)
-            await press("Enter")
-            if goes_on:
-                dialog = page.get_by_role("dialog", name=goes_on)
-                await expect(dialog).to_be_visible()
-                await press("Escape")
-                await expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
-                await press("Enter")
-                await expect(dialog).to_be_visible()
-                await walked(page, name)
-                await press("Enter")
-            await expect(page.locator("#said")).to_contain_text(name)
+        await walked(page, "Stop…")
+        for keys in ("Enter", "Tab", *"lunch", "Tab", *"30", "Enter"):
+            await press(keys)
+        await expect(page.locator("#said")).to_contain_text("Stopped until")
+        await expect(page.locator("#gate-pause-0")).to_contain_text("Lunch.")
+        await expect(page.locator("#scheduler")).to_contain_text("stopped")
+        await walked(page, "Restart")
+        await press("Enter")
+        dialog = page.get_by_role("dialog", name="Restart the scheduler")
+        await expect(dialog).to_be_visible()
+        await press("Escape")
+        await expect(page.get_by_role("button", name="Restart", exact=True)).to_be_focused()
+        await press("Enter")
+        await expect(dialog).to_be_visible()
+        await walked(page, "Restart")
+        await press("Enter")
+        await expect(page.locator("#said")).to_contain_text("Restarted")
         await working.filled("keys", 1)
         await page.goto("/library?search=keys")
         await page.get_by_label("Select keys0").focus()

@@ -12,13 +12,13 @@ import typer
 from mediasweep.cli.attach import stray_says
 from mediasweep.cli.output import cell, in_a_line, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
+from mediasweep.rules.gate import PAUSE_MINUTES
 from mediasweep.rules.number import number
 from mediasweep.rules.reason import ago
 
 if TYPE_CHECKING:
     from mediasweep.postgres.gates import Pause
 
-LONGEST_MIN = 5_256_000.0  # ten years
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -104,7 +104,10 @@ def pause(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.01, max=LONGEST_MIN, help="End by itself after so many minutes.", metavar="N"
+            min=PAUSE_MINUTES[0],
+            max=PAUSE_MINUTES[1],
+            help="End by itself after so many minutes.",
+            metavar="N",
         ),
     ] = None,
 ) -> None:

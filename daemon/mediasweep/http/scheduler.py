@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -10,10 +10,11 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic.config import JsonDict
 
-from mediasweep.http.answer import Answer, Asked
+from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import scheduler
 from mediasweep.operations.desk import Desk
+from mediasweep.rules.gate import PAUSE_MINUTES
 from mediasweep.rules.number import counted, number
 
 PATH = "/cloudinary/scheduler"
@@ -57,10 +58,26 @@ class ConfigAsked(Asked):
 
 
 class SchedulerAsked(Asked):
-    """What it is told; `config` for configure alone."""
+    """What it is told; `config` for configure alone, `reason` and `minutes` for stop."""
 
     action: Action
     config: ConfigAsked | None = None
+    reason: Text | None = Field(default=None, description="Why, for those who look later.")
+    minutes: float | None = Field(
+        default=None,
+        ge=PAUSE_MINUTES[0],
+        le=PAUSE_MINUTES[1],
+        strict=True,
+        description="End by itself after so many.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> SchedulerAsked:
+        if self.action is not Action.CONFIGURE and self.config is not None:
+            raise ValueError(f"config is for configure: {self.action} takes none")
+        if self.action is not Action.STOP and (self.reason or self.minutes):
+            raise ValueError(f"reason and minutes are for stop: {self.action} takes none")
+        return self
 
 
 class SchedulerState(BaseModel):
@@ -112,8 +129,8 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
         who = request.state.visitor.who
         if asked.action is Action.CONFIGURE:
             return await done(await _configure(desk, asked.config, who))
-        if asked.config is not None:
-            raise HTTPException(400, f"config is for configure: {asked.action} takes none")
+        if asked.action is Action.STOP:
+            return await done(await _stop(desk, asked.reason, asked.minutes, who))
         return await done(await _act(desk, asked.action, who))
 
     @router.put(PATH, tags=["scheduler"], responses=like("scheduler_configure"))
@@ -124,7 +141,7 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
     @router.delete(PATH, tags=["scheduler"], responses=like("scheduler_stop"))
     async def scheduler_stop(request: Request) -> SchedulerDone:
         """Stop all daemons, as the action does."""
-        return await done(await _act(desk, Action.STOP, request.state.visitor.who))
+        return await done(await _stop(desk, None, None, request.state.visitor.who))
 
 
 async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
@@ -142,12 +159,16 @@ async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
     return "; ".join(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
 
 
+async def _stop(desk: Desk, reason: str | None, minutes: float | None, who: str) -> str:
+    duration = None if minutes is None else timedelta(minutes=minutes)
+    stop = await scheduler.stop(desk.pool, who=who, reason=reason, duration=duration)
+    until = f" until {stop.until:%Y-%m-%d %H:%M:%S} UTC" if stop.until else ""
+    return f"stopped{until}"
+
+
 async def _act(desk: Desk, action: Action, who: str) -> str:
     if action is Action.START:
         return "started" if await scheduler.start(desk.pool, who=who) else "was not stopped"
-    if action is Action.STOP:
-        await scheduler.stop(desk.pool, who=who)
-        return "stopped"
     if action is Action.RESTART:
         opened = await scheduler.restart(desk.pool, who=who)
         return f"restarted; opened: {', '.join(opened)}" if opened else "restarted"

@@ -34,10 +34,18 @@ async def start(connection: Pool | Connection, *, who: str) -> bool:
     return await fleet.resume(connection, who=who)
 
 
-async def stop(connection: Pool | Connection, *, who: str) -> Pause:
-    """Stop all daemons from sending; what is out is finished. Returns what it replaced as well."""
-    reason = "the scheduler was stopped"
-    return await fleet.pause(connection, reason=reason, who=who, duration=None)
+async def stop(
+    connection: Pool | Connection,
+    *,
+    who: str,
+    reason: str | None = None,
+    duration: timedelta | None = None,
+) -> Pause:
+    """Stop all daemons from sending, for a time or until somebody starts them; what is out is
+    finished. Returns what it replaced as well.
+    """
+    said = reason or "the scheduler was stopped"
+    return await fleet.pause(connection, reason=said, who=who, duration=duration)
 
 
 async def restart(connection: Pool | Connection, *, who: str) -> list[str]:

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import brake, fleet, scheduler
 from mediasweep.operations.foresight import Foresight
+from mediasweep.rules.gate import PAUSE_MINUTES
 
 # each gate, and when it is closed
 GATES = {
@@ -38,6 +39,7 @@ def add_gates(frame: Frame) -> None:
             tested=TESTED,
             scheduler=await frame.desk.scheduler.get(),
             limits=scheduler.LIMITS,
+            pause_minutes=PAUSE_MINUTES,
         )
 
     @frame.router.get("/gates/brake")

@@ -106,7 +106,10 @@ async function act(element) {
     const asked = ask && byId("confirm-ask").value.trim();
     const told = await send(asked ? { [ask]: asked } : {});
     if (element.dataset.then) return location.assign(element.dataset.then);
-    if (element.tagName === "FORM") element.reset();
+    if (element.tagName === "FORM") {
+      element.reset();
+      element.querySelector(":focus")?.blur(); // nobody types there any more, so it is refreshed, too
+    }
     const text = told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.";
     say(text, told.success === false);
     await refresh();
