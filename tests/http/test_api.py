@@ -23,7 +23,15 @@ ROW = {
 }
 STATE = {
     *("is_running", "last_run", "next_run", "total_processed", "total_failed", "success_rate"),
-    *("queue_size", "uptime_minutes", "daemons", "config", "set_for_all", "queue_stats"),
+    *(
+        "queue_size",
+        "uptime_minutes",
+        "daemons",
+        "only_looking",
+        "config",
+        "set_for_all",
+        "queue_stats",
+    ),
 }
 JSON = {"Content-Type": "application/json"}
 FINISH = """

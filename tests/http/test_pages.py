@@ -153,13 +153,18 @@ async def _without_database(database: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_password_that_was_changed_is_no_fault(
-    database: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error", [asyncpg.InvalidPasswordError, asyncpg.InvalidCatalogNameError], ids=str
+)
+async def test_a_database_that_refuses_is_no_fault(
+    database: str, monkeypatch: pytest.MonkeyPatch, error: type[asyncpg.PostgresError]
 ) -> None:
-    """A new connection that is refused is a 503 that says why, as a database that is away."""
+    """A password that was changed and a database that was dropped are a 503 that says why, as a
+    database that is away.
+    """
 
     async def refused(_: Fleet) -> None:
-        raise asyncpg.InvalidPasswordError("password authentication failed")
+        raise error("the connection failed")
 
     monkeypatch.setattr(Fleet, "figures", refused)
     async with visit(database) as client:

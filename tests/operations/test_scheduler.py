@@ -6,6 +6,7 @@ import asyncio
 import time
 from asyncio import to_thread
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import pytest
 
@@ -150,6 +151,18 @@ async def test_what_cannot_be_set_is_refused_whole(db: Db, given: dict[str, obje
     with pytest.raises(ValueError, match=next(iter(given))):
         await scheduler.configure(db, {"max_retries": 9} | given, who="ann")
     assert await db.fetchval("SELECT configured_at FROM mediasweep.scheduler") is None
+
+
+async def test_a_fleet_that_only_looks_is_not_enabled(db: Db) -> None:
+    """One daemon that is disabled does no work, and says so; one beside it that deletes does."""
+    told = await scheduler.status(db)
+    assert (told["daemons"], told["only_looking"], told["config"]["enabled"]) == (0, 0, True)
+    await beat(db, works=False)
+    told = await scheduler.status(db)
+    assert (told["daemons"], told["only_looking"], told["config"]["enabled"]) == (0, 1, False)
+    await beat(db, id_=uuid4(), works=True)
+    told = await scheduler.status(db)
+    assert (told["daemons"], told["only_looking"], told["config"]["enabled"]) == (1, 1, True)
 
 
 async def test_the_status_has_the_keys_of_the_origin(database: str, db: Db, cloud: Cloud) -> None:

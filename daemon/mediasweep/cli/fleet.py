@@ -12,7 +12,7 @@ import typer
 from mediasweep.cli.attach import stray_says
 from mediasweep.cli.output import cell, in_a_line, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
-from mediasweep.rules.gate import PAUSE_MINUTES
+from mediasweep.rules.gate import NONE_DELETES, PAUSE_MINUTES
 from mediasweep.rules.number import number
 from mediasweep.rules.reason import ago
 
@@ -73,13 +73,7 @@ def status(
         )
     else:
         typer.echo("gates:    all open")
-    where = ", or those of the original:" if found["environment"]["copied"] else ":"
-    typer.echo(f"\ndaemons{where}" if found["daemons"] else "daemons:  none")
-    if found["daemons"]:
-        columns = {"host": "host", "pid": "pid", "version": "version", "alive": "alive"}
-        columns |= {"works": "deletes", "listening": "listening", "beat_at": "last beat"}
-        columns |= {"completed": "completed"}
-        print_table(found["daemons"], columns)
+    _print_daemons(found["daemons"], copied=found["environment"]["copied"])
 
 
 def _print_environment(found: Mapping[str, Any]) -> None:
@@ -95,6 +89,20 @@ def _print_environment(found: Mapping[str, Any]) -> None:
             typer.echo("daemons with these settings delete nothing until `mediasweep adopt`\n")
     if found["guard"]:
         typer.echo(f"the guard cannot answer, so nothing is sent: {in_a_line(found['guard'])}\n")
+
+
+def _print_daemons(daemons: Sequence[Mapping[str, Any]], *, copied: bool) -> None:
+    alive = [daemon for daemon in daemons if daemon["alive"]]
+    if alive and not any(daemon["works"] for daemon in alive):
+        typer.echo(f"work:     {NONE_DELETES}")
+    if not daemons:
+        typer.echo("daemons:  none")
+        return
+    typer.echo(f"\ndaemons{', or those of the original' if copied else ''}:")
+    columns = {"host": "host", "pid": "pid", "version": "version", "alive": "alive"}
+    columns |= {"works": "deletes", "listening": "listening", "beat_at": "last beat"}
+    columns |= {"completed": "completed"}
+    print_table(daemons, columns)
 
 
 def pause(

@@ -11,6 +11,7 @@ import typer
 from mediasweep.cli.fleet import say_closed, say_replaced
 from mediasweep.cli.output import cell, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
+from mediasweep.rules.gate import NONE_DELETES
 from mediasweep.rules.number import counted, number
 from mediasweep.rules.reason import ago
 
@@ -152,6 +153,8 @@ def force_cleanup(
 
 def _working(found: dict[str, Any]) -> str:
     """Return whether work is going on, or what it lacks."""
+    if not found["daemons"] and found["only_looking"]:
+        return f"no, {NONE_DELETES}"
     if not found["config"]["enabled"]:
         return "no, it is paused: `mediasweep resume` ends that"
     if not found["daemons"]:

@@ -92,6 +92,7 @@ class SchedulerState(BaseModel):
     queue_size: int
     uptime_minutes: float
     daemons: int
+    only_looking: int
     config: Config
     set_for_all: list[str]
     queue_stats: dict[str, int]

@@ -106,10 +106,12 @@ async def force_cleanup(
 
 async def status(connection: Pool | Connection) -> dict[str, Any]:
     """Return whether work is going on, what was done, and the configuration in force: what is set
-    for all, over what the oldest daemon was started with.
+    for all, over what the oldest daemon was started with. `only_looking`: so many daemons are
+    alive and delete nothing, because each of them was started like that.
     """
     counts = await Fleet(connection).figures()
-    daemons = [d for d in await Fleet(connection).daemons() if d["alive"] and d["works"]]
+    alive = [d for d in await Fleet(connection).daemons() if d["alive"]]
+    daemons = [d for d in alive if d["works"]]
     common = await Scheduler(connection).config()
     own = daemons[0]["config"] if daemons else {}  # of the oldest
     config = {name: own.get(name) if common[name] is None else common[name] for name in LIMITS}
@@ -131,7 +133,8 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "queue_size": counts.get("pending", 0) + counts.get("processing", 0),
         "uptime_minutes": (datetime.now(UTC) - since).total_seconds() / 60 if since else 0.0,
         "daemons": len(daemons),
-        "config": config | {"enabled": not paused},
+        "only_looking": len(alive) - len(daemons),
+        "config": config | {"enabled": not paused and bool(daemons or not alive)},
         "set_for_all": [name for name in LIMITS if common[name] is not None],
         "queue_stats": {name: rows for name, rows in counts.items() if rows},
     }

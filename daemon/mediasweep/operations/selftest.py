@@ -25,6 +25,7 @@ from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.diagnosis import capture
+from mediasweep.rules.gate import NONE_DELETES
 from mediasweep.rules.notification import UPLOAD
 from mediasweep.rules.outcome import Outcome
 from mediasweep.rules.selftest import FOLDER, GIF, Report, Verdict
@@ -39,10 +40,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.1
 NO_DAEMON = "no daemon is at work: start `mediasweep run`, and look at its log"
-IDLE = (
-    "no daemon that is alive deletes: they are disabled, or on a dry run; start one without "
-    "MEDIASWEEP_DRY_RUN and with MEDIASWEEP_ENABLED=true"
-)
+IDLE = f"{NONE_DELETES}; start one without MEDIASWEEP_DRY_RUN and with MEDIASWEEP_ENABLED=true"
 OURS = {None, "public.media_assets", "manual"}  # the sources of what is let go of here
 
 

@@ -61,7 +61,7 @@ BROKEN = (
     asyncpg.UndefinedColumnError,
     asyncpg.UndefinedFunctionError,
     asyncpg.UndefinedObjectError,  # the type of a table goes with it
-    asyncpg.InvalidSchemaNameError,
+    *(asyncpg.InvalidSchemaNameError, asyncpg.InvalidCatalogNameError),  # of a pool that was open
     asyncpg.InsufficientPrivilegeError,
     asyncpg.DatatypeMismatchError,
 )

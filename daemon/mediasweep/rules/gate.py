@@ -26,6 +26,8 @@ OPENED_BY = {
     "environment": "`mediasweep adopt`",
     "failover": "the second look after it, if all is well, or `mediasweep adopt`",
 }
+# of a fleet of which no gate is closed, and which deletes nothing all the same
+NONE_DELETES = "no daemon that is alive deletes: they are disabled, or on a dry run"
 PAUSE_MINUTES = (0.01, 5_256_000.0)  # the shortest, and the longest that has an end: ten years
 _FAILURES = {Outcome.UNCLEAR, Outcome.UNREACHABLE}
 _GOOD = {Outcome.DELETED, Outcome.ABSENT, Outcome.REJECTED, Outcome.LOCKED}

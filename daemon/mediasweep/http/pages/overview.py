@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import overview
 from mediasweep.operations.history import History
+from mediasweep.rules.gate import NONE_DELETES
 
 
 def add_overview(frame: Frame) -> None:
@@ -18,4 +19,4 @@ def add_overview(frame: Frame) -> None:
         """Tell how everything stands."""
         desk = frame.desk
         seen = await overview.look(desk.pool, await desk.figures.get(), history)
-        return frame.show(request, "overview.html", seen=seen)
+        return frame.show(request, "overview.html", seen=seen, none_deletes=NONE_DELETES)

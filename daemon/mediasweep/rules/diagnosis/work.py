@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from mediasweep.rules.finding import Finding, note, problem, warning
-from mediasweep.rules.gate import OPENED_BY
+from mediasweep.rules.gate import NONE_DELETES, OPENED_BY
 from mediasweep.rules.number import counted
 from mediasweep.rules.reason import ago
 
@@ -152,7 +152,7 @@ def daemons(fleet: Sequence[Row], own: str, unfinished: int) -> list[Finding]:
     found = []
     if not any(one["works"] for one in alive):
         found += warning(
-            "no daemon that is alive deletes: they are disabled, or on a dry run",
+            NONE_DELETES,
             "nothing is deleted",
             "start one without MEDIASWEEP_DRY_RUN and with MEDIASWEEP_ENABLED=true",
         )
