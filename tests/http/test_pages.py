@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,6 +18,7 @@ from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
 from tests.http.visits import ADDRESS, OPERATE, READ, TOKENS, application, bearer, visit
+from tests.operations.standing import beat
 from tests.schema.queue import enqueue
 
 PAGE = {"Accept": "text/html"}
@@ -26,6 +28,11 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self
 FAILED = """
 UPDATE mediasweep.cloudinary_cleanup_queue SET status = 'failed', processed_at = now(),
        error_message = '<script>alert(1)</script>', cloudinary_response = '{"error": "</pre>"}'
+"""
+NAMED = """
+UPDATE mediasweep.cloudinary_cleanup_queue
+   SET original_filename = 'holiday.jpg', created_at = now() - interval '2 h',
+       queued_at = now() - interval '2 h'
 """
 CLOSED = """
 INSERT INTO mediasweep.gate (name, reason, closed_by) VALUES ('pause', '<b>lunch</b>', 'ops')
@@ -83,6 +90,52 @@ async def test_what_there_is_is_shown_as_it_was_written(database: str, db: Db) -
             problem = told.text.partition('id="problem"')[2]
             assert (told.status_code, says in problem) == (status, True), problem
             assert f'href="{leads}"' in problem
+
+
+async def test_a_row_that_was_put_back_tells_its_times_apart(database: str, db: Db) -> None:
+    """When it was let go of, when it was put back, and that its tries are counted from then on;
+    the name of its file stands beside its id, there and in the list.
+    """
+    [id_] = await enqueue(db, "k3j2h1")
+    await db.execute(NAMED)
+    async with visit(database) as client:
+        before = (await _pages(client, f"/queue/{id_}"))[f"/queue/{id_}"]
+        await db.execute(FAILED)
+        told = await client.post("/api/queue/retry", json={"ids": [str(id_)]})
+        assert told.status_code == 200
+        texts = await _pages(client, f"/queue/{id_}", "/queue?filename=hol*")
+        [row, listed] = texts.values()
+    ago = r"<time [^>]*>2 h ago</time>"
+    assert re.search(rf"let go of {ago}</span>", before)
+    assert re.search(rf"let go of {ago}, put back <time [^>]*>0 s ago</time></span>", row)
+    assert "since it was put back" in row
+    assert "since it was put back" not in before
+    assert all("holiday.jpg" in text for text in (before, row, listed))
+
+
+async def test_success_says_what_was_absent(database: str, db: Db) -> None:
+    """What was not there counts as success, and the overview says so."""
+    async with visit(database) as client:
+        assert "Absent counts" not in (await _pages(client, "/"))["/"]
+    await db.execute(
+        "INSERT INTO mediasweep.journal (event, outcome) SELECT 'completed', o"
+        " FROM unnest('{deleted,absent}'::text[]) o, generate_series(1, 750)"
+    )
+    async with visit(database) as client:
+        text = (await _pages(client, "/"))["/"]
+    assert "<strong>100 %</strong>" in text
+    assert "of what was done in 24 hours; 750 absent" in text
+    assert "1,500 done" in text
+    assert "Absent counts as success" in text
+
+
+async def test_a_fleet_that_only_looks_is_said_first(database: str, db: Db) -> None:
+    """On the overview and beside the scheduler, where it is neither at work nor stopped."""
+    await beat(db, works=False)
+    async with visit(database) as client:
+        texts = await _pages(client, "/", "/gates")
+    assert "No daemon that is alive deletes" in texts["/"]
+    assert "only looks</span>" in texts["/gates"]
 
 
 async def test_a_filter_that_cannot_be_read_stays_in_its_form(database: str) -> None:
@@ -179,4 +232,7 @@ async def test_a_database_that_is_away_is_a_page_that_says_so(database: str) -> 
             told = await client.get(path, headers=PAGE)
             assert told.status_code == 503
             assert "data-again" in told.text
+            assert "<h1>The database does not answer this now</h1>" in told.text
+            assert 'data-problem="The database does not answer this now."' in told.text
+            assert "<small>pool is closed</small>" in told.text
             assert "mediasweep doctor" in told.text

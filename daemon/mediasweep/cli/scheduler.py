@@ -118,9 +118,7 @@ def status(as_json: Json = False) -> None:
         "rows": counts or "none",
         "last look": cell(found["last_run"]) or "none yet",
         "next look": _next(found),
-        "done": f"{number(found['total_processed'])} by these daemons, "
-        f"{number(found['total_failed'])} of them "
-        f"failed ({found['success_rate']:g} % went well)",
+        "done": _done(found),
     }
     for name, value in lines.items():
         typer.echo(f"{name + ':':12}{value}")
@@ -161,6 +159,15 @@ def _working(found: dict[str, Any]) -> str:
         return "no, no daemon that deletes is alive: start one by `mediasweep run`"
     up = ago(timedelta(minutes=found["uptime_minutes"]))
     return f"yes, daemons: {found['daemons']}, the oldest for {up}"
+
+
+def _done(found: dict[str, Any]) -> str:
+    done, failed = (number(found[f"total_{what}"]) for what in ("processed", "failed"))
+    if not found["total_processed"]:
+        return "nothing yet by these daemons"
+    return (
+        f"{done} by these daemons, {failed} of them failed ({found['success_rate']:g} % went well)"
+    )
 
 
 def _next(found: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ STATE: dict[str, Any] = {
 BRAKE: dict[str, Any] = {
     "source_id": 1,
     "source": "posts",
-    "reason": "more than 1,000 rows of posts were let go of within 10 min; 1,200 waited when it closed",
+    "reason": "more than 1,000 rows of posts were let go of within 10 min; 1,200 waited",
     "closed_at": AT,
     "queue_rows": 1200,
     "bytes": 73400320,

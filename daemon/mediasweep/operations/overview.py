@@ -47,6 +47,11 @@ class Overview:
         return sum(hour.deleted + hour.absent for hour in self.hours)
 
     @property
+    def absent(self) -> int:
+        """Return how many of these were not there."""
+        return sum(hour.absent for hour in self.hours)
+
+    @property
     def failed(self) -> int:
         """Return how many rows failed."""
         return sum(hour.failed for hour in self.hours)
