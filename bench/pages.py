@@ -32,9 +32,12 @@ ASKED = {
         *("?status=failed", "?status=skipped", "?status=pending", "?status=failed&since=30d"),
         *("?status=completed&until=20h", "?since=2h", "?public_id=gone/99*", "?public_id=no*such"),
         *("?source=manual", "?source=media_assets&public_id=no*such", "?in_doubt=true"),
-        *("?actor=nobody", "?app=nobody"),
+        *("?actor=nobody", "?app=nobody", "?own=true", "?own=false", "?filename=no*such"),
     ),
-    "/api/activity": ("?before=500000", "?limit=200"),
+    "/api/activity": (
+        *("?before=500000", "?limit=200", "?event=gate_closed", "?actor=nobody&before=500000"),
+        *("?own=true", "?own=false", "?event=gate_closed&actor=nobody&own=true"),
+    ),
     "/api/sync/verify": ("?limit=1000",),
 }
 NAMED = {"/api/cloudinary/media/plan": "?public_ids=no/such"}  # asked in no other way
@@ -42,6 +45,7 @@ ADMIN = (
     *("/", "/gates", "/reconcile", "/tables", "/selftest", "/activity", "/library/upload"),
     *("/library", "/library?page=1400", "/library?folder=f7", "/library?tags=t7"),
     *("/library?type=raw", "/library?search=12345", "/library/deleted"),
+    *("/activity?event=gate_closed", "/activity?own=false", "/queue?own=false"),
     *("/queue", "/queue?status=failed", "/queue?status=pending", "/queue?status=completed"),
 )
 

@@ -155,7 +155,7 @@ BEGIN
      WHERE f.pronamespace = 'mediasweep'::regnamespace
        AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE starts_with(c, 'search_path='))
        AND (f.prosecdef OR f.proname <> ALL ('{resource_type,delivery_type,whole_number,full_xid,is_alive,format_of,holds_others,
-                                              without,let_go,matching}'))
+                                              without,let_go,matching,is_own}'))
   LOOP
     EXECUTE format('ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp', function_);
   END LOOP;
