@@ -135,7 +135,7 @@ BEGIN
   LOOP
     unfinished := unfinished + CASE WHEN said.is IN ('pending', 'processing') THEN said.n ELSE 0 END;
     RAISE NOTICE 'take-over: %: %, %', said.was, mediasweep.counted(said.n, 'row'),
-      CASE WHEN said.is IS NULL THEN 'which stay behind: without public id, or in the queue already'
+      CASE WHEN said.is IS NULL THEN 'left behind: without public id, or in the queue already'
            ELSE 'now ' || said.is || CASE WHEN said.in_doubt THEN ' and in doubt' ELSE '' END END;
   END LOOP;
   IF unfinished > 0 THEN

@@ -20,11 +20,11 @@ AS $$
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,is_own,selftest_folder,counted,number,sources_of,source_name,name_of,named_by,acknowledged,
+   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,is_own,selftest_folder,sources_of,source_name,name_of,named_by,acknowledged,
                   differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library,chosen_findings}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
-    FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
+    FROM unnest('{claim,counted,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
                   receive,take_inbox,apply_notification,put_back,prune_inbox,
                   reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,

@@ -38,7 +38,7 @@ async def test_a_take_over_from_the_first_hint_to_the_second_run(
         assert "the brake holds these 5 rows" in did.out
         assert await db.fetchval(QUEUED) == 6
         held = await mediasweep(env, "brake", "show")
-        assert "5 rows were taken over, and nobody has looked at them yet" in held.out
+        assert "5 rows taken over, and nobody has looked at them yet" in held.out
         shown = await mediasweep(env, "queue", "show", str(await db.fetchval(TRIED)))
         assert "was pending after 1 of 3 attempts" in shown.out
         again = await mediasweep(env, "migrate", "--take-over")

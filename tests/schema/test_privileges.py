@@ -22,7 +22,7 @@ PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
 OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
 READS = {
-    "postgres/activity.sql": {"page", "done", "now"},
+    "postgres/activity.sql": {"page", "reach", "done", "now"},
     "postgres/attached.sql": {"list", "strays"},
     "postgres/brake.sql": {"closed", "first_held", "held"},
     "postgres/cleanup.sql": {"due", "became"},
@@ -147,7 +147,8 @@ async def test_every_right_is_needed(db: Db) -> None:
         "SELECT p.object FROM mediasweep.privileges() p WHERE p.verb = 'EXECUTE'"
     )
     spare = {row["object"] for row in granted} - named
-    assert spare == {"asleep_key", "name_of"}  # of arm and disarm, of source_name
+    # of arm and disarm, of source_name, of is_own
+    assert spare == {"asleep_key", "name_of", "selftest_folder"}
 
 
 @pytest.mark.usefixtures("staff")

@@ -26,8 +26,8 @@ ANN, BOB = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 # planned as part of the statements that call them, which a path of their own would prevent; they
 # run as their caller, and nobody of the API can call them
 UNPINNED = {
-    "delivery_type", "format_of", "full_xid", "holds_others", "is_alive", "is_own", "let_go", "matching",
-    "resource_type", "whole_number", "without",
+    "delivery_type", "format_of", "full_xid", "holds_others", "is_alive", "is_own", "let_go",
+    "matching", "resource_type", "whole_number", "without",
 }  # fmt: skip
 # a function that is STRICT would not be called with a NULL that can be told beforehand
 OBJECTS = """

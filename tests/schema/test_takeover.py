@@ -87,7 +87,7 @@ async def test_a_row_without_an_asset_stays_behind(earlier: str) -> None:
         )
         said = await take(earlier)
         assert [row[0] for row in await db.fetch(CAPTURED)] == ["a"]
-    assert any(line.startswith("pending: 1 rows, which stay behind") for line in said)
+    assert any(line.startswith("pending: 1 row, left behind") for line in said)
 
 
 async def test_nothing_goes_before_somebody_has_looked(earlier: str) -> None:
@@ -96,7 +96,7 @@ async def test_nothing_goes_before_somebody_has_looked(earlier: str) -> None:
         await db.execute(MANY)
         await asset(db, "mine")
         said = await take(earlier)
-        assert any("the brake holds these 5000 rows" in line for line in said)
+        assert any("the brake holds these 5,000 rows" in line for line in said)
         await db.execute("DELETE FROM media_assets")
         claimed = await claim(db)
         assert claimed.assets == ["mine"]
