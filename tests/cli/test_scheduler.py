@@ -42,6 +42,9 @@ async def test_the_status_is_for_people(db: Db, env: dict[str, str]) -> None:
     idle = await mediasweep(env, "scheduler", "status")
     assert "working:    no, no daemon that deletes is alive: start one by" in idle.out
     assert ["concurrency", "not", "known", "by", "each", "daemon"] in _lines(idle.out)
+    await beat(db, works=False)
+    for command in (("scheduler", "status"), ("status",)):
+        assert "no daemon that is alive deletes" in (await mediasweep(env, *command)).out
     await beat(db, interval_minutes=5.0, batch_size=10, max_retries=3, concurrency=8)
     set_ = await mediasweep(env, "scheduler", "configure", "--concurrency", "6")
     assert ["concurrency", "6", "for", "all"] in _lines(set_.out)

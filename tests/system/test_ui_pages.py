@@ -29,12 +29,8 @@ RAN = f"Object.keys(window).filter((name) => /^ran/.test(name)).length === {len(
 SCRIPTS_OUT = """'"></textarea></title></script><script>top.ran98=1</script>"""
 REFLECTING = (
     *("/library?search={}", "/library?folder={}&tags={}", "/library/delete?public_ids={}"),
-    *(
-        "/queue?public_id={}",
-        "/queue?status={}",
-        "/queue?reason={}&actor={}",
-        "/activity?before={}",
-    ),
+    *("/queue?public_id={}&filename={}", "/queue?status={}", "/queue?reason={}&actor={}"),
+    *("/activity?before={}", "/activity?actor={}"),
     *("/login?next={}", "/{}"),
 )
 SOME_ROWS = """
