@@ -49,7 +49,7 @@ async def test_nothing_is_wrong_with_what_is_well(world: World) -> None:
     assert (report.healthy, report.database) == (True, True)
     manual = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     assert [name for name in report.checks if f"| `{name}` |" not in manual] == []
-    assert len(report.checks) == len(set(report.checks)) == 29
+    assert len(report.checks) == len(set(report.checks)) == 30
     assert [check for check, _ in report.findings] == ["level", "account"]  # and no trigger
 
 
@@ -175,6 +175,16 @@ async def test_a_stranger_is_told_to_be_somebody_else(world: World) -> None:
     assert "permission denied for schema mediasweep" in wrong(report)["schema"]
     assert "as a member of the daemon's" in wrong(report)["schema"]
     assert password not in str(report.plain())
+
+
+async def test_a_publication_of_all_tables_is_a_note(world: World) -> None:
+    """Ours are in it too, which works; whoever subscribes to it should know."""
+    await world.db.execute("CREATE PUBLICATION p FOR ALL TABLES; CREATE PUBLICATION other")
+    report = await world.report()
+    assert wrong(report) == {}
+    [told] = [one for check, one in report.findings if check == "publications"]
+    assert told.what == "the publication p is for all tables, those of mediasweep too"
+    assert "FOR TABLES IN SCHEMA public" in told.remedy
 
 
 async def test_each_table_is_told_its_level(world: World) -> None:

@@ -200,6 +200,7 @@ INSTALLED: dict[str, Check] = {
     "triggers": seen(capture.uncovered, "uncovered"),
     "parts": seen(capture.strays, "strays"),
     "replication": seen(capture.replicas, "replicas"),
+    "publications": seen(capture.published, "published"),
     "row-level security": seen(capture.hidden, "hidden"),
     "guard": _guard,
     "indexes": seen(capture.unindexed, "unindexed", LARGE),

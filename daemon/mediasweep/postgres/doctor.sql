@@ -52,6 +52,9 @@ SELECT format('what is replicated into %s', a.relation::regclass), format('ALTER
  WHERE a.detached_at IS NULL
  GROUP BY a.relation
 
+-- name: published
+SELECT p.pubname AS name FROM pg_publication p WHERE p.puballtables ORDER BY 1
+
 -- name: unindexed
 -- $1 rows of a table from which on it is large
 SELECT u.relation, u.rows, u.statement FROM mediasweep.unindexed($1) u ORDER BY u.rows DESC, u.statement

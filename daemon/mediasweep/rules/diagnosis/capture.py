@@ -75,6 +75,19 @@ def replicas(sessions: Sequence[Row]) -> list[Finding]:
     ]
 
 
+def published(publications: Sequence[Row]) -> list[Finding]:
+    """Tell of publications that have the tables of the schema in them, which nobody meant."""
+    return [
+        finding
+        for publication in publications
+        for finding in note(
+            f"the publication {publication['name']} is for all tables, those of mediasweep too",
+            "a subscriber has to have them, and is sent each move of each row",
+            "name the tables or schemas that are meant, as FOR TABLES IN SCHEMA public",
+        )
+    ]
+
+
 def hidden(tables: Sequence[Row]) -> list[Finding]:
     """Judge attached tables that the guard cannot see whole."""
     return [
