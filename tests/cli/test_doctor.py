@@ -26,7 +26,7 @@ async def test_beside_a_running_daemon_nothing_is_wrong(database: str, cloud: Cl
     lines = told.out.splitlines()
     assert (told.code, told.err) == (0, ""), told.out
     assert lines[0].startswith("note     level: at contract level 2 is public.media_assets")
-    assert lines[-1] == "29 checks: 2 notes"
+    assert lines[-1] == "30 checks: 2 notes"
     assert len(lines) == 9  # a sentence is a line, where no terminal is
     assert (as_json["healthy"], as_json["database"], len(as_json["checks"])) == (True, True, 29)
     [found, _] = as_json["findings"]
@@ -48,7 +48,7 @@ async def test_what_is_wrong_is_told_the_worst_first(database: str, db: Db, clou
     ]
     assert "gates: the gate auth is closed by ann: a \\x1b[31mreason; HINT: ask" in told.out
     assert "to do: start one: `mediasweep run`" in told.out
-    assert told.out.endswith("29 checks: 1 problem, 1 warning, 2 notes\n")
+    assert told.out.endswith("30 checks: 1 problem, 1 warning, 2 notes\n")
 
 
 async def test_without_a_database_the_rest_is_told(cloud: Cloud) -> None:

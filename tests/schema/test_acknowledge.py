@@ -33,6 +33,16 @@ SELECT a.source_id, a.digest, a.queue_rows, a.acknowledged_by FROM mediasweep.ac
 HELD = "SELECT * FROM mediasweep.held($1, pg_current_snapshot())"
 ACKNOWLEDGED = "SELECT count(*) FROM mediasweep.acknowledgement"
 CONFIRM = "SELECT mediasweep.confirm('public.media_assets', 'ann', $1)"
+DELETE_MEDIA = "SELECT * FROM mediasweep.delete_media($1, 'ann')"
+CASCADE = """
+CREATE FUNCTION public.cascade() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE public.media_assets SET deleted_at = now() WHERE deleted_at IS NULL;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER cascades AFTER UPDATE ON public.media_assets {when} FOR EACH ROW
+ WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION public.cascade()
+"""
 ONE = "WHERE id = (SELECT id FROM mediasweep.cloudinary_cleanup_queue LIMIT 1)"
 CHANGES = {
     "cancelled": "SET status = 'skipped', processed_at = now()",
@@ -226,6 +236,24 @@ async def test_a_confirmation_of_nothing_covers_nothing(db: Db) -> None:
         assert await db.fetchval(CONFIRM, None) == 0
         await db.execute("DELETE FROM public.media_assets")
     assert (await try_claim(db)).brought_nothing
+
+
+@pytest.mark.parametrize("when", ["", "DEFERRABLE INITIALLY DEFERRED"])
+async def test_what_a_trigger_lets_go_of_beside_what_was_named_is_not_confirmed(
+    db: Db, when: str
+) -> None:
+    """A deletion of one asset that cascades to many is held; of the many by name, it goes."""
+    await insert_assets(db, *(f"a{n}" for n in range(LIMIT + 1)))
+    ids = await db.fetchval("SELECT array_agg(id) FROM public.media_assets")
+    await db.execute(CASCADE.format(when=when))
+    assert len(await db.fetch(DELETE_MEDIA, ids[:1])) == 1
+    assert await db.fetchval(ACKNOWLEDGED) == 0
+    assert (await try_claim(db)).brought_nothing
+    assert await closed(db) == [1]
+    await db.execute("DELETE FROM mediasweep.gate; DELETE FROM mediasweep.cloudinary_cleanup_queue")
+    await db.execute("UPDATE public.media_assets SET deleted_at = NULL")
+    await db.fetch(DELETE_MEDIA, ids)
+    assert len((await try_claim(db)).jobs) == LIMIT + 1
 
 
 async def test_only_an_attached_table_can_be_confirmed(db: Db) -> None:
