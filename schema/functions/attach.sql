@@ -34,6 +34,8 @@ BEGIN
     EXECUTE mediasweep.reference_statement(a);
     EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.reference_name(a));
   END IF;
+  -- whole rows that could not be read by what it was before may be now
+  UPDATE mediasweep.fallback f SET refused = NULL WHERE f.source_id = a.id AND f.ref ? 'row' AND f.refused IS NOT NULL;
 END $$;
 
 -- It gives up on a table that somebody has locked before the server looks for deadlocks: the reference trigger of whoever has it

@@ -14,6 +14,8 @@ BEGIN
   SELECT * INTO a FROM mediasweep.attached t WHERE t.id = source;
   IF a.id IS NULL THEN
     RAISE data_exception USING MESSAGE = 'only the row was kept, and its table is not attached any more';
+  ELSIF NOT kept -> 'row' ?& ARRAY(SELECT mediasweep.column_of(ref -> 'public_id') FROM mediasweep.refs_of(a.options) ref) THEN
+    RAISE data_exception USING MESSAGE = 'a column has another name now than it has in the row that was kept';   -- it would name nothing
   END IF;
   RETURN QUERY EXECUTE mediasweep.refs_query(a, format('jsonb_populate_record(NULL::%s, $1)', a.relation), 'capture')
     USING kept -> 'row';

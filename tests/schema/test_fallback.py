@@ -136,3 +136,27 @@ async def test_a_row_that_could_not_be_read_is_read_again_later(db: Db) -> None:
     await db.execute("ALTER FUNCTION mediasweep.away(text) RENAME TO resource_type")
     assert await db.fetchval("SELECT mediasweep.refill(10)") == 1
     assert await queued(db) == [("a", "unread")]
+
+
+async def test_what_was_refused_is_queued_once_its_table_is_attached_anew(db: Db) -> None:
+    """A row deleted after its column was renamed waits for whoever attaches the new name; one that
+    was kept under the old name stays, for it would name nothing.
+    """
+    await db.execute(
+        "CREATE TABLE public.t (cover text); INSERT INTO t VALUES ('a');"
+        """SELECT mediasweep.attach('public.t', '{"public_id": "cover"}');"""
+        "INSERT INTO mediasweep.fallback (source_id, ref, refused)"
+        """ SELECT max(id), '{"row": {"cover": "b"}}', 'odd' FROM mediasweep.attached;"""
+        "ALTER TABLE t RENAME COLUMN cover TO image; DELETE FROM t"
+    )
+    assert await db.fetchval("SELECT mediasweep.refill(10)") == 0
+    assert await db.fetchval("SELECT count(refused) FROM mediasweep.fallback") == 2
+    await db.execute(
+        "SELECT mediasweep.detach('public.t'::regclass);"
+        """SELECT mediasweep.attach('public.t', '{"public_id": "image"}')"""
+    )
+    assert await db.fetchval("SELECT mediasweep.refill(10)") == 1
+    assert await queued(db) == [("a", "unread")]
+    assert await db.fetchval("SELECT refused FROM mediasweep.fallback") == (
+        "a column has another name now than it has in the row that was kept"
+    )
