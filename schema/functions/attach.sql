@@ -1,6 +1,6 @@
 -- Attach a table: say once where its rows name assets, and capture and guard both follow from it.
 -- Detach leaves the table as it was. Every name is quoted; nothing of the user's is altered but three triggers added.
--- docs/attaching.md describes the options.
+-- docs/attaching.md describes the options. Whoever waits for a table has its writers wait as well, so nothing waits for long.
 
 -- Earlier releases made these.
 DROP FUNCTION IF EXISTS mediasweep.refs_expression(jsonb), mediasweep.live_expression(jsonb), mediasweep.check_columns(regclass, jsonb),
@@ -104,6 +104,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
 AS $$
 DECLARE
   a  mediasweep.attached;
@@ -142,6 +143,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.detach_number(attached_id integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
 AS $$
 DECLARE
   gone       mediasweep.attached;
@@ -174,6 +176,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.detach(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
 AS $$
 DECLARE
   found_  integer;

@@ -102,6 +102,8 @@ BEGIN
   FOREACH one IN ARRAY statements LOOP
     EXECUTE one;
   END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+  RAISE lock_not_available USING MESSAGE = SQLERRM, HINT = 'A transaction holds the table. Nothing was changed: try again when it has ended.';
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -110,7 +110,7 @@ DECLARE
 BEGIN
   FOR trigger_ IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t WHERE t.oid = ANY (triggers)
                    ORDER BY array_position(triggers, t.oid) LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+    PERFORM mediasweep.run_each(ARRAY[format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation)]);
   END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
   RAISE insufficient_privilege USING

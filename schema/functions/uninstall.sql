@@ -26,6 +26,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mediasweep.uninstall(force boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
 AS $$
 DECLARE
   others   text;

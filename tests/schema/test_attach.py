@@ -23,6 +23,10 @@ from tests.schema.queue import (
 TABLE = "CREATE TABLE public.t (id integer PRIMARY KEY, cover text)"
 ATTACH = """SELECT mediasweep.attach('public.t', '{"public_id": "cover"}')"""
 DETACH = "SELECT mediasweep.detach('public.t'::regclass)"
+BOUNDED = """
+SELECT p.proname, p.oid::regprocedure::text AS called FROM pg_proc p
+ WHERE p.pronamespace = 'mediasweep'::regnamespace AND 'lock_timeout=3s' = ANY (p.proconfig)
+"""
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%cleanup_trigger%' AND tgrelid = "
 
 
@@ -38,6 +42,28 @@ async def test_two_who_attach_at_once_both_are_attached(db: Db, connect: Connect
     await db.execute("INSERT INTO t VALUES (1, 'a'); INSERT INTO u VALUES ('b')")
     await enqueue(db, "a", "b")
     assert (await claim(db)).skipped == 2
+
+
+@pytest.mark.parametrize("call", ["attach", "detach", "uninstall"])
+async def test_nobody_waits_long_behind_a_writer_of_the_table(
+    db: Db, connect: Connect, call: str
+) -> None:
+    """Whoever attaches or detaches gives up in time, and says so: other writers wait behind him."""
+    await db.execute(TABLE)
+    calls = {"attach": ATTACH, "detach": DETACH, "uninstall": "SELECT mediasweep.uninstall()"}
+    if call != "attach":
+        await db.execute(ATTACH)
+    bounded = await db.fetch(BOUNDED)
+    assert {"attach", "detach", "detach_number", "uninstall"} == {row["proname"] for row in bounded}
+    for row in bounded:
+        await db.execute(f"ALTER FUNCTION {row['called']} SET lock_timeout = '50ms'")
+    writer = await connect()
+    async with writer.transaction():
+        await writer.execute("INSERT INTO t VALUES (1, 'a')")
+        with pytest.raises(asyncpg.LockNotAvailableError) as refused:
+            await asyncio.wait_for(db.execute(calls[call]), 10)
+    assert "try again" in str(refused.value.hint)
+    await db.execute(calls[call])
 
 
 @pytest.mark.parametrize("option", ["public_id", "resource_type", "version", "deleted_at"])
