@@ -13,6 +13,12 @@ CREATE OR REPLACE FUNCTION mediasweep.full_xid(x xid, near bigint) RETURNS bigin
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT near + (((x::text::bigint - near) + 2147483648) & 4294967295) - 2147483648 $$;
 
+-- Whether a session is one of ours, which brings no reference back, by the name that it gave itself: one of a closed list, for an
+-- application may well be called mediasweep-web, and its readers count.
+CREATE OR REPLACE FUNCTION mediasweep.is_our_session(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT name ~ '^mediasweep( (listener|asleep \d+|cli|doctor|index|migrate))?$' $$;
+
 -- The oldest transaction ids of this database's writers, and in its readers' snapshots. Every role may ask this.
 CREATE OR REPLACE FUNCTION mediasweep.oldest(OUT writer bigint, OUT reader bigint)
 LANGUAGE plpgsql VOLATILE
@@ -26,7 +32,7 @@ BEGIN
     FROM (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) here
    CROSS JOIN LATERAL (
       -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
-      SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
+      SELECT a.backend_xid, a.backend_xmin, mediasweep.is_our_session(a.application_name) AS ours
         FROM pg_stat_get_activity(NULL) a
        WHERE a.datid = here.oid
          AND a.usesysid IS NOT NULL

@@ -44,7 +44,8 @@ AS $$
     FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xact, d.oid AS database
             FROM pg_database d WHERE d.datname = current_database()) next
    CROSS JOIN LATERAL (
-     SELECT a.backend_xid AS xact, a.backend_xmin AS sees, a.xact_start AS since, a.application_name LIKE 'mediasweep%' AS ours,
+     SELECT a.backend_xid AS xact, a.backend_xmin AS sees, a.xact_start AS since,
+            mediasweep.is_our_session(a.application_name) AS ours,
             format('pid %s (%s)', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed')) AS about
        FROM pg_stat_get_activity(NULL) a
       WHERE a.datid = next.database AND a.usesysid IS NOT NULL AND a.pid <> pg_backend_pid()

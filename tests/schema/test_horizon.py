@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -18,6 +19,7 @@ from mediasweep.demo.cluster import Cluster
 from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Connect, Server
+from tests.daemons import ROOT
 from tests.schema.queue import (
     ARTICLES,
     claim,
@@ -144,6 +146,34 @@ async def test_a_reader_is_waited_for_but_not_for_long(
         assert soon.brought_nothing
         by_then = await claim(db, memory=later(horizon, timedelta(seconds=11)))
         assert (["a"] if rule else []) == by_then.assets
+
+
+@pytest.mark.parametrize("name", ["mediasweep-web", "mediasweep web", "a mediasweep", "mediasweep"])
+async def test_only_our_own_readers_are_not_waited_for(db: Db, connect: Connect, name: str) -> None:
+    """An application whose name begins like ours is a reader as any other."""
+    reader = await connect()
+    await _let_go(db, rule=True)
+    await reader.execute(f"SET application_name = '{name}'")
+    async with reader.transaction(isolation="repeatable_read"):
+        await reader.execute("SELECT FROM articles")
+        await db.execute(DELETE)
+        assert (await claim(db)).assets == (["a"] if name == "mediasweep" else [])
+
+
+async def test_every_name_that_our_connections_bear_is_known(db: Db) -> None:
+    """What the code calls a session of its own is one of the closed list."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "daemon").rglob("*.py"))
+    names = {
+        name.replace("{os.getpid()}", "4711")
+        for name in re.findall(r'\bname=f?"(mediasweep[^"]*)"', code)
+    }
+    assert names > {"mediasweep", "mediasweep listener", "mediasweep asleep 4711"}
+    unknown = [
+        name
+        for name in sorted(names)
+        if not await db.fetchval("SELECT mediasweep.is_our_session($1)", name)
+    ]
+    assert unknown == []
 
 
 async def test_a_reader_that_turns_writer_is_waited_for(db: Db, connect: Connect) -> None:
