@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
 import asyncpg
+import pytest
 
 from mediasweep.postgres.migrate import migrate, pending
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
+from tests.conftest import Server
 from tests.daemons import environment
 from tests.schema.privileges import matrix
 from tests.schema.roles import new_names, staffed, stranger
@@ -58,6 +62,54 @@ async def test_a_table_that_is_in_the_librarys_way_is_told(blank_database: str) 
     assert done.code == 2, done
     assert "it lacks cloudinary_public_id, resource_type" in " ".join(done.err.split())
     assert (await pending(blank_database))[0].name.startswith("migrations/0001")
+
+
+async def test_a_table_of_yours_that_everybody_may_read_is_not_closed(
+    database: str, db: Db
+) -> None:
+    """A whole library that was not made by us, and has no row-level security, is left as it is;
+    once it has, it becomes the library, and stays that whatever becomes of its security.
+    """
+    env = environment(database, URL)
+    await db.execute(
+        "SELECT mediasweep.detach('media_assets');"
+        "DELETE FROM mediasweep.migration WHERE name = 'library.sql';"
+        "DROP POLICY media_assets_deny_all ON media_assets;"
+        "ALTER TABLE media_assets DISABLE ROW LEVEL SECURITY"
+    )
+    refused = await mediasweep(env, "migrate", "--with-library")
+    assert refused.code == 2, refused
+    assert "every role but its owner would see no row" in " ".join(refused.err.split())
+    secured = "SELECT relrowsecurity FROM pg_class WHERE oid = 'media_assets'::regclass"
+    assert not await db.fetchval(secured)
+    await db.execute(
+        "CREATE POLICY mine ON media_assets USING (true);"
+        "ALTER TABLE media_assets ENABLE ROW LEVEL SECURITY"
+    )
+    done = await mediasweep(env, "migrate", "--with-library")
+    assert (done.code, done.err) == (0, "applied library.sql\n")
+    await db.execute("ALTER TABLE media_assets DISABLE ROW LEVEL SECURITY")
+    assert (await mediasweep(env, "migrate", "--with-library")).code == 0
+    assert not await db.fetchval(secured)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_is_not_in_utf8_is_refused(server: Server, encoding: str) -> None:
+    """It says so and what to do, with exit code 3, before anything is made."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await server.sql(
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'"
+        " LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    try:
+        done = await mediasweep(environment(server.dsn(name), URL), "migrate")
+        db = await asyncpg.connect(server.dsn(name))
+        made = await db.fetchval("SELECT to_regnamespace('mediasweep')::text")
+        await db.close()
+    finally:
+        await server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    assert (done.code, made) == (3, None), done
+    assert f"encoding of this database is {encoding}, and mediasweep needs UTF8" in done.err
 
 
 async def test_a_role_that_was_granted_nothing_is_told_whose_member_to_be(database: str) -> None:

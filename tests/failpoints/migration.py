@@ -23,10 +23,8 @@ READS = {
     "migrate.patiently:connection.fetchval": "only reads, where a right is missing",
     "migrate.pending:connect": "only reads, to print what would be applied",
     "migrate.pending:connection.close": "the same",
-    "migrate.lacking:connect": "only reads, where a library could not be made",
-    "migrate.lacking:connection.close": "the same",
-    "migrate.lacking:connection.fetch": "the same",
     "migrate.migrate:connection.fetchval": "only reads whether the library is attached",
+    "migrate.refuse_encoding:connection.fetchval": "only reads",
     "migrate.missing:connection.fetchval": "only reads, where a library has been made before",
     "migrate.missing:connection.fetchval#2": "the same",
 }

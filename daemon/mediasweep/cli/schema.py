@@ -33,6 +33,12 @@ IN_THE_WAY = (
     "lets go of is deleted, attach it: `mediasweep attach --suggest` says how. For a library, as "
     "uploads, notifications and the self-test need, rename it. Nothing was done"
 )
+OPEN = (
+    "public.media_assets is a table of your own without row-level security, which the library has: "
+    "every role but its owner would see no row of it any more. Attach it as it is, by `mediasweep "
+    "attach`; or, for a library, first make policies for those who use it, and ALTER TABLE "
+    "public.media_assets ENABLE ROW LEVEL SECURITY. Nothing was done"
+)
 SUGGESTED = (
     "here is {what}, of an earlier system: "
     "`mediasweep migrate --take-over --dry-run` says what taking it over would change"
@@ -133,13 +139,15 @@ def _check(*, with_library: bool, take_over: bool) -> None:
 def _room_for_the_library(dsn: str) -> None:
     """Refuse to make it where a table of yours, or of an earlier system, has its name."""
     from mediasweep.postgres import takeover
-    from mediasweep.postgres.migrate import lacking
+    from mediasweep.postgres.library import lacking, would_be_closed
     from mediasweep.rules.finding import some
 
     if left := asyncio.run(takeover.found(dsn)):
         raise typer.BadParameter(SUGGESTED.format(what=", ".join(left)))
     if lacks := asyncio.run(lacking(dsn)):
         raise typer.BadParameter(IN_THE_WAY.format(lacks=some(lacks)))
+    if asyncio.run(would_be_closed(dsn)):
+        raise typer.BadParameter(OPEN)
 
 
 def _say(line: str) -> None:

@@ -164,15 +164,6 @@ async def _missing(connection: Connection, *, with_library: bool) -> list[File]:
     return [*todo, File(AGAIN, again, once=False)] if again else todo
 
 
-async def lacking(dsn: str) -> list[str]:
-    """Return the columns that a table public.media_assets which is here lacks to be the library."""
-    connection = await connect(dsn, name="mediasweep migrate", pooled=True)
-    try:
-        return [row["name"] for row in await connection.fetch(SQL["lacking"])]
-    finally:
-        await connection.close(timeout=5)
-
-
 async def migrate(
     dsn: str,
     *,
@@ -186,6 +177,7 @@ async def migrate(
     """
     connection = await connect(dsn, name="mediasweep migrate", pooled=True)
     try:
+        await refuse_encoding(connection)
         await refuse_pooler(connection, dsn)
         await wait_for_turn(connection, say)
         ledger = f"{extra('ledger.sql')}{SQL['become_owner']};"
@@ -216,6 +208,15 @@ async def wait_for_turn(connection: Connection, say: Callable[[str], None]) -> N
     while not await connection.fetchval(SQL["try_lock"]):
         say("waiting for another migrate to finish")
         await asyncio.sleep(LOCK_POLL_S)
+
+
+async def refuse_encoding(connection: Connection) -> None:
+    """Raise DatabaseError in a database that cannot hold every public id, or holds what is none."""
+    if (encoding := await connection.fetchval(SQL["encoding"])) != "UTF8":
+        raise DatabaseError(
+            f"the encoding of this database is {encoding}, and mediasweep needs UTF8: dump it, and "
+            "restore it into one that was made with ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 async def refuse_pooler(connection: Connection, dsn: str, *, doing: str = "migrate") -> None:

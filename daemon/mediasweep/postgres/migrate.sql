@@ -3,6 +3,9 @@
 -- name: try_lock
 SELECT pg_try_advisory_lock(7882817126551222118)
 
+-- name: encoding
+SELECT current_setting('server_encoding')
+
 -- name: has_ledger
 SELECT to_regclass('mediasweep.migration') IS NOT NULL
 
@@ -19,17 +22,6 @@ SELECT format('SELECT mediasweep.attach(%L, %L);', 'public.media_assets', a.opti
 
 -- name: has_library
 SELECT mediasweep.has_library()
-
--- name: lacking
--- The columns of the library (see hear.sql) that a table which has its name has not.
-SELECT c.name
-  FROM unnest('{id,cloudinary_public_id,resource_type,delivery_type,cloudinary_asset_id,cloudinary_version,cloudinary_signature,cloudinary_etag,
-                original_filename,display_name,file_size,mime_type,format,width,height,duration,folder,tags,description,alt_text,secure_url,url,
-                access_mode,cloudinary_created_at,last_synced_at,sync_status,sync_error_message,created_at,updated_at,deleted_at}'::text[]) WITH ORDINALITY c (name, n)
- WHERE to_regclass('public.media_assets') IS NOT NULL
-   AND NOT EXISTS (SELECT FROM pg_attribute a
-                    WHERE a.attrelid = to_regclass('public.media_assets') AND a.attname = c.name AND NOT a.attisdropped)
- ORDER BY c.n
 
 -- name: set_timeouts
 SELECT set_config('lock_timeout', '3s', false), set_config('statement_timeout', '0', false),
