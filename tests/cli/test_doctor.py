@@ -28,7 +28,7 @@ async def test_beside_a_running_daemon_nothing_is_wrong(database: str, cloud: Cl
     assert lines[0].startswith("note     level: at contract level 2 is public.media_assets")
     assert lines[-1] == "30 checks: 2 notes"
     assert len(lines) == 9  # a sentence is a line, where no terminal is
-    assert (as_json["healthy"], as_json["database"], len(as_json["checks"])) == (True, True, 29)
+    assert (as_json["healthy"], as_json["database"], len(as_json["checks"])) == (True, True, 30)
     [found, _] = as_json["findings"]
     assert set(found) == {"check", "level", "what", "why", "remedy"}
 

@@ -20,7 +20,9 @@ from tests.schema.roles import Staff, new_names, staffed, stranger
 
 PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
-OWNERS = {f"postgres/{name}.sql" for name in ("migrate", "takeover", "attached", "index")}
+OWNERS = {
+    f"postgres/{name}.sql" for name in ("migrate", "library", "takeover", "attached", "index")
+}
 READS = {
     "postgres/activity.sql": {"page", "reach", "done", "now"},
     "postgres/attached.sql": {"list", "strays"},
@@ -29,7 +31,7 @@ READS = {
     "postgres/doctor.sql": {
         *("server", "rights", "lacks", "hidden", "uncovered", "attached", "replicas", "strays"),
         *("unlogged", "unvacuumed", "unindexed", "stuck", "fallback", "holding"),
-        *("kept", "contract"),
+        *("kept", "contract", "published"),
     },
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
