@@ -20,9 +20,7 @@ from tests.schema.roles import Staff, new_names, staffed, stranger
 
 PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
-OWNERS = {
-    f"postgres/{name}.sql" for name in ("migrate", "library", "takeover", "attached", "index")
-}
+OWNERS = {f"postgres/{n}.sql" for n in ("migrate", "library", "takeover", "attached", "index")}
 READS = {
     "postgres/activity.sql": {"page", "reach", "done", "now"},
     "postgres/attached.sql": {"list", "strays"},
