@@ -76,8 +76,8 @@ BEGIN
   SELECT h.* INTO held FROM mediasweep.held(source, listing) h;
   queue_rows := held.queue_rows;
   IF held.digest <> digest THEN
-    refused := format('the list has changed: it had %s rows, %s', named.queue_rows,
-      CASE WHEN queue_rows = named.queue_rows THEN 'some are others now' ELSE format('there are %s now', queue_rows) END);
+    refused := format('the list has changed: it had %s, %s', mediasweep.counted(named.queue_rows, 'row'),
+      CASE WHEN queue_rows = named.queue_rows THEN 'some are others now' ELSE format('there are %s now', mediasweep.number(queue_rows)) END);
   END IF;
   IF refused IS NOT NULL OR NOT really THEN
     RETURN;
@@ -85,7 +85,7 @@ BEGIN
   PERFORM mediasweep.release(source, listing, held, greatest(held.last_at, gate_.closed_at), digest, who);
   DELETE FROM mediasweep.gate g WHERE g.name = 'brake' AND g.source_id = source;
   INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
-  VALUES ('brake_acknowledged', 'brake', format('%s rows, digest %s', queue_rows, digest), source, who);
+  VALUES ('brake_acknowledged', 'brake', format('%s, digest %s', mediasweep.counted(queue_rows, 'row'), digest), source, who);
   PERFORM pg_notify('mediasweep', '');
 END $$;
 
@@ -223,8 +223,9 @@ DECLARE
 BEGIN
   SELECT * INTO found_ FROM mediasweep.holdings(a);
   RAISE NOTICE 'mediasweep: % is attached as source %: % name % assets', a.relation, a.id,
-    CASE WHEN found_.whole THEN found_.looked || ' rows' ELSE format('of about %s rows, the first %s', found_.about, found_.looked) END,
-    found_.named;
+    CASE WHEN found_.whole THEN mediasweep.counted(found_.looked, 'row')
+         ELSE format('of about %s, the first %s', mediasweep.counted(found_.about::numeric, 'row'), mediasweep.number(found_.looked)) END,
+    mediasweep.number(found_.named);
   IF found_.unread > 0 THEN
     RAISE NOTICE 'mediasweep: in % of them nobody can tell which asset is meant, for example in "%": they keep assets, and queue none',
       found_.unread, found_.example;
@@ -379,6 +380,7 @@ CREATE FUNCTION mediasweep.asleep_key() RETURNS bigint
 CREATE FUNCTION mediasweep.attach(relation regclass, options jsonb) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '3s'
     AS $$
 DECLARE
   a  mediasweep.attached;
@@ -582,7 +584,7 @@ BEGIN
     passed := mediasweep.may_go(source, uploads, candidates, rule, known, memory -> 'free', before);
     IF passed IS NULL THEN
       stopped := mediasweep.close_brake(source, rule, known, format(
-        'more than %s rows of %s were let go of within %s min (the limit is %s)', rule.most,
+        'more than %s of %s were let go of within %s min (the limit is %s)', mediasweep.counted(rule.most, 'row'),
         CASE WHEN uploads THEN 'uploads that nothing uses' ELSE rule.name END,
         trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
@@ -625,7 +627,7 @@ BEGIN
       PERFORM mediasweep.open_brake(source);
     ELSIF lost > 5 * rule.most AND NOT shut THEN
       told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
-        'more than %s rows of %s were let go of within %s h (the limit is five times %s)', 5 * rule.most, rule.name,
+        'more than %s of %s were let go of within %s h (the limit is five times %s)', mediasweep.counted(5 * rule.most, 'row'), rule.name,
         trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
     END IF;
   END LOOP;
@@ -683,7 +685,7 @@ BEGIN
       JOIN pg_class c ON c.oid = part.id AND c.relkind <> 'p';
   END IF;
   most := least(greatest(floor_, share * assets), 1e9);   -- below zero: nothing is known of it yet
-  said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), assets)
+  said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), mediasweep.number(assets::numeric))
                ELSE 'the floor' END;
 END $$;
 
@@ -714,6 +716,8 @@ BEGIN
     EXECUTE mediasweep.reference_statement(a);
     EXECUTE format('REVOKE ALL ON FUNCTION mediasweep.%I() FROM PUBLIC', mediasweep.reference_name(a));
   END IF;
+  -- whole rows that could not be read by what it was before may be now
+  UPDATE mediasweep.fallback f SET refused = NULL WHERE f.source_id = a.id AND f.ref ? 'row' AND f.refused IS NOT NULL;
 END $$;
 
 CREATE FUNCTION mediasweep.build_guard() RETURNS void
@@ -1279,7 +1283,7 @@ BEGIN
            WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= coalesce(known.newest, '-infinity')
              AND pg_visible_in_snapshot(q.xact, known.covered) IS NOT TRUE AND q.xact <> ALL (known.confirmed)
            LIMIT 100000) q;
-  why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, waiting);
+  why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, mediasweep.number(waiting));
   INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
   VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
             'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
@@ -1395,12 +1399,12 @@ BEGIN
   SELECT count(*) INTO gone FROM mediasweep.cloudinary_cleanup_queue q
    WHERE q.source_id = source AND q.processed_at IS NULL AND q.due_at >= now() AND q.xact = pg_current_xact_id_if_assigned();
   IF gone > most THEN
-    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', gone, mediasweep.name_of(relation), most;
+    RAISE EXCEPTION 'mediasweep.confirm: % assets of % would go, and only % were confirmed', mediasweep.number(gone), mediasweep.name_of(relation), mediasweep.number(most);
   ELSIF gone > 0 THEN
     INSERT INTO mediasweep.acknowledgement (source_id, xact, queue_rows, acknowledged_by)
     VALUES (source, pg_current_xact_id(), gone, who);
     INSERT INTO mediasweep.journal (event, outcome, detail, source_id, actor)
-    VALUES ('brake_confirmed', 'brake', format('%s rows', gone), source, who);
+    VALUES ('brake_confirmed', 'brake', mediasweep.counted(gone, 'row'), source, who);
   END IF;
   RETURN gone;
 END $$;
@@ -1445,6 +1449,11 @@ BEGIN
                                   'inbox_s', coalesce(greatest(extract(epoch FROM clock_timestamp() - min(i.received_at)), 0), 0))
           FROM mediasweep.inbox i WHERE i.done_at IS NULL);
 END $$;
+
+CREATE FUNCTION mediasweep.counted(n numeric, what text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT to_char(n, 'FM999,999,999,999,990') || ' ' || what || CASE WHEN n = 1 THEN '' ELSE 's' END $$;
 
 CREATE FUNCTION mediasweep.cover() RETURNS integer
     LANGUAGE plpgsql
@@ -1503,7 +1512,17 @@ BEGIN
      WHERE m.id = ANY (ids) AND m.deleted_at IS NULL
     RETURNING m.id)
   SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;
-  PERFORM mediasweep.confirm('public.media_assets', who);
+  SET CONSTRAINTS ALL IMMEDIATE;   -- so that nothing is let go of after this
+  -- a trigger of yours may let go of more, which nobody has named: then nothing is confirmed, and the brake judges all of it
+  IF NOT EXISTS (
+    SELECT FROM mediasweep.cloudinary_cleanup_queue q
+      JOIN mediasweep.attached a ON a.id = q.source_id AND a.relation = 'public.media_assets'::regclass
+     WHERE q.xact = pg_current_xact_id() AND q.processed_at IS NULL AND q.due_at >= now()
+       AND (q.cloudinary_public_id, q.resource_type, q.delivery_type) NOT IN (
+         SELECT m.cloudinary_public_id, m.resource_type, m.delivery_type FROM public.media_assets m WHERE m.id = ANY (gone)))
+  THEN
+    PERFORM mediasweep.confirm('public.media_assets', who);
+  END IF;
   RETURN QUERY
     SELECT m.id, m.cloudinary_public_id::text, q.id
       FROM public.media_assets m
@@ -1579,6 +1598,7 @@ $$;
 CREATE FUNCTION mediasweep.detach(relation regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '3s'
     AS $$
 DECLARE
   found_  integer;
@@ -1596,6 +1616,7 @@ END $$;
 CREATE FUNCTION mediasweep.detach_number(attached_id integer) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '3s'
     AS $$
 DECLARE
   gone       mediasweep.attached;
@@ -1762,7 +1783,7 @@ DECLARE
 BEGIN
   FOR trigger_ IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t WHERE t.oid = ANY (triggers)
                    ORDER BY array_position(triggers, t.oid) LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation);
+    PERFORM mediasweep.run_each(ARRAY[format('DROP TRIGGER %I ON %s', trigger_.tgname, trigger_.relation)]);
   END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
   RAISE insufficient_privilege USING
@@ -2428,6 +2449,11 @@ CREATE FUNCTION mediasweep.is_mine(made_by xid) RETURNS boolean
   SELECT pg_xact_status(mediasweep.full_xid(made_by, pg_snapshot_xmax(pg_current_snapshot())::text::bigint)::text::xid8) = 'in progress'
 $$;
 
+CREATE FUNCTION mediasweep.is_our_session(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ SELECT name ~ '^mediasweep( (listener|asleep \d+|cli|doctor|index|migrate))?$' $_$;
+
 CREATE FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2436,6 +2462,10 @@ CREATE FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) RETURNS text
     CASE WHEN ref ? 'cloud' THEN format('%L', replace(lower(ref ->> 'cloud'), '_', '-'))
          ELSE '(SELECT replace(lower(i.cloud_name), ''_'', ''-'') FROM mediasweep.installation i)' END, (NOT certain)::text)
 $$;
+
+CREATE FUNCTION mediasweep.is_own(reason text, public_id text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT coalesce(reason = 'upload_pending' OR starts_with(public_id, mediasweep.selftest_folder()), false) $$;
 
 CREATE TABLE mediasweep.installation (
     one boolean DEFAULT true NOT NULL,
@@ -2553,6 +2583,8 @@ BEGIN
   SELECT * INTO a FROM mediasweep.attached t WHERE t.id = source;
   IF a.id IS NULL THEN
     RAISE data_exception USING MESSAGE = 'only the row was kept, and its table is not attached any more';
+  ELSIF NOT kept -> 'row' ?& ARRAY(SELECT mediasweep.column_of(ref -> 'public_id') FROM mediasweep.refs_of(a.options) ref) THEN
+    RAISE data_exception USING MESSAGE = 'a column has another name now than it has in the row that was kept';   -- it would name nothing
   END IF;
   RETURN QUERY EXECUTE mediasweep.refs_query(a, format('jsonb_populate_record(NULL::%s, $1)', a.relation), 'capture')
     USING kept -> 'row';
@@ -2871,7 +2903,8 @@ CREATE FUNCTION mediasweep.listing_refusal(run mediasweep.reconcile_run, last me
     WHEN run.places @? '$.* ? (@.done == false)' THEN 'the listing is not complete'
     WHEN NOT mediasweep.listing_is_whole(run) THEN 'the database server has lost a part of what was listed: run it again'
     WHEN assets < (last.counts ->> 'assets')::bigint / 2 AND NOT shrunken
-      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, add --shrunken', assets, last.counts ->> 'assets', last.finished_at::date)
+      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, add --shrunken', mediasweep.number(assets),
+                  mediasweep.number((last.counts ->> 'assets')::bigint), last.finished_at::date)
   END
 $_$;
 
@@ -3339,7 +3372,7 @@ BEGIN
   RETURN marked;
 END $$;
 
-CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
+CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean, filename text DEFAULT NULL::text, own boolean DEFAULT NULL::boolean) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
     LANGUAGE sql STABLE
     AS $$
   SELECT q.*
@@ -3353,6 +3386,8 @@ CREATE FUNCTION mediasweep.matching(statuses text[], source integer, public_id t
      AND (since IS NULL OR q.queued_at >= since)
      AND (until IS NULL OR q.queued_at < until)
      AND (doubtful IS NULL OR q.in_doubt = doubtful)
+     AND (filename IS NULL OR q.original_filename LIKE filename)
+     AND (own IS NULL OR mediasweep.is_own(q.deletion_reason, q.cloudinary_public_id) = own)
 $$;
 
 CREATE FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) RETURNS jsonb
@@ -3640,10 +3675,10 @@ CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why tex
   logged AS (
     INSERT INTO mediasweep.journal
       (event, queue_id, claim_no, status, outcome, detail, public_id, resource_type, delivery_type, asset_id, version,
-       bytes, source_id, actor)
+       bytes, source_id, reason, actor)
     SELECT CASE move WHEN 'retry' THEN 'retried' ELSE 'cancelled' END, m.id, m.claim_no, m.status,
            CASE WHEN move <> 'retry' THEN 'cancelled' END, why, m.cloudinary_public_id, m.resource_type, m.delivery_type,
-           m.asset_id, m.version, m.file_size, m.source_id, who
+           m.asset_id, m.version, m.file_size, m.source_id, m.deletion_reason, who
       FROM moved m)
   SELECT given.id,
          CASE WHEN moved.id IS NOT NULL THEN NULL
@@ -3826,6 +3861,8 @@ CREATE TABLE mediasweep.gate (
     CONSTRAINT probing_has_until CHECK (((probe IS NULL) OR (until IS NOT NULL)))
 );
 
+ALTER TABLE ONLY mediasweep.gate REPLICA IDENTITY FULL;
+
 CREATE FUNCTION mediasweep.note_look(seen mediasweep.gate) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3837,6 +3874,11 @@ CREATE FUNCTION mediasweep.note_look(seen mediasweep.gate) RETURNS void
            seen.detail ->> 'found', (SELECT string_agg(a, ', ') FROM jsonb_array_elements_text(seen.detail -> 'assets') a)) END
    WHERE g.name = seen.name AND g.source_id IS NULL
 $$;
+
+CREATE FUNCTION mediasweep.number(n numeric) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT to_char(n, 'FM999,999,999,999,990') $$;
 
 CREATE FUNCTION mediasweep.of_asset(public_id text, resource_type text, delivery_type text) RETURNS SETOF mediasweep.cloudinary_cleanup_queue
     LANGUAGE sql STABLE
@@ -3869,7 +3911,7 @@ BEGIN
     FROM (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) here
    CROSS JOIN LATERAL (
       -- activity first: PREPARE TRANSACTION moves an id from the first list to the second
-      SELECT a.backend_xid, a.backend_xmin, a.application_name LIKE 'mediasweep%' AS ours
+      SELECT a.backend_xid, a.backend_xmin, mediasweep.is_our_session(a.application_name) AS ours
         FROM pg_stat_get_activity(NULL) a
        WHERE a.datid = here.oid
          AND a.usesysid IS NOT NULL
@@ -3939,7 +3981,8 @@ CREATE FUNCTION mediasweep.open_transactions(OUT place bigint, OUT writes boolea
     FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xact, d.oid AS database
             FROM pg_database d WHERE d.datname = current_database()) next
    CROSS JOIN LATERAL (
-     SELECT a.backend_xid AS xact, a.backend_xmin AS sees, a.xact_start AS since, a.application_name LIKE 'mediasweep%' AS ours,
+     SELECT a.backend_xid AS xact, a.backend_xmin AS sees, a.xact_start AS since,
+            mediasweep.is_our_session(a.application_name) AS ours,
             format('pid %s (%s)', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed')) AS about
        FROM pg_stat_get_activity(NULL) a
       WHERE a.datid = next.database AND a.usesysid IS NOT NULL AND a.pid <> pg_backend_pid()
@@ -4002,7 +4045,7 @@ BEGIN
      WHERE f.pronamespace = 'mediasweep'::regnamespace
        AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE starts_with(c, 'search_path='))
        AND (f.prosecdef OR f.proname <> ALL ('{resource_type,delivery_type,whole_number,full_xid,is_alive,format_of,holds_others,
-                                              without,let_go,matching}'))
+                                              without,let_go,matching,is_own}'))
   LOOP
     EXECUTE format('ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp', function_);
   END LOOP;
@@ -4129,11 +4172,11 @@ CREATE FUNCTION mediasweep.privileges() RETURNS TABLE(kind text, verb text, obje
    UNION ALL
   SELECT k.kind, 'EXECUTE', f.object, NULL, NULL
     FROM unnest('{daemon,reader}'::text[]) k (kind)
-   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,sources_of,source_name,name_of,named_by,acknowledged,
+   CROSS JOIN unnest('{why,held,capture_trouble,unfinished,done_rows,failed_rows,fleet_at_work,is_alive,fleet_limit,matching,is_own,selftest_folder,sources_of,source_name,name_of,named_by,acknowledged,
                   differences,uncovered,strays,lacks,kind_of,ask_guard,described,hidden,unindexed,contract,holding,last_reconciled,has_library,chosen_findings}'::text[]) f (object)
    UNION ALL
   SELECT 'daemon', 'EXECUTE', f.object, NULL, NULL
-    FROM unnest('{claim,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
+    FROM unnest('{claim,counted,fleet_state,uses,record,refill,prune_queue,prune_journal,beat,throttle,arm,disarm,asleep_key,wait_for_enqueuers,wait_for_sibling,recognise,recall,look_again,
                   brake_dribble,forget_acknowledgements,retry,cancel,refusal,plan_cancel,same_assets,acknowledge,adopt,
                   receive,take_inbox,apply_notification,put_back,prune_inbox,
                   reconcile_begin,reconcile_beat,reconcile_page,reconcile_compare,reconcile_name,reconcile_looked,reconcile_finish,
@@ -4528,7 +4571,8 @@ BEGIN
       SELECT jsonb_object_agg(f.public_id, f.bytes) INTO counted FROM found f WHERE f.kind = 'count';
       IF (counted ->> 'refs')::bigint < (last.counts ->> 'refs')::bigint / 2 AND NOT shrunken THEN
         RAISE SQLSTATE 'MS003' USING MESSAGE = format('rows name %s assets, less than half of the %s of %s: if that is so, add --shrunken',
-                                                      counted ->> 'refs', last.counts ->> 'refs', last.finished_at::date);
+                                                      mediasweep.number((counted ->> 'refs')::bigint), mediasweep.number((last.counts ->> 'refs')::bigint),
+                                                      last.finished_at::date);
       END IF;
     EXCEPTION
       WHEN SQLSTATE 'MS003' THEN refusal := SQLERRM;
@@ -4969,6 +5013,8 @@ BEGIN
   FOREACH one IN ARRAY statements LOOP
     EXECUTE one;
   END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+  RAISE lock_not_available USING MESSAGE = SQLERRM, HINT = 'A transaction holds the table. Nothing was changed: try again when it has ended.';
 END $$;
 
 CREATE FUNCTION mediasweep.same_assets(ids uuid[]) RETURNS uuid[]
@@ -5712,6 +5758,7 @@ $$;
 CREATE FUNCTION mediasweep.uninstall(force boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '3s'
     AS $$
 DECLARE
   others   text;
@@ -6415,6 +6462,8 @@ CREATE TABLE mediasweep.fallback (
     refused text
 );
 
+ALTER TABLE ONLY mediasweep.fallback REPLICA IDENTITY FULL;
+
 ALTER TABLE mediasweep.fallback ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mediasweep.fallback_id_seq
     START WITH 1
@@ -6970,6 +7019,8 @@ REVOKE ALL ON FUNCTION mediasweep.contract() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.count_fleet() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.counted(n numeric, what text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_again(ids uuid[], who text) FROM PUBLIC;
@@ -7082,7 +7133,11 @@ REVOKE ALL ON FUNCTION mediasweep.is_an_address(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_mine(made_by xid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.is_our_session(name text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.is_own(reason text, public_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_place(i mediasweep.installation, place text, server_started_at timestamp with time zone, daemon uuid) FROM PUBLIC;
 
@@ -7164,7 +7219,7 @@ REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudi
 
 REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint, ids bigint[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.matching(statuses text[], source integer, public_id text, reason text, app text, actor text, since timestamp with time zone, until timestamp with time zone, doubtful boolean, filename text, own boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.may_go(source integer, uploads boolean, candidates mediasweep.cloudinary_cleanup_queue[], rule record, known record, free jsonb, INOUT passed jsonb) FROM PUBLIC;
 
@@ -7211,6 +7266,8 @@ REVOKE ALL ON FUNCTION mediasweep.not_there_since(known mediasweep.asset) FROM P
 REVOKE ALL ON FUNCTION mediasweep.note_failover(was integer, now_ integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.note_look(seen mediasweep.gate) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.number(n numeric) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.of_asset(public_id text, resource_type text, delivery_type text) FROM PUBLIC;
 
