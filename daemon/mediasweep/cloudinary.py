@@ -127,7 +127,7 @@ class Account:
                 continue
             answer = await self._take(road, may_not)
             calls += answer.outcome is not Outcome.UNSENT
-            self.asset_id_proven |= answer.outcome is Outcome.DELETED and answer.by_asset_id
+            self.asset_id_proven |= answer.ok and answer.by_asset_id
             if answer.outcome is not Outcome.ABSENT and answer.status != NOT_FOUND:
                 break
             ruled_out.add(road)

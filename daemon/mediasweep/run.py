@@ -28,6 +28,7 @@ from mediasweep.postgres.pool import PASSING, connect, open_pool
 from mediasweep.report import Report
 from mediasweep.rules.events import AccountUnchecked, DaemonStopping, DatabaseLost
 from mediasweep.rules.outcome import Outcome
+from mediasweep.rules.text import message
 from mediasweep.settings import CONCURRENCY_CAP, Settings, StartError
 from mediasweep.systemd import Supervisor
 
@@ -106,7 +107,7 @@ async def _wait_for_database(
             finally:
                 await connection.close(timeout=PATIENCE.total_seconds())
         except PASSING as error:
-            said = str(error) or type(error).__name__
+            said = message(error)
             emit(DatabaseLost("start", said))
             supervisor.starting(f"waiting for the database: {said}", STEP_WITHIN)
         else:
@@ -126,7 +127,7 @@ async def _check_account(account: Account, emit: Emit, stopping: asyncio.Event) 
         ping.cancel()
         raise StartError("stopped before Cloudinary answered", 0)
     answer = ping.result()
-    if answer.outcome is Outcome.DELETED:  # which is how a good answer is called here
+    if answer.ok:
         return
     if answer.outcome in {Outcome.AUTH_REFUSED, Outcome.REJECTED}:
         raise StartError(

@@ -27,6 +27,7 @@ from mediasweep.cli import (
     selftest,
     webhook,
 )
+from mediasweep.rules.text import message
 
 app = typer.Typer(
     name="mediasweep",
@@ -79,7 +80,7 @@ def sentence(error: BaseException) -> str:
     """Return what an error says, and what there is to do about it."""
     import asyncpg
 
-    said = str(error) or type(error).__name__
+    said = message(error)
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return (
             f"{said}: do it as the role that ran `mediasweep migrate`, or, if there are three, "

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import typer
 
+from mediasweep.rules.text import message
+
 WITHIN_S = 5.0
 SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a daemon may listen on
 
@@ -18,7 +20,7 @@ def probe(host: str, port: int) -> None:
         connection.request("GET", "/livez")
         answer = connection.getresponse()
     except (OSError, HTTPException) as error:
-        _dead(connection, str(error) or type(error).__name__)
+        _dead(connection, message(error))
     finally:
         connection.close()
     if answer.status != 200:  # noqa: PLR2004  OK

@@ -18,13 +18,12 @@ from mediasweep.http.examples import like
 from mediasweep.operations import media
 from mediasweep.operations.desk import Desk
 from mediasweep.rules.chosen import Chosen
-from mediasweep.rules.job import Status
+from mediasweep.rules.job import UNFINISHED, Status
 from mediasweep.rules.shelf import Shelf, SortBy
 
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
 TIMES = ("created_at", "updated_at", "cloudinary_created_at", "last_synced_at")
-UNFINISHED = (Status.PENDING, Status.PROCESSING)
 
 
 class Order(StrEnum):

@@ -26,6 +26,7 @@ from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.rules.filter import FilterError
 from mediasweep.rules.moment import MomentError
 from mediasweep.rules.place import PlaceError
+from mediasweep.rules.text import message
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
@@ -113,7 +114,7 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
         case UnknownError():
             return _problem(404, str(error)), {}
         case _ if isinstance(error, AWAY):
-            said = f"the database does not answer this now: {str(error) or type(error).__name__}"
+            said = f"the database does not answer this now: {message(error)}"
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
         case _ if isinstance(error, SILENT):
             said = f"Cloudinary does not answer this now: {error}"

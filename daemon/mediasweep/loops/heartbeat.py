@@ -20,6 +20,7 @@ from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.fleet import Beat, Fleet
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.events import ShareChanged
+from mediasweep.rules.text import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ class Heartbeat:
                 self._proven = True
         except WAITED_OUT as error:
             self.reached = False
-            self.wake.give_up(f"no beat: {error or type(error).__name__}")
+            self.wake.give_up(f"no beat: {message(error)}")
             return True
         self.reached, self.beat_s = True, boot_s()
         settled = self._take(share, slots)

@@ -18,6 +18,7 @@ import asyncpg
 from mediasweep.postgres.pool import PASSING, WAITED_OUT
 from mediasweep.rules.events import DatabaseLost
 from mediasweep.rules.notification import Notification
+from mediasweep.rules.text import message
 from mediasweep.rules.webhook import NotificationApplied, NotificationFailed
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class InboxLoop:
                 while await self.once():
                     pass
             except WAITED_OUT as error:
-                self.emit(DatabaseLost("inbox", str(error) or type(error).__name__))
+                self.emit(DatabaseLost("inbox", message(error)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self.heard.wait()
@@ -68,7 +69,7 @@ class InboxLoop:
         except (asyncpg.PostgresError, *UNREADABLE) as error:
             if isinstance(error, PASSING) and not isinstance(error, asyncpg.LockNotAvailableError):
                 raise
-            said = str(error) or type(error).__name__
+            said = message(error)
             await self.inbox.put_back(one.digest, said)
             self.emit(NotificationFailed(kind, one.digest.hex(), said))
         else:

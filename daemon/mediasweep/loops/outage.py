@@ -13,6 +13,7 @@ from mediasweep.loops.slots import nobody
 from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.pool import BROKEN, WAITED_OUT
 from mediasweep.rules.events import DatabaseBack, DatabaseLost
+from mediasweep.rules.text import message
 
 if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
@@ -50,7 +51,7 @@ class Outage:
         self.failed_s = self.clock_s()
         if self.since_s is None:
             self.since_s = self.failed_s
-        said = str(error) or type(error).__name__
+        said = message(error)
         self.lacks = said if isinstance(error, BROKEN) else None
         if said != self._said:  # once, not with every attempt
             self.emit(DatabaseLost(doing, said))

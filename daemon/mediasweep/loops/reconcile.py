@@ -32,6 +32,7 @@ from mediasweep.rules.events import DatabaseLost
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.quota import Quota, read_quota
 from mediasweep.rules.share import SLACK, next_hour, pause
+from mediasweep.rules.text import message
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -225,7 +226,7 @@ class ReconcileLoop:
             try:
                 await self.once()
             except WAITED_OUT as error:
-                self.emit(DatabaseLost("reconcile", str(error) or type(error).__name__))
+                self.emit(DatabaseLost("reconcile", message(error)))
             await asyncio.sleep(CHECK_S)
 
     async def once(self) -> None:

@@ -21,6 +21,7 @@ from mediasweep.rules.events import (
     Pruned,
     QueueUnhealthy,
 )
+from mediasweep.rules.text import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +70,7 @@ class Upkeep:
             try:
                 await self.once()
             except WAITED_OUT as error:
-                self.emit(DatabaseLost("upkeep", str(error) or type(error).__name__))
+                self.emit(DatabaseLost("upkeep", message(error)))
                 if isinstance(error, BROKEN):
                     self.capture = self.capture or str(error)
             await asyncio.sleep(self.config.health_check.total_seconds())

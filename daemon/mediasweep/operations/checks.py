@@ -28,6 +28,7 @@ from mediasweep.postgres.pool import PASSING, Connection, DatabaseError, connect
 from mediasweep.rules.diagnosis import capture, connection, schema, work
 from mediasweep.rules.finding import Finding
 from mediasweep.rules.reason import brief
+from mediasweep.rules.text import message
 from mediasweep.settings import Settings
 
 Row = Mapping[str, Any]
@@ -105,7 +106,7 @@ async def _listener(patient: Patient) -> list[Finding]:
     try:
         listener = await connect(dsn, name="mediasweep doctor", pooled=True)
     except (*PASSING, DatabaseError) as error:
-        return connection.away(name, str(error) or type(error).__name__, dsn)
+        return connection.away(name, message(error), dsn)
     try:
         if direct:
             [there] = await ask(listener, "server")

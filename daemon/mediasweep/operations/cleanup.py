@@ -16,7 +16,7 @@ from mediasweep.postgres.cleanup import Cleanup
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
 from mediasweep.rules.filter import Said
-from mediasweep.rules.job import ByHand, Status
+from mediasweep.rules.job import UNFINISHED, ByHand, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 RECENT = 20
 LOOK_S = 0.2
-UNFINISHED = (Status.PENDING, Status.PROCESSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ async def wait(
     """
     cleanup = Cleanup(connection)
     rows = await cleanup.became(ids)
-    if not any(one["alive"] and one["works"] for one in await Fleet(connection).daemons()):
+    if not await Fleet(connection).at_work():
         return rows
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s
@@ -128,7 +127,7 @@ async def _put_back(
 
 
 async def _why(connection: Pool | Connection) -> str:
-    if not any(one["alive"] and one["works"] for one in await Fleet(connection).daemons()):
+    if not await Fleet(connection).at_work():
         return "no daemon that deletes is at work"
     closed = [gate["name"] for gate in await Gates(connection).list() if gate["name"] != "pause"]
     return f"held by {' and '.join(closed)}" if closed else "GET /api/queue/{id} says why"

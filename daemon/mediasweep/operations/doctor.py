@@ -20,6 +20,7 @@ from mediasweep.postgres.pool import PASSING, Connection, DatabaseError, connect
 from mediasweep.rules.diagnosis import account as judge
 from mediasweep.rules.diagnosis.connection import away
 from mediasweep.rules.finding import Finding, Level, problem, warning
+from mediasweep.rules.text import message
 from mediasweep.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ async def _database(report: Report, settings: Settings, cloud: str | None, now: 
     try:
         connection = await connect(dsn, name="mediasweep doctor", pooled=True)
     except (*PASSING, DatabaseError) as error:
-        said = str(error) or type(error).__name__
+        said = message(error)
         report.add("database", away("DATABASE_URL", said, dsn))
         return
     try:
@@ -107,7 +108,7 @@ async def _database(report: Report, settings: Settings, cloud: str | None, now: 
         report.add("database", [])
         report.database = await _run(report, patient)
     except RAISED as error:
-        report.add("database", away("DATABASE_URL", str(error) or type(error).__name__, dsn))
+        report.add("database", away("DATABASE_URL", message(error), dsn))
     finally:
         connection.terminate()  # a close would wait for a peer that may never answer
 
@@ -153,5 +154,5 @@ async def _within(check: Check, patient: Patient) -> list[Finding]:
         )
         return problem(f"this could not be looked at: {error}", why, remedy)
     except RAISED as error:
-        what = f"this could not be looked at: {str(error) or type(error).__name__}"
+        what = f"this could not be looked at: {message(error)}"
         return warning(what, why, "mend what it says; `mediasweep migrate` if it is of the schema")

@@ -73,7 +73,7 @@ async def plan(connection: Pool | Connection, chosen: Chosen) -> Plan:
     meant = await named(media, chosen)
     gates = await closed(connection)
     holds = [f"{gate['name']} is closed: {gate['reason']}" for gate in gates]
-    if not any(one["alive"] and one["works"] for one in await Fleet(connection).daemons()):
+    if not await Fleet(connection).at_work():
         holds.append("no daemon that deletes is at work")
     rows, guard = await _planned(media, [row["id"] for row in meant if row["live"]])
     gone = await _gone(media, chosen, meant)

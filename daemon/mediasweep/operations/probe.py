@@ -20,7 +20,7 @@ from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.asset import Asset
-from mediasweep.rules.outcome import Answer, Outcome
+from mediasweep.rules.outcome import Answer
 from mediasweep.rules.selftest import FOLDER, GIF, Seen
 from mediasweep.rules.upload import Part, Wanted
 
@@ -81,7 +81,7 @@ class Probe:
 
     async def _overwrite(self) -> str:
         first, second = await self._store(overwrite=True), await self._store(overwrite=True)
-        if second.outcome is not Outcome.DELETED:
+        if not second.ok:
             return _said(second)
         ids = {(one.response or {}).get("asset_id") for one in (first, second)}
         return "yes" if len(ids) == 1 else "no"
@@ -92,7 +92,7 @@ class Probe:
 
     async def _case(self) -> str:
         answer, found = await self._told(self.public_id.swapcase())
-        return _said(answer) if answer.outcome is not Outcome.DELETED else "no" if found else "yes"
+        return _said(answer) if not answer.ok else "no" if found else "yes"
 
     async def _many(self) -> str:
         answer, _ = await self._told(*(f"{self.public_id}-{n}" for n in range(IDS_MOST + 1)))
@@ -106,26 +106,26 @@ class Probe:
         self.asset_id = str(found[0]["asset_id"]) if found else ""
         asset = Asset(self.public_id, *TYPES, self.asset_id or None)
         answer = await self.account.destroy(asset, lambda: None)
-        if answer.outcome is Outcome.DELETED and not answer.by_asset_id:
+        if answer.ok and not answer.by_asset_id:
             return "does not work: it was deleted by public id"
-        return "works" if answer.outcome is Outcome.DELETED else _said(answer)
+        return "works" if answer.ok else _said(answer)
 
     async def _placeholder(self) -> str:
         answer, found = await self._told(self.public_id)
-        return _shown(found) if answer.outcome is Outcome.DELETED else _said(answer)
+        return _shown(found) if answer.ok else _said(answer)
 
     async def _listed(self) -> str:
         answer, _ = await self.account.listed("image", None)
         listed = (answer.response or {}).get("resources") or []
         found = [one for one in listed if one.get("public_id") == self.public_id]
-        return _shown(found) if answer.outcome is Outcome.DELETED else _said(answer)
+        return _shown(found) if answer.ok else _said(answer)
 
     async def _restored(self) -> str:
         await self._told_as("delete", self.since)  # or it would be taken for that of the restore
         since = await Journal(self.connection).now()
         answer = await self.account.restore([self.public_id], TYPES)
         told = (answer.response or {}).get(self.public_id) or {}
-        if answer.outcome is not Outcome.DELETED or told.get("error"):
+        if not answer.ok or told.get("error"):
             return told.get("error") or _said(answer)
         types = await self._told_as("", since)
         return ", ".join(types) or f"nothing that came in {self.within_s:g} s"
@@ -168,6 +168,6 @@ def _shown(found: list[Mapping[str, Any]]) -> str:
 
 
 def _said(answer: Answer) -> str:
-    if answer.outcome is Outcome.DELETED:  # a good answer
+    if answer.ok:
         return "is taken"
     return f"HTTP {answer.status}: {answer.detail}" if answer.status else str(answer.detail)

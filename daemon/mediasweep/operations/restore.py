@@ -145,7 +145,7 @@ async def restore(
         await note(hopeless)
     for number, batch in enumerate(batches):
         answer = await _ask(account, batch, say, stopping)
-        if answer.outcome is Outcome.DELETED:  # a good answer
+        if answer.ok:
             await note(batch.read(answer.response or {}, answer.request_id))
             continue
         why = answer.detail or answer.outcome

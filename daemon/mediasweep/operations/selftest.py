@@ -25,6 +25,7 @@ from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.diagnosis import capture
+from mediasweep.rules.drift import is_there
 from mediasweep.rules.gate import NONE_DELETES
 from mediasweep.rules.notification import UPLOAD
 from mediasweep.rules.outcome import Outcome
@@ -247,7 +248,7 @@ class Selftest:
         """Wait until Cloudinary has told of an upload."""
         answer = await self.account.triggers()
         triggers = (answer.response or {}).get("triggers") or []
-        if answer.outcome is Outcome.DELETED and not triggers:
+        if answer.ok and not triggers:
             raise _FailedError(
                 "Cloudinary tells nobody: `mediasweep webhook register` with a daemon's address"
             )
@@ -268,11 +269,11 @@ class Selftest:
         answer, _ = await self.account.told(
             [made.public_id], (made.resource_type, made.delivery_type)
         )
-        if answer.outcome is not Outcome.DELETED:
+        if not answer.ok:
             why = answer.detail or answer.outcome
             raise _FailedError(f"Cloudinary could not be asked for {made.public_id}: {why}")
         found = (answer.response or {}).get("resources") or []
-        return any(not one.get("placeholder") for one in found)
+        return any(is_there(one) for one in found)
 
 
 def _identity(made: Uploaded) -> tuple[str, str, str, str]:

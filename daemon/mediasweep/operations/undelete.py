@@ -20,8 +20,7 @@ from mediasweep.operations.plan import MOST
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.media import Media
 from mediasweep.rules.drift import is_there
-from mediasweep.rules.job import Status
-from mediasweep.rules.outcome import Outcome
+from mediasweep.rules.job import UNFINISHED, Status
 from mediasweep.rules.place import Place, place
 from mediasweep.rules.restore import IDS_MOST, Wanted
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.restore import Deletion
 
-UNFINISHED = {Status.PENDING, Status.PROCESSING}
 NO_ROW = "no deleted row of the library is called this"
 OLDER = "another row of its asset was deleted after it: restore that one"
 NOT_KNOWN = "it is not at Cloudinary, and the journal knows no deletion that could be taken back"
@@ -138,7 +136,7 @@ async def _missing(
         for first in range(0, len(names), IDS_MOST):
             asked = names[first : first + IDS_MOST]
             answer, _ = await account.told(asked, (kind, delivery))
-            if answer.outcome is Outcome.DELETED:  # a good answer
+            if answer.ok:
                 found = (answer.response or {}).get("resources") or []
                 there = {one["public_id"] for one in found if is_there(one)}
                 missing |= {(name, kind, delivery) for name in asked if name not in there}

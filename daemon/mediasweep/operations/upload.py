@@ -23,6 +23,7 @@ from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.asset import RESOURCE_TYPES
+from mediasweep.rules.drift import is_there
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.upload import PART, Part, Wanted
@@ -107,7 +108,7 @@ async def upload(
     if row is None:
         raise RefusedError(refused or "refused")
     answer = await _send(uploads, account, row, read, wanted.options(public_id), wanted, say)
-    if answer.outcome is not Outcome.DELETED:
+    if not answer.ok:
         detail = answer.detail or answer.outcome
         if answer.outcome in NOTHING_STORED:
             await uploads.drop(row, who, f"nothing was stored: {detail}")
@@ -148,10 +149,10 @@ async def _see_that_it_is_free(
             break
         answer, _ = await account.told([public_id], (resource_type, wanted.delivery_type))
         found = (answer.response or {}).get("resources")
-        if answer.outcome is not Outcome.DELETED or not isinstance(found, list):
+        if not answer.ok or not isinstance(found, list):
             why = answer.detail or answer.outcome
             raise UploadError(f"whether {public_id} is free could not be asked: {why}", answer)
-        if any(not one.get("placeholder") for one in found):
+        if any(is_there(one) for one in found):
             raise RefusedError(
                 f"{public_id} is there already ({resource_type}), and in no row of the library: "
                 "choose another name"
@@ -178,7 +179,7 @@ async def _send(
             return "this process was stopped for too long" if boot_s() > until_s else None
 
         answer = await _store(account, part, options, too_late)
-        if answer.outcome is not Outcome.DELETED:
+        if not answer.ok:
             break
         say(part.end)
     return answer

@@ -27,7 +27,8 @@ from mediasweep.loops.reconcile import AccountError
 from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.notification import UPLOAD, Notification
-from mediasweep.rules.outcome import Answer, Outcome
+from mediasweep.rules.outcome import Answer
+from mediasweep.rules.text import message
 from mediasweep.rules.webhook import NotificationReceived, Result, refusal, signed
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Webhooks:
         try:
             new = await Inbox(self.pool).receive(one, notification.type, rest)
         except WAITED_OUT as error:
-            return self.refuse(Result.UNAVAILABLE, str(error) or type(error).__name__)
+            return self.refuse(Result.UNAVAILABLE, message(error))
         asyncio.get_running_loop().call_later(rest.total_seconds(), self.heard.set)
         result = Result.ACCEPTED if new else Result.DUPLICATE
         self.emit(NotificationReceived(result, notification.type))
@@ -216,6 +217,6 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
 
 
 def _good(answer: Answer) -> dict[str, Any]:
-    if answer.outcome is not Outcome.DELETED:  # which is how a good answer is called here
+    if not answer.ok:
         raise AccountError(f"Cloudinary: {answer.detail or answer.outcome}")
     return dict(answer.response or {})

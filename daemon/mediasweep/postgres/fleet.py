@@ -82,6 +82,10 @@ class Fleet:
         rows = await self._connection.fetch(SQL["daemons"])
         return [dict(row) | {"config": json.loads(row["config"])} for row in rows]
 
+    async def at_work(self) -> list[Mapping[str, Any]]:
+        """Return the daemons that are alive and delete, the oldest first."""
+        return [one for one in await self.daemons() if one["alive"] and one["works"]]
+
     async def figures(self) -> dict[str, int]:
         """Return the number of rows in every status, in a long queue estimated of what is done."""
         row = await self._connection.fetchrow(SQL["figures"])

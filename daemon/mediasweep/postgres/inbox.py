@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mediasweep.postgres.pool import statements
-from mediasweep.postgres.storable import storable
+from mediasweep.rules.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

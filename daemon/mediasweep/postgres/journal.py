@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
-from mediasweep.postgres.storable import storable, storable_json
+from mediasweep.postgres.storable_json import storable_json
 from mediasweep.rules.restore import Deletion, Verdict, Wanted
 from mediasweep.rules.selftest import FOLDER
+from mediasweep.rules.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

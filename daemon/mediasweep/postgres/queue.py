@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
-from mediasweep.postgres.storable import storable, storable_json
+from mediasweep.postgres.storable_json import storable_json
 from mediasweep.rules.asset import Asset
 from mediasweep.rules.job import Job
+from mediasweep.rules.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import patient, statements
-from mediasweep.postgres.storable import storable
 from mediasweep.rules.asset import RESOURCE_TYPES
 from mediasweep.rules.drift import Finding
+from mediasweep.rules.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

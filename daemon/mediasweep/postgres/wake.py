@@ -20,6 +20,7 @@ from mediasweep.postgres.asleep import AFTER_YOU_S, SQL, Asleep
 from mediasweep.postgres.echo import hears
 from mediasweep.postgres.pool import PASSING, DatabaseError, connect, is_pooled
 from mediasweep.rules.events import ListenerDown, ListenerUp
+from mediasweep.rules.text import message
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -68,7 +69,7 @@ class Wake:
                 if self._failure is not None:
                     raise self._failure
             except (*PASSING, DatabaseError) as error:
-                self._reason = str(error) or type(error).__name__
+                self._reason = message(error)
             finally:
                 self._drop()
             self.tried = True
@@ -116,7 +117,7 @@ class Wake:
         try:
             return await self._asleep.take(idle_s)
         except PASSING as error:
-            self.give_up(str(error) or type(error).__name__)
+            self.give_up(message(error))
             return "down"
 
     async def disarm(self) -> None:
@@ -125,7 +126,7 @@ class Wake:
             if self._asleep is not None:
                 await self._asleep.give()
         except PASSING as error:
-            self.give_up(str(error) or type(error).__name__)
+            self.give_up(message(error))
 
     async def _listen(self) -> None:
         self._lost.clear()

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mediasweep.rules.asset import DELIVERY_TYPES, RESOURCE_TYPES
+from mediasweep.rules.text import storable
 
 IDS_MOST = 100  # of one call
 ASKED_MOST = 4000  # characters of the ids in its address
@@ -127,8 +128,7 @@ def _asset(told: object) -> dict[str, Any]:
 
 
 def _clean(text: object) -> str | None:
-    """Return a text as the database holds it: without NUL and without halves of characters."""
-    return None if text is None else str(text).replace("\0", "").encode("utf-8", "replace").decode()
+    return None if text is None else storable(str(text))
 
 
 def questions(findings: Sequence[Finding]) -> Iterator[Question]:

@@ -39,6 +39,9 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
+UNFINISHED = (Status.PENDING, Status.PROCESSING)
+
+
 class Move(StrEnum):
     """What the owner of a claim may say about it."""
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mediasweep.rules.text import storable
+
 Said = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=10)  # of the signature; a later time is no time
@@ -174,7 +176,7 @@ def _entries(told: object) -> Said:
         told = {name: value for name, value in pairs if isinstance(name, str)}
     entries = told.items() if isinstance(told, dict) else ()
     return {
-        f"context:{_clean(name)}": None if value is None else _clean(str(value))
+        f"context:{storable(name)}": None if value is None else storable(str(value))
         for name, value in entries
     }
 
@@ -213,16 +215,11 @@ def _seconds(said: object) -> float | None:
 
 
 def _texts(said: object) -> list[str]:
-    return [_clean(one) for one in said if isinstance(one, str)] if isinstance(said, list) else []
+    return [storable(one) for one in said if isinstance(one, str)] if isinstance(said, list) else []
 
 
 def _text(said: object) -> str | None:
-    return _clean(said) if isinstance(said, str) else None
-
-
-def _clean(text: str) -> str:
-    """Return a text as jsonb holds it: without NUL and without halves of characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+    return storable(said) if isinstance(said, str) else None
 
 
 READERS: dict[str, Callable[[Mapping[str, Any], str], Said]] = {

@@ -8,7 +8,7 @@ Status codes and texts: Cloudinary documentation, "Upload API reference", "Error
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,10 @@ _TRY_AGAIN = re.compile(r"Try again on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 
 class Outcome(StrEnum):
-    """The kinds of answer; the value is the label in journal, logs and metrics."""
+    """The kinds of answer; the value is the label in journal, logs and metrics.
+
+    They are named for a deletion. Of every other call DELETED says that it worked: `Answer.ok`.
+    """
 
     DELETED = "deleted"
     ABSENT = "absent"
@@ -68,7 +71,12 @@ class Answer:
     delivery_type: str | None = None
     by_asset_id: bool = False
     calls: int = 1
-    until: datetime | None = field(default=None)
+    until: datetime | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether Cloudinary did what it was asked, whatever that was."""
+        return self.outcome is Outcome.DELETED
 
 
 def read_result(body: object) -> Answer:

@@ -20,7 +20,7 @@ LEFT_LEAST = 0.1
 def answer(said: Answer, cloud: str) -> list[Finding]:
     """Judge the answer to a ping."""
     detail = said.detail or str(said.outcome)
-    if said.outcome is Outcome.DELETED:  # which is how a good answer is called here
+    if said.ok:
         return []
     if said.outcome in {Outcome.AUTH_REFUSED, Outcome.REJECTED}:
         return problem(
@@ -44,7 +44,7 @@ def answer(said: Answer, cloud: str) -> list[Finding]:
 
 def triggers(said: Answer) -> list[Finding]:
     """Judge whom Cloudinary tells of what changes there."""
-    if said.outcome is not Outcome.DELETED or (said.response or {}).get("triggers"):
+    if not said.ok or (said.response or {}).get("triggers"):
         return []
     return note(
         "Cloudinary tells nobody of what changes there",

@@ -1,7 +1,4 @@
-"""What came from outside, as PostgreSQL can hold it.
-
-Nothing here fails: what cannot be held is kept as its representation.
-"""
+"""An answer from outside, as jsonb can hold it. Nothing here fails: see `storable_json`."""
 
 from __future__ import annotations
 
@@ -12,13 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RESPONSE_MOST = 65_536
-
-
-def storable(text: str | None) -> str | None:
-    """Return a text without NUL and without halves of characters."""
-    if text is None:
-        return None
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def storable_json(response: Mapping[str, Any]) -> str:
