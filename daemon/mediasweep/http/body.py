@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,20 +16,55 @@ UPLOAD = "/api/cloudinary/upload"
 BODY_MOST = 2**20
 STRANGER_MOST = 2**14  # of who is not let in yet: a login, from as many at a time as there may be
 BODY_WITHIN_S = 20.0
+LONG_AT_ONCE = 16  # bodies of strangers that are longer: 16 MiB together
 CLOSE = {"Connection": "close"}  # what was not read must not be taken for the next request
 
 
-async def read(request: Request, most: int = BODY_MOST) -> bytes | None:
-    """Return the body, None if it is too long; raises TimeoutError or ClientDisconnect."""
+class CrowdedError(Exception):
+    """So many long bodies are being read that another one has to come later."""
+
+
+class Places:
+    """For long bodies of strangers: so many are read at a time, or together they fill the memory.
+
+    What is short needs none, so that nobody who holds them all keeps it out.
+    """
+
+    def __init__(self) -> None:
+        self._free = LONG_AT_ONCE
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a place while the block lasts; raises CrowdedError if there is none."""
+        if not self._free:
+            raise CrowdedError
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
+async def read(
+    request: Request, most: int = BODY_MOST, places: Places | None = None
+) -> bytes | None:
+    """Return the body, None if it is too long; raises TimeoutError, ClientDisconnect, CrowdedError.
+
+    `places`: where a long one needs one of them.
+    """
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > most:
         return None
     body = bytearray()
-    async with asyncio.timeout(BODY_WITHIN_S):
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                return None
+    with ExitStack() as held:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for part in request.stream():
+                body += part
+                if len(body) > most:
+                    return None
+                if places is not None and len(body) > STRANGER_MOST:
+                    held.enter_context(places.one())
+                    places = None
     return bytes(body)
 
 

@@ -1,7 +1,8 @@
 """The route that Cloudinary sends its notifications to.
 
-A body is read only as far as it may be long and may take. 200 means: in the database, on disk.
-Anything else makes Cloudinary send it again, three times within some 18 minutes.
+A body is read only as far as it may be long and may take: no further than any stranger's unless its
+headers are fit, and only a few long ones at a time. 200 means: in the database, on disk. Anything
+else makes Cloudinary send it again, three times within some 18 minutes.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from mediasweep.http.body import BODY_MOST, CLOSE, read
+from mediasweep.http.body import (
+    BODY_MOST,
+    CLOSE,
+    LONG_AT_ONCE,
+    STRANGER_MOST,
+    CrowdedError,
+    Places,
+    read,
+)
+from mediasweep.http.problem import RETRY_AFTER_S
 from mediasweep.operations.webhooks import PATH, Webhooks
 from mediasweep.rules.webhook import Result
 
+CROWDED = f"{LONG_AT_ONCE} long bodies are being read at this moment"
 STATUS = {
     Result.ACCEPTED: 200,
     Result.DUPLICATE: 200,
@@ -29,23 +40,25 @@ STATUS = {
 
 def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
     """Add the route to the application."""
+    places = Places()
 
     @app.post(PATH, include_in_schema=False)
     async def cloudinary(request: Request) -> JSONResponse:
         """Take one notification."""
+        most = BODY_MOST if webhooks.may_be_genuine(request.headers) else STRANGER_MOST
+        headers = CLOSE
         try:
-            body = await read(request)
+            body = await read(request, most, places)
         except (TimeoutError, ClientDisconnect):
             result, said = webhooks.refuse(Result.INCOMPLETE, "the body did not come in time")
+        except CrowdedError:
+            result, said = webhooks.refuse(Result.UNAVAILABLE, CROWDED)
         else:
             if body is None:
-                result, said = webhooks.refuse(Result.TOO_LARGE, f"over {BODY_MOST} bytes")
+                result, said = webhooks.refuse(Result.TOO_LARGE, f"over {most} bytes")
             else:
+                headers = {}  # all was read: the connection may be used for another request
                 result, said = await webhooks.receive(body, request.headers)
-        headers = {} if body_was_read(result) else CLOSE
+        if result is Result.UNAVAILABLE:
+            headers = {**headers, "Retry-After": RETRY_AFTER_S}
         return JSONResponse({"result": result, "detail": said}, STATUS[result], headers)
-
-
-def body_was_read(result: Result) -> bool:
-    """Tell whether the connection may be used for another request."""
-    return result not in {Result.INCOMPLETE, Result.TOO_LARGE}

@@ -29,7 +29,7 @@ from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.outcome import Answer
 from mediasweep.rules.text import message
-from mediasweep.rules.webhook import NotificationReceived, Result, refusal, signed
+from mediasweep.rules.webhook import NotificationReceived, Result, refusal, signed, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +74,11 @@ class Webhooks:
     heard: asyncio.Event
     emit: Emit
     clock_s: Callable[[], float] = time.time
+
+    def may_be_genuine(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether a body could be genuine with these headers, before it is read."""
+        stamp, signature = headers.get("x-cld-timestamp", ""), headers.get("x-cld-signature", "")
+        return unfit(stamp, signature, now_s=self.clock_s(), window=self.window) is None
 
     async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[Result, str]:
         """Write a notification down if it is genuine; returns what came of it, in a word and in a

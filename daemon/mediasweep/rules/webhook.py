@@ -65,6 +65,17 @@ class NotificationFailed:
 WebhookEvent = NotificationReceived | NotificationApplied | NotificationFailed
 
 
+def unfit(timestamp: str, signature: str, *, now_s: float, window: timedelta) -> Result | None:
+    """Return why no body could be genuine with these headers, UNSIGNED or STALE; None if one could.
+
+    They are X-Cld-Timestamp and X-Cld-Signature; `window` is how far the first may be from `now_s`,
+    either way.
+    """
+    if not TIMESTAMP.fullmatch(timestamp) or not SIGNATURE.fullmatch(signature):
+        return Result.UNSIGNED
+    return Result.STALE if abs(now_s - int(timestamp)) > window.total_seconds() else None
+
+
 def refusal(
     body: bytes,
     timestamp: str | None,
@@ -74,17 +85,10 @@ def refusal(
     now_s: float,
     window: timedelta,
 ) -> Result | None:
-    """Return why a request is refused: UNSIGNED, STALE or FORGED; None if it is genuine.
-
-    `timestamp` and `signature` are the headers X-Cld-Timestamp and X-Cld-Signature; `window` is how
-    far the first may be from `now_s`, either way.
-    """
-    if not timestamp or not TIMESTAMP.fullmatch(timestamp):
-        return Result.UNSIGNED
-    if not signature or not SIGNATURE.fullmatch(signature):
-        return Result.UNSIGNED
-    if abs(now_s - int(timestamp)) > window.total_seconds():
-        return Result.STALE
+    """Return why a request is refused: `unfit` headers, or FORGED; None if it is genuine."""
+    timestamp, signature = timestamp or "", signature or ""
+    if refused := unfit(timestamp, signature, now_s=now_s, window=window):
+        return refused
     signed = [_sign(body, timestamp, secret, len(signature)) for secret in secrets]
     # a list, so that each is compared whatever the others are
     good = any([hmac.compare_digest(one, signature) for one in signed])  # noqa: C419
