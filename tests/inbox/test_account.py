@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench.account import A_DAY_LATER, LIBRARY, there, work
+from mediasweep.cli.webhook import OF_THE_API
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations import webhooks
 from mediasweep.postgres.pool import Connection as Db
@@ -79,7 +80,7 @@ async def _register(db: Db, env: dict[str, str], address: str) -> None:
     place = f"{address}/webhooks/cloudinary"
     for said in ("registered", "was registered already"):
         done = await mediasweep(env, "webhook", "register", address)
-        assert (done.code, done.err) == (0, f"{place} {said}\n")
+        assert done.err == f"{place} {said}\n{OF_THE_API}\n", done
     done = await mediasweep(env, "webhook", "test", address)
     assert (done.code, done.err) == (0, f"{place} accepted it, and it is in the inbox\n")
     done = await mediasweep(env, "webhook", "list")
@@ -93,9 +94,14 @@ async def _register(db: Db, env: dict[str, str], address: str) -> None:
 async def test_what_is_registered_is_shown_and_taken_back(database: str, cloud: Cloud) -> None:
     """Others that are told are named, without their passwords; a question, and one address goes."""
     env = environment(database, cloud.url)
+    refused = await mediasweep(env, "webhook", "register", "https://a.example/b")
+    assert (refused.code, "Set MEDIASWEEP_API_TOKEN" in refused.err) == (6, True)
+    assert await webhooks.triggers(opened(cloud)) == []
+    env |= {"MEDIASWEEP_API_TOKEN": "x" * 22, "MEDIASWEEP_WEBHOOK_SECRETS": "another key's"}
     await opened(cloud).add_trigger("https://u:secret@b.example/webhooks/cloudinary", "all")
     done = await mediasweep(env, "webhook", "register", "https://a.example/b", "--json")
     assert "something has to pass on /b to it" in done.err
+    assert OF_THE_API not in done.err
     assert "https://b.example/webhooks/cloudinary is told, too: `mediasweep webhook" in done.err
     listed = await mediasweep(env, "webhook", "list")
     assert "secret" not in done.out + done.err + listed.out

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from mediasweep import __version__
 from tests.operations.installation import Plant, World, given, set_to, shadowed, sql, switched
+from tests.upload.uploads import opened
 
 ARTICLES = """
 CREATE TABLE public.articles (id integer PRIMARY KEY, cover text);
@@ -34,6 +35,7 @@ CREATE OR REPLACE FUNCTION mediasweep.hidden()
 RETURNS TABLE (relation text, cause text, statement text)
 LANGUAGE plpgsql AS $$ BEGIN RAISE 'a defect'; END $$
 """
+PROXIED = "https://a.example/webhooks/cloudinary"
 NOWHERE = "postgresql://a:b@127.0.0.1:1/nowhere"
 
 
@@ -45,6 +47,12 @@ async def host_two_hours_ahead(world: World) -> None:
 async def listens_elsewhere(world: World) -> None:
     """Let the address for LISTEN lead to another database."""
     world.more["MEDIASWEEP_LISTEN_URL"] = world.server.dsn("postgres")
+
+
+async def told_elsewhere(world: World) -> None:
+    """Have notifications sent to this machine, to another application, and through a proxy."""
+    for url in ("http://localhost:1/webhooks/cloudinary", "https://b.example/x", PROXIED):
+        await opened(world.cloud).add_trigger(url, "all")
 
 
 UPDATE = "UPDATE mediasweep.installation SET "
@@ -186,6 +194,11 @@ FAULTS: dict[str, tuple[Plant, set[str], str]] = {
         given(CLOUDINARY_URL="cloudinary://k:s@c?upload_prefix=http://127.0.0.1:1"),
         {"account", "place"},
         "Cloudinary cannot be asked",
+    ),
+    "a webhook and no token": (
+        told_elsewhere,
+        {"account"},
+        "Cloudinary tells https://a.example/webhooks/cloudinary, and MEDIASWEEP_API_TOKEN",
     ),
     "few calls left": (switched(admin_limit=1), {"account"}, "0 of 1 calls of Cloudinary's Admin"),
     "no calls left": (switched(admin_limit=0), {"account"}, "takes no more calls"),

@@ -22,6 +22,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SHOWN = {"event_type": "events", "uri": "address", "id": "id"}
 INBOX = {"outcome": "outcome", "notifications": "notifications", "oldest": "oldest"}
 INBOX |= {"error": "error"}
+OF_THE_API = (
+    "notifications are signed with the API's own secret: where an application signs with it what "
+    "its clients choose, they can forge them; give notifications a key of their own, and its "
+    "secret as MEDIASWEEP_WEBHOOK_SECRETS"
+)
 app = typer.Typer(help="What Cloudinary tells: have it sent here, and see what came.")
 
 
@@ -32,10 +37,14 @@ def register(url: Url, *, as_json: Json = False) -> None:
     Run again, it changes nothing.
     """
     from mediasweep.operations import webhooks
+    from mediasweep.settings import load
+
+    set_ = load()
 
     async def run() -> tuple[dict[str, Any], bool, list[dict[str, Any]]]:
         with account() as asked:
-            return *await webhooks.register(asked, url), await webhooks.triggers(asked)
+            made = await webhooks.register(asked, url, guarded=set_.api_token is not None)
+            return *made, await webhooks.triggers(asked)
 
     trigger, new, all_ = do(run())
     if as_json:
@@ -44,6 +53,8 @@ def register(url: Url, *, as_json: Json = False) -> None:
     typer.echo(f"{to} {'registered' if new else 'was registered already'}", err=True)
     if hint := webhooks.leads_astray(to):
         typer.echo(hint, err=True)
+    if set_.webhook_secrets is None:
+        typer.echo(OF_THE_API, err=True)
     for uri in sorted({one["uri"] for one in all_} - {to}):
         typer.echo(
             f"{uri} is told, too: `mediasweep webhook unregister {uri}` if it need not be", err=True

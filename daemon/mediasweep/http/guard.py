@@ -4,7 +4,8 @@ Probes, metrics, the login page and what it loads need nothing, the webhook has 
 the rest: a Host that is ours, against pages that point their own name at this address; nothing
 changed from another site; and a token or session that is good for it, GET to read, all else to
 operate. A person who asks for a page without one is led to the login. Without a token set, whoever
-is on this machine may do everything, but nobody through a proxy, who could be anyone.
+is on this machine may do everything, but nobody who shows that they came through a proxy, and
+could be anyone; a proxy that hides it lets all in, which the docs say and `webhook register` minds.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ COOKIE = "mediasweep_session"
 CSRF = "x-csrf-token"
 LOOKS = {"GET", "HEAD", "OPTIONS"}
 PROXIED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
-OF_PROXIES = (
-    "1.0"  # the HTTP that nginx speaks unless it is told otherwise; it says no more of itself
-)
+OF_PROXIES = "1.0"  # the HTTP of nginx before 1.29.7, unless told otherwise; it says no more
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from mediasweep.operations.checks import CONNECTED, INSTALLED, Check, Patient, fits
+from mediasweep.operations.webhooks import beyond
 from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.pool import PASSING, Connection, DatabaseError, connect, is_pooled
 from mediasweep.rules.diagnosis import account as judge
@@ -86,7 +87,10 @@ async def _account(settings: Settings, account: Account | None, now: Clock) -> l
     answer, headers = await account.greet()
     found = judge.answer(answer, account.credentials.cloud_name)
     if not found:
-        found = judge.triggers(await account.triggers())
+        told = await account.triggers()
+        found = judge.triggers(told)
+        if settings.api_token is None:
+            found += judge.exposed(beyond(told.response or {}))
     return found + judge.clock(headers.get("date"), now()) + judge.quota(headers)
 
 

@@ -15,7 +15,6 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -24,8 +23,10 @@ import urllib3
 
 from mediasweep.answers import in_short
 from mediasweep.loops.reconcile import AccountError
+from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import WAITED_OUT
+from mediasweep.rules.access import is_loopback
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.outcome import Answer
 from mediasweep.rules.text import message
@@ -45,6 +46,11 @@ LOGIN = re.compile(r"^([^/]*//)[^/]*@")
 FORGED = (
     "; it was signed with the secret that this command has: give the daemon there the same one as "
     "CLOUDINARY_API_SECRET or in MEDIASWEEP_WEBHOOK_SECRETS"
+)
+UNGUARDED = (
+    "{} leads to daemons through a proxy, which looks to them like this machine: unless they ask "
+    "for a token, whoever finds it may do everything. Set MEDIASWEEP_API_TOKEN for the daemons and "
+    "for this command (`openssl rand -hex 32` makes one), restart them, and register again"
 )
 # who uploads writes a row of its own, and must not find that one was made for it already
 UPLOAD_REST = timedelta(seconds=5)
@@ -131,13 +137,9 @@ def address(url: str) -> str:
             f"{shown(url)}: leave out user and password; each notification is signed, and whoever "
             "may list the triggers of the account would read them"
         )
-    try:
-        local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        local = False
     if not parts.hostname or parts.scheme not in {"https", "http"} or parts.query or parts.fragment:
         raise AddressError(f"{url} is no address as https://mediasweep.example.com{PATH}")
-    if parts.scheme == "http" and not local:
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise AddressError(f"{url}: use https, or others read what Cloudinary tells")
     path = PATH if parts.path in {"", "/"} else parts.path
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
@@ -161,14 +163,38 @@ def leads_astray(url: str) -> str | None:
 
 async def triggers(account: Account) -> list[dict[str, Any]]:
     """Return the notification triggers of the account, ours and others."""
-    told = _good(await account.triggers()).get("triggers")
+    return _listed(_good(await account.triggers()))
+
+
+def _listed(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    told = answer.get("triggers")
     found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
     return [one | {"uri": shown(str(one.get("uri")))} for one in found]
 
 
-async def register(account: Account, url: str) -> tuple[dict[str, Any], bool]:
-    """Have everything told to this address; returns the trigger, and whether it is new."""
+def beyond(answer: Mapping[str, Any]) -> list[str]:
+    """Return where daemons are told from other machines, by the account's triggers as answered."""
+    return sorted({one["uri"] for one in _listed(answer) if _is_beyond(one["uri"])})
+
+
+def _is_beyond(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.path.endswith(PATH) and not is_loopback(parts.hostname or "")
+
+
+async def register(
+    account: Account, url: str, *, guarded: bool = False
+) -> tuple[dict[str, Any], bool]:
+    """Have everything told to this address; returns the trigger, and whether it is new.
+
+    `guarded`: the daemons ask for a token. If not, only this machine may be told; RefusedError.
+    """
     to = address(url)
+    if not (guarded or is_loopback(urlsplit(to).hostname or "")):
+        raise RefusedError(UNGUARDED.format(to))
     for trigger in await triggers(account):
         if trigger.get("uri") == to and trigger.get("event_type") == EVERYTHING:
             return trigger, False

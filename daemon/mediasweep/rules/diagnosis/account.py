@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -50,6 +50,18 @@ def triggers(said: Answer) -> list[Finding]:
         "Cloudinary tells nobody of what changes there",
         "a library has what is uploaded, changed or deleted there only once it is reconciled",
         "with a library: `mediasweep webhook register` with the address of a daemon",
+    )
+
+
+def exposed(addresses: Sequence[str]) -> list[Finding]:
+    """Judge where notifications come in from elsewhere, though no token is set."""
+    if not addresses:
+        return []
+    return warning(
+        f"Cloudinary tells {', '.join(addresses)}, and MEDIASWEEP_API_TOKEN is not set",
+        "what passes that on to a daemon looks like this machine, so that whoever finds it may do "
+        "everything, unless nothing but the one path is passed on",
+        "set MEDIASWEEP_API_TOKEN for all daemons, and here; `openssl rand -hex 32` makes one",
     )
 
 
