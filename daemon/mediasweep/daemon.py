@@ -36,6 +36,7 @@ from mediasweep.operations.desk import Desk
 from mediasweep.operations.figures import Figures
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
+from mediasweep.operations.scheduler import CONFIG
 from mediasweep.operations.webhooks import Webhooks
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
@@ -211,8 +212,7 @@ class Daemon:
         for other in await self.fleet.daemons():
             if is_gone(other["config"].get("process", {}), self.process):
                 await self.fleet.leave(other["id"])  # it was killed: its share is free at once
-        if not self.settings.auto_start:
-            await pause_if_alone(self.pool, who=self.who)
+        await pause_if_alone(self.pool, who=self.who, auto_start=self.settings.auto_start)
         await self.heartbeat.once()
         if self.works:  # one that does not is only asked by its claims, which it takes back
             installed = await self.fleet.install(self.id, self.terms)
@@ -251,13 +251,11 @@ class Daemon:
 
     def _published(self) -> dict[str, Any]:
         """Return what the registry is told of how this daemon was started."""
-        own = ("interval_minutes", "batch_size", "max_retries", "health_check_interval")
         return {
             "works": self.works,
             "grace_s": self.settings.grace,
-            "concurrency": self.settings.concurrency,
             "process": self.process,
-            **{name: getattr(self.settings, name) for name in own},
+            **{name: getattr(self.settings, name) for name in CONFIG},
         }
 
     async def _refresh(self) -> None:

@@ -42,6 +42,9 @@ SELECT mediasweep.attach('public.posts', '{"public_id": "cover"}');
 INSERT INTO public.posts VALUES (1, 'covers/2');
 """
 
+EMPTY = dict.fromkeys(("page", "limit", "folder", "resource_type", "search", "tags"), "")
+EMPTY |= {"sort_by": "", "sort_order": ""}  # as a form sends what nobody has filled in
+
 
 def ids(answer: httpx.Response) -> list[str]:
     """Return the public ids of a page."""
@@ -63,6 +66,7 @@ async def test_the_library_is_listed_by_page_filter_and_order(database: str, db:
             ({"search": "e_"}, ["clip"]),
             ({"search": "TW?"}, ["covers/2"]),
             ({"search": "nothing"}, []),
+            (EMPTY | {"sort_by": "file_size"}, ["covers/1", "clip", "covers/2", "covers_/3"]),
         ):
             assert ids(await client.get(MEDIA, params=asked)) == expected, asked
         asked = {"limit": 3, "sort_by": "display_name", "sort_order": "asc"}

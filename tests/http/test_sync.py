@@ -24,6 +24,16 @@ RUN = {
     *("calls", "reason", "acted"),
 }
 REPORT = {"verification", "summary", "processing_time_ms", "report", "run", "next"}
+# all that the origin's clients may send
+ORIGINS: dict[str, Any] = {
+    "force": False,
+    "batch_size": 100,
+    "max_retries": 3,
+    "include_deleted": False,
+    "folder_filter": "",
+    "resource_type_filter": None,
+    "single_asset": None,
+}
 LIBRARY = """
 SELECT m.cloudinary_public_id::text, m.sync_status::text FROM public.media_assets m
  WHERE m.deleted_at IS NULL ORDER BY 1
@@ -132,6 +142,23 @@ async def test_orphans_are_deleted_where_the_report_that_was_seen_says_so(
         done = await good(await client.post(SYNC, json=delete))
         assert (done["data"]["deleted_items"], done["run"]["acted"]["queued"]) == (2, 2)
         assert done["message"] == "2 queued"
+
+
+async def test_only_what_is_of_a_type_is_acted_upon(database: str, db: Db, cloud: Cloud) -> None:
+    """The origin's filter by type, and all else that its clients send, is understood."""
+    await to_thread(cloud.plant, "own/", 1, age_s=3 * DAY_S)
+    await in_library(db, "gone")
+    async with visit(database, cloud) as client:
+        for asked, acted in (
+            ({"resource_type_filter": "video"}, (0, 0)),
+            ({"resource_type_filter": "all", "dry_run": True}, (0, 0)),
+            ({"resource_type_filter": "image"}, (1, 1)),
+        ):
+            told = await good(await client.post(SYNC, json=ORIGINS | asked))
+            assert (told["data"]["synced_items"], told["data"]["updated_items"]) == acted, asked
+            assert told["would"] is None or told["would"]["assets"] == 1
+        told = (await client.post(SYNC, json={"single_asset": ["own/0"]})).json()
+        assert "single_asset names one asset, and a comparison looks at all" in told["detail"]
 
 
 async def test_one_that_is_under_way_is_told_of_by_everybody(

@@ -12,6 +12,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations import scheduler
+from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.scheduler import Forced
 from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running, until
@@ -131,6 +132,20 @@ async def test_restart_tests_closed_gates_now(db: Db) -> None:
     assert [tuple(row) for row in left] == [("auth", True), ("brake", None)]
 
 
+async def test_whether_daemons_begin_to_work_is_set_for_all(db: Db) -> None:
+    """It goes before each daemon's own setting, until it is taken back."""
+    for common, own, paused in (
+        (False, True, True),
+        (True, False, False),
+        (None, True, False),
+        (None, False, True),
+    ):
+        config = await scheduler.configure(db, {"auto_start": common}, who="ann")
+        assert config["auto_start"] is common  # no daemon is there that has one of its own
+        assert await pause_if_alone(db, who="d", auto_start=own) is paused
+        assert await scheduler.start(db, who="ann") is paused
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -142,7 +157,7 @@ async def test_restart_tests_closed_gates_now(db: Db) -> None:
         {"max_retries": True},
         {"concurrency": 21},
         {"enabled": 1},
-        {"auto_start": True},
+        {"auto_start": 1},
     ],
     ids=str,
 )

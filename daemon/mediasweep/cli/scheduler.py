@@ -63,6 +63,7 @@ def restart() -> None:
 
 @app.command()
 def configure(
+    *,
     interval_minutes: Annotated[float | None, typer.Option(help="Minutes between sweeps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows of a claim at the least.")] = None,
     max_retries: Annotated[int | None, typer.Option(help="Attempts before a row fails.")] = None,
@@ -70,6 +71,9 @@ def configure(
         float | None, typer.Option(help="Seconds between chores.")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls at a time, of all.")] = None,
+    auto_start: Annotated[
+        bool | None, typer.Option(help="Whether a daemon that starts alone begins to work.")
+    ] = None,
     reset: Annotated[
         bool, typer.Option("--reset", help="First take back everything that was set for all.")
     ] = False,
@@ -87,6 +91,7 @@ def configure(
         "max_retries": max_retries,
         "health_check_interval": health_check_interval,
         "concurrency": concurrency,
+        "auto_start": auto_start,
     }
     given = {name: value for name, value in told.items() if reset or value is not None}
     if not given:
@@ -176,12 +181,19 @@ def _next(found: dict[str, Any]) -> str:
     return f"{cell(found['next_run'])} at the latest; sooner with each notification"
 
 
+def _value(value: float | bool | None) -> str:
+    """Return a value as its setting would be written."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "not known" if value is None else f"{value:g}"
+
+
 def _print_config(found: dict[str, Any]) -> None:
     """Print the configuration in force, and who has set what."""
     rows = [
         {
             "name": name,
-            "value": "not known" if value is None else f"{value:g}",
+            "value": _value(value),
             "set": "for all" if name in found["set_for_all"] else "by each daemon",
         }
         for name, value in found["config"].items()

@@ -40,6 +40,7 @@ CONFIG: dict[str, Any] = {
     "health_check_interval": 60,
     "concurrency": 8,
     "enabled": True,
+    "auto_start": True,
 }
 STATE: dict[str, Any] = {
     "is_running": True,

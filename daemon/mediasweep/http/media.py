@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.chosen import DeleteAsked, DeleteQuery, ResourceType
@@ -44,6 +44,11 @@ class MediaAsked(Asked):
     tags: Text | None = Field(default=None, examples=["summer,2026"])
     sort_by: SortBy = SortBy.CREATED_AT
     sort_order: Order = Order.DESC
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_left_out(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if value != ""}
 
     def shelf(self) -> Shelf:
         """Return it as the operation takes it."""

@@ -49,6 +49,7 @@ class ConfigAsked(Asked):
     health_check_interval: float | None = _within("health_check_interval")
     concurrency: int | None = _within("concurrency")
     enabled: StrictBool | None = None
+    auto_start: StrictBool | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> ConfigAsked:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
 from mediasweep.http.answer import Answer, Asked, Text
+from mediasweep.http.chosen import ResourceType
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.media import DatabaseSetup, MediaStats
@@ -22,11 +23,20 @@ PATH = "/cloudinary/sync"
 Prefix = Annotated[Text, Field(min_length=1)]
 
 
+def _no_single_asset(said: object) -> None:
+    """Take what names none, as the origin's clients send it along."""
+    if said is not None and said != "":
+        raise ValueError(
+            "names one asset, and a comparison looks at all: leave it out; what is uploaded comes "
+            "into the library by the webhook, or by POST /api/cloudinary/upload"
+        )
+
+
 class SyncAsked(Asked):
     """What is done about what differs; nothing is deleted unless `orphans` says so.
 
     `force`, `batch_size`, `max_retries` and `include_deleted` are the origin's, and say nothing
-    here: each comparison looks at all, 500 assets a call.
+    here: each comparison looks at all, 500 assets a call. So do null and an empty filter.
     """
 
     orphans: Orphans = Field(default=Orphans.ADOPT, description="Assets that no row uses.")
@@ -34,8 +44,14 @@ class SyncAsked(Asked):
     owned: list[Prefix] = Field(
         default=[], max_length=100, description="Prefixes of your public ids."
     )
-    folder_filter: Prefix | None = Field(
+    folder_filter: Text | None = Field(
         default=None, description="As `owned`, with a slash behind it."
+    )
+    resource_type_filter: ResourceType | Literal["all", ""] | None = Field(
+        default=None, description="Only what is of this type is acted upon; all: of any."
+    )
+    single_asset: Annotated[None, BeforeValidator(_no_single_asset)] = Field(
+        default=None, description="Nothing: see the error that anything else gets."
     )
     age_hours: StrictFloat = Field(
         default=24, ge=1, le=8760, description="Younger assets are no orphans."
@@ -45,16 +61,24 @@ class SyncAsked(Asked):
         default=None, ge=1, le=BIGINT_MOST, description="Act upon this report alone."
     )
     dry_run: StrictBool = Field(default=False, description="Only count, by the newest report.")
-    force: StrictBool = False
-    batch_size: StrictInt = Field(default=100, ge=1, le=500)
-    max_retries: StrictInt = Field(default=3, ge=0, le=100)
-    include_deleted: StrictBool = False
+    force: StrictBool | None = False
+    batch_size: StrictInt | None = Field(default=100, ge=1, le=500)
+    max_retries: StrictInt | None = Field(default=3, ge=0, le=100)
+    include_deleted: StrictBool | None = False
 
     def wanted(self) -> Wanted:
         """Return it as the operation takes it."""
-        folder = [f"{self.folder_filter.strip('/')}/"] if self.folder_filter else []
-        age = timedelta(hours=self.age_hours)
-        return Wanted(self.orphans, self.ghosts, self.owned + folder, age, self.shrunken)
+        folder = (self.folder_filter or "").strip("/")
+        owned = self.owned + ([f"{folder}/"] if folder else [])
+        kind = self.resource_type_filter
+        return Wanted(
+            self.orphans,
+            self.ghosts,
+            owned,
+            timedelta(hours=self.age_hours),
+            self.shrunken,
+            kind.value if isinstance(kind, ResourceType) else None,
+        )
 
 
 class SyncStatus(BaseModel):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.operations.environment import compare
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates, Pause
+from mediasweep.postgres.scheduler import Scheduler
 from mediasweep.rules.gate import OPENED_BY
 from mediasweep.rules.reason import brief
 
@@ -62,9 +63,16 @@ async def still_closed(connection: Pool | Connection) -> list[Mapping[str, Any]]
     return [gate | {"opened_by": OPENED_BY[gate["name"]]} for gate in gates]
 
 
-async def pause_if_alone(connection: Pool | Connection, *, who: str) -> bool:
-    """Begin paused, unless another daemon is at work already; tells whether it did."""
+async def pause_if_alone(connection: Pool | Connection, *, who: str, auto_start: bool) -> bool:
+    """Begin paused, unless daemons start by themselves, or one is at work; tells whether it did.
+
+    `auto_start` is this daemon's own setting, which counts unless one is set for all.
+    """
+    common = (await Scheduler(connection).config())["auto_start"]
+    if common or (common is None and auto_start):
+        return False
     if any(daemon["alive"] for daemon in await Fleet(connection).daemons()):
         return False
-    await pause(connection, reason="MEDIASWEEP_AUTO_START is false", who=who, duration=None)
+    by = "MEDIASWEEP_AUTO_START is false" if common is None else "auto_start is false for all"
+    await pause(connection, reason=by, who=who, duration=None)
     return True

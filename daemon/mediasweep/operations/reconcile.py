@@ -52,13 +52,16 @@ class Ghosts(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted. `owned`: prefixes of public ids that are this database's own."""
+    """What is wanted. `owned`: prefixes of public ids that are this database's own; `only`: the
+    resource type of what is acted upon.
+    """
 
     orphans: Orphans = Orphans.REPORT
     ghosts: Ghosts = Ghosts.REPORT
     owned: Sequence[str] = ()
     age_floor: timedelta = timedelta(hours=24)
     shrunken: bool = False
+    only: str | None = None
 
     @property
     def acts(self) -> bool:
@@ -128,9 +131,10 @@ async def reconcile(reconciler: Reconciler, wanted: Wanted, who: str) -> Run:
 async def chosen(runs: Reconciliations, run: Run, wanted: Wanted) -> tuple[int, int]:
     """Return how many assets would be acted upon, and their bytes."""
     if wanted.orphans is Orphans.DELETE:
-        return await runs.count_chosen(run.id, wanted.owned, sighted=True)
+        return await runs.count_chosen(run.id, wanted.owned, sighted=True, only=wanted.only)
     if wanted.orphans is Orphans.ADOPT:
-        return await runs.count_chosen(run.id, wanted.owned or None, sighted=False)
+        owned = wanted.owned or None
+        return await runs.count_chosen(run.id, owned, sighted=False, only=wanted.only)
     return 0, 0
 
 
@@ -156,12 +160,13 @@ async def act(
     acted = Acted()
     runs = reconciler.runs
     if wanted.ghosts is Ghosts.MARK:
-        await _mark(reconciler, run, acted)
+        await _mark(reconciler, run, wanted.only, acted)
     if wanted.orphans is Orphans.REPORT:
         return acted
     sighted = wanted.orphans is Orphans.DELETE
     owned = wanted.owned or None
-    while some := await runs.chosen(run.id, LOOKED_AT, owned, sighted=sighted):
+    only = wanted.only
+    while some := await runs.chosen(run.id, LOOKED_AT, owned, sighted=sighted, only=only):
         told = await reconciler.told(some)
         same = {one.id: asset for one in some for asset in told if one.is_same(asset)}
         changed = [one.id for one in some if one.id not in same]
@@ -178,10 +183,10 @@ async def act(
     return acted
 
 
-async def _mark(reconciler: Reconciler, run: Run, acted: Acted) -> None:
+async def _mark(reconciler: Reconciler, run: Run, only: str | None, acted: Acted) -> None:
     """Mark the library's ghosts, except those that are there by now."""
     runs = reconciler.runs
-    while some := await runs.library_ghosts(run.id, LOOKED_AT):
+    while some := await runs.library_ghosts(run.id, LOOKED_AT, only):
         told = await reconciler.told(some)
         there = [one.id for one in some if any(one.is_told(asset) for asset in told)]
         await runs.leave(run.id, there)

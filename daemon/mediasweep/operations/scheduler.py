@@ -27,6 +27,7 @@ LIMITS: dict[str, tuple[type, float, float]] = {
     "health_check_interval": (float, 0.1, 2_592_000),
     "concurrency": (int, 1, 20),
 }
+CONFIG = (*LIMITS, "auto_start")  # what each daemon has a setting for, and may be set for all
 
 
 async def start(connection: Pool | Connection, *, who: str) -> bool:
@@ -62,8 +63,8 @@ async def configure(
 ) -> dict[str, Any]:
     """Set values for all daemons, None taking one back; returns the configuration in force.
 
-    `enabled` starts or stops, as it does where each daemon is set, and None takes a stop back.
-    Raises ValueError for the rest.
+    `enabled` starts or stops, as it does where each daemon is set, and None takes a stop back;
+    `auto_start` is for the next daemon that starts alone. Raises ValueError for the rest.
     """
     checked = {name: _checked(name, value) for name, value in given.items() if name != "enabled"}
     enabled = given.get("enabled")  # None: each daemon is as it was started, which is not stopped
@@ -80,11 +81,15 @@ async def configure(
 
 
 def _checked(name: str, value: object) -> float | int | None:
-    if name not in LIMITS:
+    if name not in CONFIG:
         raise ValueError(
-            f"{name} cannot be set for all daemons: choose of {', '.join(LIMITS)}, enabled; "
+            f"{name} cannot be set for all daemons: choose of {', '.join(CONFIG)}, enabled; "
             "the rest is each daemon's own setting"
         )
+    if name not in LIMITS:
+        if value is None or isinstance(value, bool):
+            return value
+        raise ValueError(f"{name} is true or false, not {value!r}")
     kind, least, most = LIMITS[name]
     if value is None:
         return None
@@ -114,7 +119,7 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
     daemons = [d for d in alive if d["works"]]
     common = await Scheduler(connection).config()
     own = daemons[0]["config"] if daemons else {}  # of the oldest
-    config = {name: own.get(name) if common[name] is None else common[name] for name in LIMITS}
+    config = {name: own.get(name) if common[name] is None else common[name] for name in CONFIG}
     paused = any(gate["name"] == "pause" for gate in await Gates(connection).list())
     last_run = max((d["last_sweep"] for d in daemons if d["last_sweep"]), default=None)
     done, failed = (sum(d[name] for d in daemons) for name in ("completed", "failed"))
@@ -135,6 +140,6 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "daemons": len(daemons),
         "only_looking": len(alive) - len(daemons),
         "config": config | {"enabled": not paused and bool(daemons or not alive)},
-        "set_for_all": [name for name in LIMITS if common[name] is not None],
+        "set_for_all": [name for name in CONFIG if common[name] is not None],
         "queue_stats": {name: rows for name, rows in counts.items() if rows},
     }

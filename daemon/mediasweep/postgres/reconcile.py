@@ -172,20 +172,27 @@ class Reconciliations:
             await connection.execute(SQL["finish"], *given, timeout=PATIENCE_S)
 
     async def chosen(
-        self, run: int, most: int, owned: Sequence[str] | None, *, sighted: bool
+        self,
+        run: int,
+        most: int,
+        owned: Sequence[str] | None,
+        *,
+        sighted: bool,
+        only: str | None = None,
     ) -> list[Finding]:
-        """Return findings about which nothing was done yet; `owned`: under these prefixes.
+        """Return findings about which nothing was done yet; `owned`: under these prefixes; `only`:
+        of this resource type.
 
         `sighted`: orphans that were sighted before; else all that a library can adopt.
         """
-        rows = await self._given.fetch(SQL["chosen"], run, owned, sighted, most)
+        rows = await self._given.fetch(SQL["chosen"], run, owned, sighted, most, only)
         return [Finding(**row) for row in rows]
 
     async def count_chosen(
-        self, run: int, owned: Sequence[str] | None, *, sighted: bool
+        self, run: int, owned: Sequence[str] | None, *, sighted: bool, only: str | None = None
     ) -> tuple[int, int]:
         """Return how many of these there are, and their bytes."""
-        row = (await self._given.fetch(SQL["count_chosen"], run, owned, sighted))[0]
+        row = (await self._given.fetch(SQL["count_chosen"], run, owned, sighted, only))[0]
         return row["assets"], row["bytes"]
 
     async def count_ghosts(self, run: int) -> int:
@@ -220,9 +227,10 @@ class Reconciliations:
         """Leave findings alone whose assets are not what they were."""
         await self._given.execute(SQL["leave_findings"], run, ids)
 
-    async def library_ghosts(self, run: int, most: int) -> list[Finding]:
-        """Return ghosts of the library about which nothing was done yet."""
-        return [Finding(**row) for row in await self._given.fetch(SQL["library_ghosts"], run, most)]
+    async def library_ghosts(self, run: int, most: int, only: str | None = None) -> list[Finding]:
+        """Return ghosts of the library about which nothing was done yet; `only`: of this type."""
+        rows = await self._given.fetch(SQL["library_ghosts"], run, most, only)
+        return [Finding(**row) for row in rows]
 
     async def mark(self, run: int, ids: Sequence[int]) -> int:
         """Mark these ghosts in the library; returns how many rows."""

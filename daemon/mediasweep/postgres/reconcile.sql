@@ -73,15 +73,18 @@ SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, 
  ORDER BY f.id LIMIT $2
 
 -- name: chosen
--- $1 run, $2 under these prefixes (NULL: any), $3 orphans that may be deleted, or what a library can adopt; $4 at most so many
+-- $1 run, $2 under these prefixes (NULL: any), $3 orphans that may be deleted, or what a library can adopt; $4 at most so many,
+-- $5 of this resource type or NULL
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
   FROM mediasweep.chosen_findings($1, $2, $3) f
+ WHERE $5::text IS NULL OR f.resource_type = $5
  ORDER BY f.id LIMIT $4
 
 -- name: count_chosen
--- $1 run, $2 prefixes, $3 orphans that may be deleted, or what a library can adopt
+-- $1 run, $2 prefixes, $3 orphans that may be deleted, or what a library can adopt; $4 of this resource type or NULL
 SELECT count(*) AS assets, coalesce(sum(f.bytes), 0)::bigint AS bytes
   FROM mediasweep.chosen_findings($1, $2, $3) f
+ WHERE $4::text IS NULL OR f.resource_type = $4
 
 -- name: findings
 -- $1 run, $2 after this one, $3 at most so many, $4 of this kind or NULL
@@ -127,10 +130,11 @@ SELECT mediasweep.adopt_findings($1, $2, $3::jsonb)
 SELECT mediasweep.leave_findings($1, $2)
 
 -- name: library_ghosts
--- $1 run, $2 at most so many: those of the library about which nothing was done yet
+-- $1 run, $2 at most so many, $3 of this resource type or NULL: those of the library about which nothing was done yet
 SELECT f.id, f.kind, f.public_id, f.resource_type, f.delivery_type, f.asset_id, f.version
   FROM mediasweep.reconcile_finding f JOIN mediasweep.attached a ON a.id = f.source_id
  WHERE f.run_id = $1 AND f.kind = 'ghost' AND f.action IS NULL AND a.relation = to_regclass('public.media_assets')
+   AND ($3::text IS NULL OR f.resource_type = $3)
  ORDER BY f.id LIMIT $2
 
 -- name: mark_ghosts

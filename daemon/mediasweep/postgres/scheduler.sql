@@ -11,6 +11,7 @@ WITH configured AS (
          health_check_interval = CASE WHEN $1::jsonb ? 'health_check_interval'
                                       THEN ($1::jsonb ->> 'health_check_interval')::float8 ELSE s.health_check_interval END,
          concurrency = CASE WHEN $1::jsonb ? 'concurrency' THEN ($1::jsonb ->> 'concurrency')::integer ELSE s.concurrency END,
+         auto_start = CASE WHEN $1::jsonb ? 'auto_start' THEN ($1::jsonb ->> 'auto_start')::boolean ELSE s.auto_start END,
          configured_by = $2, configured_at = clock_timestamp()
   RETURNING s.one),
 logged AS (
@@ -18,8 +19,8 @@ logged AS (
 SELECT pg_notify('mediasweep', '') FROM configured
 
 -- name: config
-SELECT s.interval_minutes, s.batch_size, s.max_retries, s.health_check_interval, s.concurrency, s.configured_by,
-       s.configured_at, s.forced, mediasweep.fleet_limit(20) AS limit_now
+SELECT s.interval_minutes, s.batch_size, s.max_retries, s.health_check_interval, s.concurrency, s.auto_start,
+       s.configured_by, s.configured_at, s.forced, mediasweep.fleet_limit(20) AS limit_now
   FROM mediasweep.scheduler s
 
 -- name: force
