@@ -42,6 +42,7 @@ from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.inbox import Inbox
+from mediasweep.postgres.migrate import read_schema
 from mediasweep.postgres.pool import PASSING, Pool
 from mediasweep.postgres.queue import Queue, Terms
 from mediasweep.postgres.reconcile import Reconciliations
@@ -151,6 +152,7 @@ class Daemon:
             gates=Gates(self.pool),
             config=self.config,
             retention=timedelta(days=self.settings.retention),
+            files=[file.name for file in read_schema()],
             second_look=SecondLook(Environment(self.pool), self.id, self.sweep.recent, self.emit),
             look=self.wake.heard.set,
             emit=self.emit,

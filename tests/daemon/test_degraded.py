@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mediasweep.emulator.client import Cloud
+from mediasweep.operations import scheduler
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import INSERT_ASSETS, WITHIN_S, Daemon, environment, running, until
@@ -61,6 +62,24 @@ async def test_a_queue_that_is_gone_is_said_and_waited_for(
         await db.execute("ALTER TABLE mediasweep.lost RENAME TO cloudinary_cleanup_queue")
         await until(db, DONE)
         await _until(db, daemon, lambda code, checks: code == 200 and checks["capture"] == "ok")
+
+
+async def test_a_closed_gate_and_a_newer_schema_are_told_and_leave_it_ready(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """Neither is mended by a restart, and notifications have to come in meanwhile."""
+    later = "migrations/9999_later.sql"
+    async with running(environment(database, cloud.url, **EVERY_SECOND)) as daemon:
+        await _until(db, daemon, lambda _, told: (told["gates"], told["schema"]) == ("ok", "ok"))
+        await scheduler.stop(db, who="ann")
+        await db.execute("INSERT INTO mediasweep.migration VALUES ($1, 'x')", later)
+        code, told = await _until(
+            db, daemon, lambda _, told: "ok" not in {told["gates"], told["schema"]}
+        )
+        assert (code, told["gates"]) == (200, "closed: pause: the scheduler was stopped")
+        assert told["schema"] == f"a later release has brought {later}: upgrade this daemon"
+        await scheduler.start(db, who="ann")
+        await _until(db, daemon, lambda _, told: told["gates"] == "ok")
 
 
 @pytest.mark.parametrize("helper", ["resource_type(text)", "wake()"])

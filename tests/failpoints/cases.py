@@ -87,6 +87,7 @@ CASES = {
         upkeep.once:fleet.capture_trouble
         upkeep.once:fleet.due
         upkeep.once:fleet.forget_gone
+        upkeep.once:fleet.newer
         upkeep.once:gates.expire
         upkeep.once:queue.dribbled
         upkeep.once:queue.forget_acknowledgements

@@ -53,6 +53,7 @@ async def chores(database: str) -> AsyncIterator[Chores]:
         policy=HealthPolicy(),
         config=config,
         retention=timedelta(days=30),
+        files=[],
         second_look=SecondLook(Environment(pool), uuid.uuid4(), Recent(), events.append),
         look=lambda: looks.append(True),
         emit=events.append,

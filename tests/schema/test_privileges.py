@@ -34,7 +34,7 @@ READS = {
     "postgres/environment.sql": {"differences", "gates", "guard", "server"},
     "postgres/fleet.sql": {
         *("daemons", "figures", "due", "waiting", "capture_trouble", "strays", "standing"),
-        *("protected", "installation"),
+        *("protected", "installation", "newer"),
     },
     "postgres/gates.sql": {"list"},
     "postgres/inbox.sql": {"has", "state"},

@@ -24,7 +24,7 @@ from mediasweep.rules.events import (
 from mediasweep.rules.text import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from mediasweep.loops.config import Config
@@ -50,7 +50,9 @@ class HealthPolicy:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The chores of one daemon, every health check; `look` makes the sweep look at the queue."""
+    """The chores of one daemon, every health check; `look` makes the sweep look at the queue, and
+    `files` are those of its schema.
+    """
 
     queue: Queue
     inbox: Inbox
@@ -58,11 +60,13 @@ class Upkeep:
     gates: Gates
     config: Config
     retention: timedelta
+    files: Sequence[str]
     second_look: SecondLook
     look: Callable[[], None]
     emit: Emit
     policy: HealthPolicy = field(default_factory=HealthPolicy)
     capture: str | None = None  # what was wrong with it when it was last looked at
+    newer: str | None = None  # what a later release has brought into the schema, likewise
 
     async def run(self) -> None:
         """Do the chores until cancelled."""
@@ -79,6 +83,7 @@ class Upkeep:
         """Do each chore once."""
         # before the refill: what it mends is told for one round all the same
         self.capture = "; ".join(await self.fleet.capture_trouble()) or None
+        self.newer = await self.fleet.newer(self.files)
         while rows := await self.queue.refill(REFILL_MOST):
             self.emit(FallbackRefilled(rows))
         await self.second_look.once()

@@ -3,8 +3,8 @@
 Liveness asks only this process: that its event loop answers, and its work gets on. systemd is told
 the same by each turn of the path, and what it is at. Readiness asks what work needs: that the
 database answered last, that a beat reached it, that the queue was looked at. An unproven listener,
-and a capture that falls back, are told but make no replica unready: the one polls, the other is no
-better elsewhere. Metrics and `status` tell closed gates.
+a capture that falls back, closed gates and a schema of a later release are told but make no replica
+unready: it polls, takes notifications and serves the pages, and a restart would mend none of them.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ class Probes:
         ready = all(said == "ok" for said in checks.values())
         checks["listener"] = "ok" if self.wake.up else "not proven; looking every two seconds"
         checks["capture"] = self.upkeep.capture or "ok"
+        newer = f"a later release has brought {self.upkeep.newer}: upgrade this daemon"
+        checks["schema"] = newer if self.upkeep.newer else "ok"
+        if self.enabled:  # who deletes nothing does not ask
+            held = self.sweep.telling.held
+            checks["gates"] = f"closed: {held}" if held else "ok"
         return ready, checks
 
     def hangs(self) -> bool:

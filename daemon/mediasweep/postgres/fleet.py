@@ -12,7 +12,7 @@ from mediasweep.postgres.pool import statements
 from mediasweep.rules.reason import Reason, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
     from uuid import UUID
 
@@ -128,6 +128,11 @@ class Fleet:
     async def capture_trouble(self) -> list[str]:
         """Return what keeps capture from queueing, or has lately; empty if all is well."""
         return [row["says"] for row in await self._connection.fetch(SQL["capture_trouble"])]
+
+    async def newer(self, files: Sequence[str]) -> str | None:
+        """Return the last file of a later release, which these are not; None if there is none."""
+        found: str | None = await self._connection.fetchval(SQL["newer"], files)
+        return found
 
     async def protected(self) -> list[Mapping[str, Any]]:
         """Return the prefixes of public ids that are never deleted."""

@@ -56,6 +56,10 @@ SELECT CASE WHEN f.refused IS NULL THEN 'fallback' ELSE 'refused' END, NULL, cou
 -- name: capture_trouble
 SELECT t.says FROM mediasweep.capture_trouble() t
 
+-- name: newer
+-- $1 the files of this release; the last numbered one that a later release has brought
+SELECT max(m.name) FROM mediasweep.migration m WHERE starts_with(m.name, 'migrations/') AND m.name <> ALL ($1::text[])
+
 -- name: strays
 SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
 
