@@ -6,6 +6,7 @@ from asyncio import to_thread
 from typing import Any
 
 import httpx
+import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
@@ -41,7 +42,12 @@ CREATE TABLE public.posts (id integer PRIMARY KEY, cover text);
 SELECT mediasweep.attach('public.posts', '{"public_id": "cover"}');
 INSERT INTO public.posts VALUES (1, 'covers/2');
 """
-
+AUDITED = """
+CREATE FUNCTION public.audited() RETURNS trigger LANGUAGE plpgsql
+  AS $$ BEGIN {}; RETURN NEW; END $$;
+CREATE TRIGGER audited BEFORE UPDATE ON public.media_assets
+  FOR EACH ROW EXECUTE FUNCTION public.audited()
+"""
 EMPTY = dict.fromkeys(("page", "limit", "folder", "resource_type", "search", "tags"), "")
 EMPTY |= {"sort_by": "", "sort_order": ""}  # as a form sends what nobody has filled in
 
@@ -109,6 +115,25 @@ async def test_where_there_is_no_library_it_says_what_makes_one(database: str, d
         setup = (await client.get(MEDIA)).json()["database_setup"]
         assert (setup["ready"], "--with-library" in setup["says"]) == (False, True)
         assert (await client.delete(MEDIA, params={"public_ids": "a"})).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("INSERT INTO audit VALUES (1)", 'relation "audit" does not exist'),
+        ("RAISE EXCEPTION 'covers are sacred'", "covers are sacred"),
+    ],
+)
+async def test_a_trigger_of_the_users_that_fails_is_named(
+    database: str, db: Db, does: str, said: str
+) -> None:
+    """Nothing of ours is away, nor is it a fault of ours, and asking again would not help."""
+    await db.execute(INSERT)
+    await db.execute(AUDITED.format(does))
+    async with visit(database) as client:
+        told = await client.delete(MEDIA, params={"public_ids": "covers/1"})
+        detail = f"public.audited, a function of yours, fails: {said}"
+        assert (told.status_code, told.json()["detail"]) == (409, detail)
 
 
 async def test_deletions_go_to_cloudinary_and_are_waited_for(

@@ -80,7 +80,11 @@ def sentence(error: BaseException) -> str:
     """Return what an error says, and what there is to do about it."""
     import asyncpg
 
+    from mediasweep.postgres.whose import of_yours
+
     said = message(error)
+    if name := of_yours(error):
+        return f"{name}, a function of yours that a trigger calls, fails: {said}"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return (
             f"{said}: do it as the role that ran `mediasweep migrate`, or, if there are three, "

@@ -1,7 +1,8 @@
 """What is answered where a request is not: problem details (RFC 9457), in one shape everywhere.
 
 `success` and `error` are there for clients of the origin's API. What passes by itself is a 503, and
-what a safeguard forbids a 409; a fault of ours says nothing of itself, and is in the log.
+what a safeguard or a trigger of the user's forbids a 409; a fault of ours says nothing of itself,
+and is in the log.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from starlette.routing import Match, Route
 from mediasweep.http import expected
 from mediasweep.http.headers import HEADERS
 from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
-from mediasweep.operations.desk import BROKEN, PASSING, DatabaseError
+from mediasweep.operations.desk import (
+    BROKEN,
+    PASSING,
+    DatabaseError,
+    PostgresError,
+    of_yours,
+)
 from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.rules.filter import FilterError
 from mediasweep.rules.moment import MomentError
@@ -33,6 +40,7 @@ RETRY_AFTER_S = "5"
 MISREAD = (FilterError, MomentError, PlaceError)
 REFUSED = (RefusedError, DatabaseError, BusyError)
 AWAY = (*PASSING, *BROKEN)
+FAILED = (*AWAY, PostgresError)
 NO_OBJECT = "the body has to be a JSON object, sent with Content-Type: application/json"
 SILENT = (AccountError, StoppedError)
 
@@ -99,7 +107,7 @@ def add_problems(app: FastAPI, tell: Tell) -> None:
             said.headers.setdefault(name, value)
         return said
 
-    for kind in (HTTPException, RequestValidationError, *MISREAD, *REFUSED, *AWAY, *SILENT):
+    for kind in (HTTPException, RequestValidationError, *MISREAD, *REFUSED, *FAILED, *SILENT):
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, broken)
 
@@ -113,12 +121,16 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
             return _invalid(error), {}
         case UnknownError():
             return _problem(404, str(error)), {}
+        case _ if name := of_yours(error):
+            return _problem(409, f"{name}, a function of yours, fails: {error}"), {}
         case _ if isinstance(error, AWAY):
             said = f"the database does not answer this now: {message(error)}"
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
         case _ if isinstance(error, SILENT):
             said = f"Cloudinary does not answer this now: {error}"
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}
+        case PostgresError():
+            raise error
         case _:
             return _problem(400 if isinstance(error, MISREAD) else 409, str(error)), {}
 

@@ -13,6 +13,7 @@ from mediasweep.operations.comparing import Comparing
 from mediasweep.operations.remembered import Remembered
 from mediasweep.operations.trial import Trial
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
+from mediasweep.postgres.whose import PostgresError, of_yours
 from mediasweep.rules.address import delivery
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
     from mediasweep.settings import Settings
 
-__all__ = ["BROKEN", "PASSING", "DatabaseError", "Desk"]
+__all__ = ["BROKEN", "PASSING", "DatabaseError", "Desk", "PostgresError", "of_yours"]
 
 UPLOADS = 2  # at a time, each of which holds some 25 MiB
 
