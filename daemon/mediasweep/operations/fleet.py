@@ -68,7 +68,7 @@ async def pause_if_alone(connection: Pool | Connection, *, who: str, auto_start:
 
     `auto_start` is this daemon's own setting, which counts unless one is set for all.
     """
-    common = (await Scheduler(connection).config())["auto_start"]
+    common = (await Scheduler(connection).config()).get("auto_start")
     if common or (common is None and auto_start):
         return False
     if any(daemon["alive"] for daemon in await Fleet(connection).daemons()):
