@@ -33,15 +33,6 @@ STATE = {
         "queue_stats",
     ),
 }
-# the configuration of the origin, as its design has it
-ORIGINS: dict[str, Any] = {
-    "enabled": True,
-    "interval_minutes": 5,
-    "batch_size": 10,
-    "max_retries": 3,
-    "auto_start": True,
-    "health_check_interval": 60,
-}
 JSON = {"Content-Type": "application/json"}
 FINISH = """
 WITH failed AS (
@@ -173,8 +164,6 @@ async def test_the_scheduler_does_what_it_is_told(database: str) -> None:
         assert (await good(await client.delete(SCHEDULER)))["message"] == "stopped"
         ignored = {"action": "start", "config": {"batch_size": 1}}
         assert (await client.post(SCHEDULER, json=ignored)).status_code == 400
-        told = await good(await client.put(SCHEDULER, json=ORIGINS))
-        assert {name: told["config"][name] for name in ORIGINS} == ORIGINS
         for wrong in ({}, {"auto_start": "yes"}, {"batch_size": "many"}):
             assert (await client.put(SCHEDULER, json=wrong)).status_code == 400
 
