@@ -6573,6 +6573,7 @@ CREATE TABLE mediasweep.scheduler (
     forced integer DEFAULT 0 NOT NULL,
     throttled_to integer,
     throttled_at timestamp with time zone,
+    auto_start boolean,
     CONSTRAINT batch_is_possible CHECK (((batch_size >= 1) AND (batch_size <= 100))),
     CONSTRAINT concurrency_is_possible CHECK (((concurrency >= 1) AND (concurrency <= 20))),
     CONSTRAINT forced_is_not_negative CHECK ((forced >= 0)),
