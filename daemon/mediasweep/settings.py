@@ -247,7 +247,7 @@ def _refuse_unknown(env: dict[str, str]) -> None:
     unknown = sorted(n for n in env if n.startswith(PREFIX) and n not in known)
     if unknown:
         raise SettingsError(
-            f"{', '.join(unknown)} is no setting of mediasweep: correct or remove it "
+            f"{', '.join(unknown)} is not a setting of mediasweep: correct or remove it "
             "(`docs/operating.md` lists them)"
         )
 

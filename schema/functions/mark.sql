@@ -1,5 +1,5 @@
 -- The moves of a queue row that the claim makes, each with its journal row in the same statement.
--- Every later move, by the owner of a claim or by an operator, stands in record.sql.
+-- Every later move by the owner of a claim stands in record.sql; those of an operator in operator.sql.
 
 -- A commit that the application made asynchronously is flushed by ours: nothing is sent for a delete that a crash undoes.
 CREATE OR REPLACE FUNCTION mediasweep.be_durable() RETURNS void

@@ -19,7 +19,7 @@ EXCEPTION
   WHEN insufficient_privilege THEN
     RAISE insufficient_privilege USING
       MESSAGE = format('%I may not create roles, and there is no role %I', current_user, name),
-      HINT = format('Let somebody who may run: CREATE ROLE %I NOLOGIN; and then run this again.', name);
+      HINT = format('Ask a role that may create roles to run: CREATE ROLE %I NOLOGIN; then run this again.', name);
 END $$;
 
 -- Be a member of the owner, with its rights and able to act as it. With BYPASSRLS, where it can be had, the guard sees every
@@ -44,7 +44,7 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
   RAISE insufficient_privilege USING
     MESSAGE = format('%I may not make itself a member of %I', current_user, owner),
-    HINT = format('Let somebody who may run: GRANT %I TO %I; and then run this again. Or keep what you are as the owner:'
+    HINT = format('Ask a role that may to run: GRANT %I TO %I; then run this again. Or keep what you are as the owner:'
                   ' mediasweep migrate --roles --owner %I', owner, current_user, current_user);
 END $$;
 

@@ -39,7 +39,7 @@ async def test_the_help_of_a_move_says_how_many_rows_it_takes() -> None:
     """The limit that holds if none is given is no surprise."""
     for command in ("retry", "cancel"):
         told = " ".join((await mediasweep(NOWHERE, "queue", command, "--help")).out.split())
-        assert "move only the oldest so many. [default: 1000;" in told
+        assert "Move at most N of the matching rows, the oldest first. [default: 1000;" in told
 
 
 @pytest.mark.parametrize("command", [("queue", "show"), ("queue", "cancel"), ("restore",)])

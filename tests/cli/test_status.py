@@ -81,7 +81,7 @@ async def test_a_restored_dump_says_what_it_is_and_what_it_needs(
     told = (await mediasweep(env, "status")).out.splitlines()
     assert told[0].startswith("this is not where mediasweep was installed: server was ")
     assert "until `mediasweep adopt`" in told[1]
-    assert "daemons, or those of the original:" in told
+    assert "daemons (possibly those of the original):" in told
     stale = "the guard cannot answer, so nothing is sent: the attached table"
     assert [line for line in told if line.startswith(stale) and "run mediasweep migrate" in line]
     assert stale in (await mediasweep(env, "adopt", "--dry-run")).err

@@ -13,7 +13,7 @@ from tests.postgres.dump import pg_dump
 from tests.schema.origin import fill, made
 
 TRIED = "SELECT j.queue_id FROM mediasweep.journal j WHERE j.public_id = 'tried'"
-NOTHING = "nothing to apply; the guard and the captures were built anew\n"
+NOTHING = "the schema is up to date; guard and capture functions were rebuilt\n"
 QUEUED = "SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue"
 
 

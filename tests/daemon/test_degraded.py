@@ -58,7 +58,7 @@ async def test_a_queue_that_is_gone_is_said_and_waited_for(
         _, checks = await _until(db, daemon, lambda _, checks: checks["capture"] != "ok")
         assert "mediasweep.cloudinary_cleanup_queue" in checks["capture"]
         told = await mediasweep(env, "status")
-        assert (told.code, "is gone or has another name" in told.err) == (3, True)
+        assert (told.code, "is missing or renamed" in told.err) == (3, True)
         await db.execute("ALTER TABLE mediasweep.lost RENAME TO cloudinary_cleanup_queue")
         await until(db, DONE)
         await _until(db, daemon, lambda code, checks: code == 200 and checks["capture"] == "ok")

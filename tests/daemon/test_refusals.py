@@ -21,7 +21,7 @@ async def _run(env: dict[str, str], *command: str) -> tuple[int, list[str]]:
 
 Change = Callable[[str], dict[str, str]]
 SETTINGS: list[tuple[str, Change, int, str]] = [
-    ("unknown setting", lambda _: {"MEDIASWEEP_INTERVAL": "5"}, 2, "MEDIASWEEP_INTERVAL is no"),
+    ("unknown setting", lambda _: {"MEDIASWEEP_INTERVAL": "5"}, 2, "MEDIASWEEP_INTERVAL is not"),
     ("no database", lambda _: {"DATABASE_URL": ""}, 2, "DATABASE_URL is not set"),
     ("lease too short", lambda _: {"MEDIASWEEP_LEASE": "2"}, 2, "MEDIASWEEP_LEASE"),
     ("no number", lambda _: {"MEDIASWEEP_BATCH_SIZE": "many"}, 2, "MEDIASWEEP_BATCH_SIZE"),

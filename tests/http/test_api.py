@@ -123,7 +123,12 @@ async def test_what_is_wrong_is_said_by_its_name(database: str) -> None:
             ("PUT", SCHEDULER, {}, "the body is empty: give what is to be set"),
             ("PUT", SCHEDULER, {"interval_minutes": "x"}, "interval_minutes has to be a number"),
             ("POST", "/api/queue/retry", {"ids": [NOBODY, 5]}, "ids[1] has to look like"),
-            ("POST", "/api/queue/retry", {"filter": {"app": "\0"}}, "filter.app holds what no"),
+            (
+                "POST",
+                "/api/queue/retry",
+                {"filter": {"app": "\0"}},
+                "filter.app contains characters",
+            ),
             ("POST", "/api/queue/retry", {"ids": "x"}, "ids has to be a list"),
             ("POST", "/api/brake/ack", None, "the body is missing"),
             ("POST", "/api/cloudinary/sync", {"owned": [""]}, "owned[0] may not be empty"),

@@ -81,7 +81,7 @@ async def test_what_there_is_is_shown_as_it_was_written(database: str, db: Db) -
         gone = f"/queue/{str(ids[0])[:-4]}0000"
         for path, status, says, leads in (
             ("/nothing", 404, "nothing at this address", "/"),
-            (gone, 404, "may have been tidied away", "/queue"),
+            (gone, 404, "may have been pruned", "/queue"),
             ("/queue/1", 400, "Id has to look like", "/queue"),
             ("/library/x", 400, "Id has to look like", "/library"),
             ("/library?sort=x", 400, "Sort has to be &#39;newest&#39;", "/library"),
@@ -124,7 +124,7 @@ async def test_success_says_what_was_absent(database: str, db: Db) -> None:
     async with visit(database) as client:
         text = (await _pages(client, "/"))["/"]
     assert "<strong>100 %</strong>" in text
-    assert "of what was done in 24 hours; 750 absent" in text
+    assert "of the last 24 hours; 750 absent" in text
     assert "1,500 done" in text
     assert "Absent counts as success" in text
 

@@ -65,7 +65,7 @@ async def test_the_library_shows_what_may_be_loaded_and_finds_what_is_asked_for(
         assert 'value="covers/"' in found
         for asked, says in (
             ({"search": "zzz"}, "Nothing matches"),
-            ({"page": "9"}, "so many pages"),
+            ({"page": "9"}, "no such page"),
             ({"type": "", "sort": "newest"}, "3 of 3 assets"),  # as the form sends it
         ):
             assert says in await shown(client, "/library", **asked)
@@ -102,7 +102,7 @@ async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
         body = {"public_ids": ["covers/2", EVIL]}
         await client.request("DELETE", "/api/cloudinary/media", json={"ids": ids[1:]})
         after = await shown(client, "/library/delete", **named)
-        assert "2 assets let go of, 1 left" in after
+        assert "2 assets removed, 1 left" in after
         assert after.count('<span class="status processing">waiting</span>') == 2
         gone = await shown(client, "/library/deleted")
         for id_ in ids[1:]:  # each by its row, and no other of its name
@@ -158,7 +158,7 @@ async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
     cloud.plant("legacy/", 3, age_s=90_000)
     await db.fetch(INSERT, "x")
     async with visit(database, cloud) as client:
-        assert "Nothing was compared yet" in await shown(client, "/reconcile")
+        assert "No comparison yet" in await shown(client, "/reconcile")
         body = {"orphans": "report", "ghosts": "report"}
         told = (await client.post("/api/cloudinary/sync", json=body)).json()
         assert told["message"] == "3 orphans, 3 ghosts, 0 mismatches"
@@ -173,7 +173,7 @@ async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
             " WHERE kind = 'ghost'"
         )
         assert (await Fleet(db).standing())["drift"] == 3  # that are left
-        assert "was not tested yet" in await shown(client, "/selftest")
+        assert "No self-test has run" in await shown(client, "/selftest")
         await client.post("/api/test-bidirectional-sync")
         text = await shown(client, "/selftest")
         assert "no daemon is at work" in text

@@ -84,7 +84,7 @@ def test_a_length_is_told_in_one_unit(seconds: int, said: str) -> None:
     ("status", "response", "said"),
     [
         ("completed", '{"result": "ok"}', "was deleted"),
-        ("completed", '{"result": "not found"}', "Cloudinary had no such asset"),
+        ("completed", '{"result": "not found"}', "was not at Cloudinary"),
         ("skipped", None, "was kept: in use"),
         ("failed", None, "failed: in use"),
     ],

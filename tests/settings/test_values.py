@@ -138,7 +138,7 @@ def test_a_credential_that_cannot_be_read_is_refused(env: Env, tmp_path: Path) -
 def test_unknown_settings_are_refused_by_name(env: Env) -> None:
     """A typing error in a name is told, with every name that is wrong, and not ignored."""
     sentence = refused(env, MEDIASWEEP_LEASE_FILE="x", MEDIASWEEP_BATCH="5")
-    assert "MEDIASWEEP_BATCH, MEDIASWEEP_LEASE_FILE is no setting" in sentence
+    assert "MEDIASWEEP_BATCH, MEDIASWEEP_LEASE_FILE is not a setting" in sentence
 
 
 def test_other_programs_variables_are_ignored(env: Env) -> None:

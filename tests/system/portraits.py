@@ -119,7 +119,7 @@ async def taken(made: World, portrait: Portrait, into: Path, *, whole: bool) -> 
         sight = Sight(await context.new_page())
         await sight.goto(portrait.path.format(**ids))
         await sight.page.wait_for_load_state("networkidle")
-        await sight.page.get_by_text("are being counted").wait_for(state="hidden")
+        await sight.page.get_by_text("still counting").wait_for(state="hidden")
         for complaint in await sight.look():
             sys.stderr.write(f"{portrait.name}: {complaint}\n")
         await sight.page.screenshot(path=into / f"{portrait.name}.png", full_page=whole)

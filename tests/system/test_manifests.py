@@ -155,7 +155,7 @@ def test_the_daemon_starts_with_what_it_is_given(
 def test_a_pod_is_not_given_the_address_of_its_service(objects: list[Object]) -> None:
     """The variables that Kubernetes makes of a Service of our name would be refused as settings."""
     one(objects, "Service")
-    with pytest.raises(SettingsError, match="MEDIASWEEP_PORT is no setting"):
+    with pytest.raises(SettingsError, match="MEDIASWEEP_PORT is not a setting"):
         load({"MEDIASWEEP_PORT": "tcp://10.0.0.1:80"})
     assert all(pod(workload)["enableServiceLinks"] is False for workload in workloads(objects))
 

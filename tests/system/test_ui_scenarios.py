@@ -130,10 +130,10 @@ async def test_a_brake_is_looked_at_and_let_go(working: World) -> None:
     async with working.sight("/gates") as sight:
         page = sight.page
         await working.db.execute(DELETE, "brake")
-        await page.get_by_role("link", name="Look at what it holds").click()
+        await page.get_by_role("link", name="Review what it holds").click()
         assert await left(working, "brake") == 40
-        await page.get_by_role("button", name="Let exactly these 40 rows go").click()
-        await confirmed(page, "Let exactly these go")
+        await page.get_by_role("button", name="Release exactly these 40 rows").click()
+        await confirmed(page, "Release exactly these")
         await page.wait_for_url("**/gates")
         await expect(page.get_by_text("Every gate is open")).to_be_visible()
         await finished(working.db)

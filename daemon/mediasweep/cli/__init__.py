@@ -31,7 +31,7 @@ from mediasweep.rules.text import message
 
 app = typer.Typer(
     name="mediasweep",
-    help="Keeps a Postgres database and a Cloudinary account in step: a row goes, its asset goes.",
+    help="Deletes Cloudinary assets when their rows in Postgres are deleted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -87,16 +87,16 @@ def sentence(error: BaseException) -> str:
         return f"{name}, a function of yours that a trigger calls, fails: {said}"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return (
-            f"{said}: do it as the role that ran `mediasweep migrate`, or, if there are three, "
-            "as a member of the daemon's; what only the owner may, as a member of mediasweep_owner"
+            f"{said}: run this as the role that ran `mediasweep migrate`; with three roles, as a "
+            "member of mediasweep_daemon, or of mediasweep_owner for what only the owner may do"
         )
     if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedObjectError):
         return (
-            f"{said}: part of the schema mediasweep is gone or has another name; put it back. What "
-            "is let go of meanwhile falls back to mediasweep.fallback, as far as that is there"
+            f"{said}: part of the schema mediasweep is missing or renamed; restore it. Until then "
+            "captures are kept in mediasweep.fallback, if that table still exists"
         )
     if isinstance(error, FileNotFoundError):
-        return "no database listens at the socket that its address names: start it, or name a host"
+        return "no PostgreSQL server listens at the socket of its address: start it, or name a host"
     if isinstance(error, OSError):
         return f"the database does not answer: {said}"
     return said

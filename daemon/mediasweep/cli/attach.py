@@ -61,7 +61,8 @@ def attach(
     index: Annotated[
         bool | None,
         typer.Option(
-            "--index/--no-index", help="Build the guard's index if it is missing, or do not ask."
+            "--index/--no-index",
+            help="Build the guard's index if it is missing, or never; asks by default.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -72,10 +73,10 @@ def attach(
         bool, typer.Option("--suggest", help="Look for tables that name assets.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="With --list and --suggest: print JSON.")
+        bool, typer.Option("--json", help="Print JSON, with --list or --suggest.")
     ] = False,
 ) -> None:
-    """Say where a table names assets.
+    """Attach a table: say which columns name its assets.
 
     From then on what it lets go of is deleted, and what it names is kept. Refs may be several:
     repeat --public-id, --url and --json-path.
@@ -280,7 +281,7 @@ def _suggest(*, as_json: bool) -> None:
     for one in found:
         typer.echo(f"# {one['why']}")
         typer.echo(f"{'# ' * (one['options'] is None)}{one['command']}")
-    _say("read them before you run them: they go by names" if found else "no table seems to")
+    _say("review them first: column names are all they go by" if found else "no candidates found")
 
 
 def _say(line: str) -> None:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from mediasweep.operations.foresight import Foresight
 
 QUESTION = "Delete these assets"
-app = typer.Typer(help="See what the brake holds, and let it go.", no_args_is_help=True)
+app = typer.Typer(help="Review and release what the brake holds.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def show(as_json: Json = False) -> None:
-    """Show what was stopped, why, and the digest.
+    """Show what is held, why, and its digest.
 
     For each source the rows that are held, by whom and why they were let go of.
     """
@@ -50,12 +50,12 @@ def show(as_json: Json = False) -> None:
 def ack(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="As `brake show` prints it.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be let go.")
+        bool, typer.Option("--dry-run", help="Only show what would be released.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let go what a digest names, and open a brake.
+    """Release the rows of a digest, and open the brake.
 
     Refused unless the rows are still exactly those.
     """

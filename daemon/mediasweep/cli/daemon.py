@@ -10,7 +10,7 @@ import typer
 
 
 def run() -> None:
-    """Run the daemon until it is told to stop."""
+    """Run the daemon."""
     import asyncio
 
     from mediasweep.report import configure_logging
@@ -40,7 +40,7 @@ def demo(
     ] = False,
     port: Annotated[int, typer.Option(help="Port of the daemon's HTTP server; 0: a free one.")] = 0,
 ) -> None:
-    """Show it at work on a throw-away server.
+    """Run a demonstration that needs no server and no account.
 
     Starts a real Postgres, a Cloudinary emulator and the daemon, and leaves nothing behind.
     """
@@ -65,7 +65,9 @@ def _print_version(asked: bool) -> None:
 def options(
     _: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="As `version`."),
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Take what stands before the command."""

@@ -21,7 +21,7 @@ WHOLE = "Take mediasweep away"
 
 
 def detach(table: Which, yes: Yes = False, dry_run: DryRun = False) -> None:
-    """Leave a table as it was.
+    """Detach a table, and remove its triggers.
 
     Its rows keep no assets any more, and what it had let go of and is unfinished is not sent.
     """
@@ -63,7 +63,7 @@ def sql_detach(table: Which) -> None:
 def uninstall(
     yes: Yes = False,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Also lose what is unfinished.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Drop unfinished deletions, too.")] = False,
 ) -> None:
     """Detach every table and drop the schema.
 

@@ -29,7 +29,7 @@ WIDTH_MOST = 120
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is wrong, and what to do about it.
+    """Diagnose the installation, and suggest fixes.
 
     Looks at connections, schema, tables, queue, daemons and account, and changes nothing. Exit
     code 0: nothing is wrong; 1: something is; 3: the database cannot be reached.

@@ -23,7 +23,7 @@ def adopt(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Let daemons delete here, in another place.
+    """Accept this database and account after a move or copy.
 
     After a move, a copy or a failover, or with another account.
     """

@@ -17,13 +17,13 @@ Statuses = Annotated[
 Source = Annotated[
     str | None,
     typer.Option(
-        help="Only what this table let go of; `manual`: no table; or a source's number.",
+        help="Only from this table; `manual`: from none; or a source's number.",
         metavar="TABLE",
     ),
 ]
 PublicId = Annotated[
     str | None,
-    typer.Option(help="Only this public id; * is any characters, ? any one.", metavar="ID"),
+    typer.Option(help="Only this public id; * and ? are wildcards.", metavar="ID"),
 ]
 Filename = Annotated[
     str | None,
@@ -32,12 +32,8 @@ Filename = Annotated[
 Reason = Annotated[
     str | None, typer.Option(help="Only this deletion_reason, as row_deleted.", metavar="REASON")
 ]
-App = Annotated[
-    str | None, typer.Option(help="Only what this application_name let go of.", metavar="NAME")
-]
-Actor = Annotated[
-    str | None, typer.Option(help="Only what this database role let go of.", metavar="ROLE")
-]
+App = Annotated[str | None, typer.Option(help="Only by this application_name.", metavar="NAME")]
+Actor = Annotated[str | None, typer.Option(help="Only by this database role.", metavar="ROLE")]
 Since = Annotated[
     str | None,
     typer.Option(help="Only what was queued since: 30m, 1h, 2d, or a time.", metavar="WHEN"),
@@ -57,12 +53,15 @@ Own = Annotated[
 ]
 NotOwn = Annotated[bool, typer.Option("--not-own", help="All but uploads and self-tests.")]
 Limit = Annotated[
-    int, typer.Option(min=1, max=100_000, help="At most so many rows, the newest.", metavar="N")
+    int, typer.Option(min=1, max=100_000, help="At most N rows, the newest first.", metavar="N")
 ]
 MoveLimit = Annotated[
     int,
     typer.Option(
-        min=1, max=100_000, help="Of those that fit, move only the oldest so many.", metavar="N"
+        min=1,
+        max=100_000,
+        help="Move at most N of the matching rows, the oldest first.",
+        metavar="N",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -28,7 +28,7 @@ def status(
         bool, typer.Option("--probe", help="Only ask the daemon of this host whether it is alive.")
     ] = False,
 ) -> None:
-    """Show rows, what they wait for, gates, daemons."""
+    """Show the queue, what it waits for, gates and daemons."""
     if probe:
         if as_json:
             misused("--probe says nothing but its exit code: leave out --json")
@@ -98,7 +98,7 @@ def _print_daemons(daemons: Sequence[Mapping[str, Any]], *, copied: bool) -> Non
     if not daemons:
         typer.echo("daemons:  none")
         return
-    typer.echo(f"\ndaemons{', or those of the original' if copied else ''}:")
+    typer.echo(f"\ndaemons{' (possibly those of the original)' if copied else ''}:")
     columns = {"host": "host", "pid": "pid", "version": "version", "alive": "alive"}
     columns |= {"works": "deletes", "listening": "listening", "beat_at": "last beat"}
     columns |= {"completed": "completed"}
@@ -107,19 +107,19 @@ def _print_daemons(daemons: Sequence[Mapping[str, Any]], *, copied: bool) -> Non
 
 def pause(
     reason: Annotated[
-        str, typer.Option(help="Why, for those who look later.", metavar="TEXT")
+        str, typer.Option(help="The reason, for the journal.", metavar="TEXT")
     ] = "paused by hand",
     minutes: Annotated[
         float | None,
         typer.Option(
             min=PAUSE_MINUTES[0],
             max=PAUSE_MINUTES[1],
-            help="End by itself after so many minutes.",
+            help="End by itself after N minutes.",
             metavar="N",
         ),
     ] = None,
 ) -> None:
-    """Stop all daemons from deleting.
+    """Stop all daemons from deleting; captures go on.
 
     What is out is finished, and capture goes on.
     """
@@ -151,7 +151,7 @@ def say_replaced(pause: Pause) -> None:
 
 
 def resume() -> None:
-    """End a pause, and say what else is closed."""
+    """End a pause."""
     from mediasweep.operations import fleet
 
     async def open_() -> tuple[bool, list[Mapping[str, Any]]]:

@@ -92,7 +92,7 @@ def retry(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Put failed or skipped rows back to pending.
+    """Retry failed or skipped rows.
 
     By id or by a filter; through guard, gates and brake.
     """
@@ -122,13 +122,13 @@ def cancel(
     not_own: NotOwn = False,
     limit: MoveLimit = 1000,
     why: Annotated[
-        str | None, typer.Option(help="Why, for those who look later.", metavar="TEXT")
+        str | None, typer.Option(help="The reason, for the journal.", metavar="TEXT")
     ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Skip pending rows, so that their assets stay.
+    """Cancel pending rows; their assets stay.
 
     By id or by a filter; only what was never sent, and all rows of an asset or none.
     """

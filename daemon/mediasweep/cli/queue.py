@@ -34,7 +34,7 @@ from mediasweep.rules.filter import Said
 if TYPE_CHECKING:
     from mediasweep.operations.queue import Listing
 
-app = typer.Typer(help="Look at the queue, retry and cancel rows.", no_args_is_help=True)
+app = typer.Typer(help="List, inspect, retry and cancel queue rows.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -88,7 +88,7 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one row, why it is there, its timeline."""
+    """Show one row, its state and its timeline."""
     from mediasweep.operations import queue
 
     async def ask() -> dict[str, Any] | None:

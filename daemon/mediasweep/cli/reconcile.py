@@ -37,14 +37,16 @@ Owned = Annotated[
 ]
 Age = Annotated[
     float | None,
-    typer.Option(min=1, max=8760, help="Hours before which an asset is no orphan; 24."),
+    typer.Option(min=1, max=8760, help="Ignore assets younger than this many hours; default 24."),
 ]
 Shrunken = Annotated[
-    bool, typer.Option("--shrunken", help="Either side may be less than half of what it was.")
+    bool, typer.Option("--shrunken", help="Accept a side that is less than half of last time's.")
 ]
-Last = Annotated[bool, typer.Option("--last", help="Take the last report; list nothing.")]
+Last = Annotated[
+    bool, typer.Option("--last", help="Use the last report; do not list the account again.")
+]
 Limit = Annotated[
-    int, typer.Option(min=0, max=100_000, help="Show so many of each kind.", metavar="N")
+    int, typer.Option(min=0, max=100_000, help="Show at most N of each kind.", metavar="N")
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write all findings to this file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
@@ -66,7 +68,7 @@ def reconcile(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Compare what Cloudinary has with what rows use.
+    """Compare Cloudinary with the database, and fix what differs.
 
     Orphans are assets that no row uses, ghosts rows whose asset is not there, mismatches rows that
     say something else of it.

@@ -53,22 +53,20 @@ Deleted = Annotated[
 ]
 Where = Annotated[
     str | None,
-    typer.Option(help="SQL over the columns; other rows name no assets.", metavar="EXPRESSION"),
+    typer.Option(help="SQL condition; only rows that meet it name assets.", metavar="EXPRESSION"),
 ]
-Grace = Annotated[str | None, typer.Option(help="How long what it lets go of rests, as '1 hour'.")]
+Grace = Annotated[str | None, typer.Option(help="How long to wait before deleting, as '1 hour'.")]
 CloudName = Annotated[
     str | None, typer.Option("--cloud", help="The cloud whose URLs are yours.", metavar="NAME")
 ]
 References = Annotated[
     str | None,
     typer.Option(
-        help="What happens to a row that begins to use what is being deleted.",
+        help="What to do with a row that begins to use an asset while it is being deleted.",
         metavar="refuse|wait",
     ),
 ]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="A capture that fails makes the statement fail.")
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail the statement if its capture fails.")]
 NoNotify = Annotated[bool, typer.Option("--no-notify", help="Captures do not wake the daemon.")]
 BrakeFloor = Annotated[
     int | None, typer.Option(min=1, help="The brake's floor for this table.", metavar="ROWS")

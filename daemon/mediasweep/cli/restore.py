@@ -38,26 +38,31 @@ Ids = Annotated[
     list[UUID] | None, typer.Argument(metavar="[ID]...", parser=row_id, help="Rows of the queue.")
 ]
 PublicIds = Annotated[
-    list[str] | None, typer.Option("--public-id", help="This asset; repeatable.", metavar="ID")
+    list[str] | None, typer.Option("--public-id", help="Only this asset; repeatable.", metavar="ID")
 ]
-Prefix = Annotated[str | None, typer.Option(help="Public ids that begin like this.", metavar="ID")]
+Prefix = Annotated[
+    str | None, typer.Option(help="Only public ids that begin like this.", metavar="ID")
+]
 Since = Annotated[
-    str | None, typer.Option(help="Deleted since: 30m, 1h, 2d, or a time.", metavar="WHEN")
+    str | None,
+    typer.Option(help="Only what was deleted since: 30m, 1h, 2d, or a time.", metavar="WHEN"),
 ]
-Until = Annotated[str | None, typer.Option(help="Deleted before that moment.", metavar="WHEN")]
+Until = Annotated[
+    str | None, typer.Option(help="Only what was deleted before that moment.", metavar="WHEN")
+]
 Source = Annotated[
     str | None,
     typer.Option(
-        help="Let go of by this table; `manual`: by none; or a source's number.", metavar="TABLE"
+        help="Only from this table; `manual`: from none; or a source's number.", metavar="TABLE"
     ),
 ]
 Reason = Annotated[
-    str | None, typer.Option(help="For this reason, as row_deleted.", metavar="REASON")
+    str | None, typer.Option(help="Only for this reason, as row_deleted.", metavar="REASON")
 ]
-Actor = Annotated[str | None, typer.Option(help="By this database role.", metavar="ROLE")]
-App = Annotated[str | None, typer.Option(help="By this application_name.", metavar="NAME")]
+Actor = Annotated[str | None, typer.Option(help="Only by this database role.", metavar="ROLE")]
+App = Annotated[str | None, typer.Option(help="Only by this application_name.", metavar="NAME")]
 Limit = Annotated[
-    int, typer.Option(min=1, max=100_000, help="Only the newest so many.", metavar="N")
+    int, typer.Option(min=1, max=100_000, help="At most N, the newest first.", metavar="N")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be restored.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -85,7 +90,7 @@ def restore(
     csv_file: Csv = None,
     as_json: Json = False,
 ) -> None:
-    """Bring deleted assets back from the backup.
+    """Restore deleted assets from Cloudinary's backup.
 
     Those that fit everything that is given, as far as Cloudinary has a backup of them.
     """

@@ -15,7 +15,7 @@ from mediasweep.rules.gate import NONE_DELETES
 from mediasweep.rules.number import counted, number
 from mediasweep.rules.reason import ago
 
-app = typer.Typer(help="Steer all daemons at once.", no_args_is_help=True)
+app = typer.Typer(help="Start, stop and configure all daemons.", no_args_is_help=True)
 T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -65,21 +65,23 @@ def restart() -> None:
 def configure(
     *,
     interval_minutes: Annotated[float | None, typer.Option(help="Minutes between sweeps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows of a claim at the least.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Minimum rows of a claim.")] = None,
     max_retries: Annotated[int | None, typer.Option(help="Attempts before a row fails.")] = None,
     health_check_interval: Annotated[
-        float | None, typer.Option(help="Seconds between chores.")
+        float | None, typer.Option(help="Seconds between health checks.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Calls at a time, of all.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Concurrent calls, of all daemons together.")
+    ] = None,
     auto_start: Annotated[
         bool | None, typer.Option(help="Whether a daemon that starts alone begins to work.")
     ] = None,
     reset: Annotated[
-        bool, typer.Option("--reset", help="First take back everything that was set for all.")
+        bool, typer.Option("--reset", help="First clear everything that was set.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Set values for all daemons at once.
+    """Set values for all daemons.
 
     They go before each daemon's own settings. Prints what is in force.
     """
@@ -108,7 +110,7 @@ def configure(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show what goes on, and the configuration."""
+    """Show the state and the configuration."""
     from mediasweep.operations import scheduler
 
     found = _ask(scheduler.status)
@@ -121,8 +123,8 @@ def status(as_json: Json = False) -> None:
     lines = {
         "working": _working(found),
         "rows": counts or "none",
-        "last look": cell(found["last_run"]) or "none yet",
-        "next look": _next(found),
+        "last sweep": cell(found["last_run"]) or "none yet",
+        "next sweep": _next(found),
         "done": _done(found),
     }
     for name, value in lines.items():
@@ -133,7 +135,7 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def force_cleanup(
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most N rows.")] = None,
 ) -> None:
     """Sweep once, also while stopped.
 

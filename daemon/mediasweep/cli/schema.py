@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from mediasweep.postgres.migrate import Roles
 
 WithRoles = Annotated[
-    bool, typer.Option("--roles", help="Also make three roles: owner, daemon and reader.")
+    bool, typer.Option("--roles", help="Also create three roles: owner, daemon and reader.")
 ]
-Owner = Annotated[str, typer.Option(metavar="ROLE", help="Who is to own the schema.")]
-Daemon = Annotated[str, typer.Option(metavar="ROLE", help="What daemons and operators may do.")]
-Reader = Annotated[str, typer.Option(metavar="ROLE", help="What status and dashboards may do.")]
+Owner = Annotated[str, typer.Option(metavar="ROLE", help="The role that owns the schema.")]
+Daemon = Annotated[str, typer.Option(metavar="ROLE", help="The role of daemons and operators.")]
+Reader = Annotated[str, typer.Option(metavar="ROLE", help="The role of status and dashboards.")]
 NAMES = ("mediasweep_owner", "mediasweep_daemon", "mediasweep_reader")
 WithLibrary = Annotated[
     bool,
-    typer.Option("--with-library", help="Also make the table public.media_assets and attach it."),
+    typer.Option("--with-library", help="Also create the table public.media_assets and attach it."),
 ]
 TakeOver = Annotated[
     bool,
@@ -56,7 +56,7 @@ def migrate(
         bool, typer.Option("--dry-run", help="Print SQL, or what --take-over would change.")
     ] = False,
 ) -> None:
-    """Bring the database to this version's schema.
+    """Create or upgrade the schema.
 
     Safe to run at any time, and by any number at once.
     """
@@ -91,7 +91,7 @@ def migrate(
     elif left := asyncio.run(takeover.found(dsn)):
         _say(SUGGESTED.format(what=", ".join(left)))
     if not done:
-        built = "nothing to apply; the guard and the captures were built anew"
+        built = "the schema is up to date; guard and capture functions were rebuilt"
         _say("nothing to do" if dry_run else built)
 
 
@@ -104,7 +104,7 @@ def sql(
     daemon: Daemon = NAMES[1],
     reader: Reader = NAMES[2],
 ) -> None:
-    """Print the schema as SQL, to paste or to save.
+    """Print the schema as SQL.
 
     It is what `migrate` would run where there is no such schema yet.
     """

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def selftest(
     *,
     within: Annotated[
-        float, typer.Option(min=1, max=600, help="Seconds for which a check may wait.")
+        float, typer.Option(min=1, max=600, help="How many seconds a check may wait.")
     ] = 30,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Also see what the documentation leaves open.")
+        bool, typer.Option("--probe", help="Also try what Cloudinary's documentation leaves open.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """See with throw-away assets whether everything works.
+    """Test everything, from upload to deletion, on a live daemon.
 
     It goes from upload to deletion, needs a daemon that runs, and cleans up after itself. Exit
     code 1: a check failed.

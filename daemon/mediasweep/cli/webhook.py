@@ -12,10 +12,11 @@ from mediasweep.cli.session import account, database, do
 from mediasweep.rules.number import counted
 
 Url = Annotated[
-    str, typer.Argument(help="Where daemons are reached; /webhooks/cloudinary may be left out.")
+    str, typer.Argument(help="Public URL of the daemons; /webhooks/cloudinary may be left out.")
 ]
 Where = Annotated[
-    str | None, typer.Argument(metavar="[URL]", help="As registered; none: all of daemons' path.")
+    str | None,
+    typer.Argument(metavar="[URL]", help="As registered; without one: all that end in our path."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -27,12 +28,12 @@ OF_THE_API = (
     "its clients choose, they can forge them; give notifications a key of their own, and its "
     "secret as MEDIASWEEP_WEBHOOK_SECRETS"
 )
-app = typer.Typer(help="What Cloudinary tells: have it sent here, and see what came.")
+app = typer.Typer(help="Manage the webhook that Cloudinary calls.")
 
 
 @app.command()
 def register(url: Url, *, as_json: Json = False) -> None:
-    """Have Cloudinary tell every change to this address.
+    """Register a webhook at this address.
 
     Run again, it changes nothing.
     """
@@ -63,7 +64,7 @@ def register(url: Url, *, as_json: Json = False) -> None:
 
 @app.command()
 def unregister(url: Where = None, *, yes: Yes = False) -> None:
-    """Have Cloudinary tell nothing more to this address.
+    """Remove the webhook at this address.
 
     The library is brought in line by `reconcile` only, then.
     """
@@ -85,7 +86,7 @@ def unregister(url: Where = None, *, yes: Yes = False) -> None:
 
 @app.command("list")
 def list_(*, as_json: Json = False) -> None:
-    """Show where Cloudinary sends notifications, and what became of those that came."""
+    """Show the webhooks, and what became of notifications."""
     from mediasweep.operations import webhooks
     from mediasweep.postgres.inbox import Inbox
 
@@ -108,7 +109,7 @@ def list_(*, as_json: Json = False) -> None:
 
 @app.command()
 def test(url: Url) -> None:
-    """Send a signed notification there, and see whether it comes into this database.
+    """Send a signed test notification, and follow it.
 
     It changes nothing. Cloudinary's own test sends nothing.
     """

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 def _storable(text: str) -> str:
     if "\0" in text or text.encode("utf-8", "ignore").decode() != text:
-        raise ValueError("holds what no database stores")
+        raise ValueError("contains characters that PostgreSQL cannot store")
     return text
 
 

@@ -99,7 +99,7 @@ class Guard:
         """Return who this is, None for who logs in, or why they are not let in."""
         host = asked.headers.get("host", "")
         if self._house.names is not None and host_name(host) not in self._house.names:
-            return problem(421, "this is not my name: add it to MEDIASWEEP_HTTP_HOSTS")
+            return problem(421, "unknown host name: add it to MEDIASWEEP_HTTP_HOSTS")
         looks = method in LOOKS
         if not looks and self._from_elsewhere(asked, host):
             return problem(403, "this came from a page of another site")

@@ -102,7 +102,7 @@ def add_problems(app: FastAPI, tell: Tell) -> None:
         return tell(request, said, headers)
 
     async def broken(request: Request, _: Exception) -> Response:
-        said = tell(request, _problem(500, "a fault of mediasweep: its log says more"), {})
+        said = tell(request, _problem(500, "internal error: see mediasweep's log"), {})
         for name, value in HEADERS.items():  # sent past what else adds them
             said.headers.setdefault(name, value)
         return said

@@ -148,7 +148,7 @@ def add_scheduler(router: APIRouter, desk: Desk) -> None:
 
 async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
     if asked is None:
-        raise HTTPException(400, "there is no config: give what is to be set")
+        raise HTTPException(400, "`config` is missing: say what to set")
     config = asked.model_dump(exclude_unset=True)
     try:
         await scheduler.configure(desk.pool, config, who=who)

@@ -233,7 +233,7 @@ class Sweep:
         if reason := self.gating.stops(ticket):
             return reason
         if now_s - ticket.claimed_s > FRESH_S:
-            return "its guard is too long ago"
+            return "its use was checked too long ago"
         return None if now_s < ticket.send_before_s else "its lease has too little time"
 
     # -- record -----------------------------------------------------------------------------------

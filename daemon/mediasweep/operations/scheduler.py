@@ -83,7 +83,7 @@ async def configure(
 def _checked(name: str, value: object) -> float | int | None:
     if name not in CONFIG:
         raise ValueError(
-            f"{name} cannot be set for all daemons: choose of {', '.join(CONFIG)}, enabled; "
+            f"{name} cannot be set for all daemons: choose among {', '.join(CONFIG)}, enabled; "
             "the rest is each daemon's own setting"
         )
     if name not in LIMITS:

@@ -127,7 +127,7 @@ def outcome(status: str, detail: str | None, response: object) -> str:
     """Return what became of a finished row, without its subject."""
     match status:
         case Status.COMPLETED if "not found" in str(response or ""):
-            return "Cloudinary had no such asset (a wrong resource type looks the same)"
+            return "was not at Cloudinary (a wrong resource type looks the same)"
         case Status.COMPLETED:
             return "was deleted"
         case Status.SKIPPED:

@@ -34,7 +34,7 @@ function movable({ move, moved: { length }, kept, cancelled, guard, refused, lef
   }[move];
   const lines = [
     length ? first : `Nothing here can be ${move === "retry" ? "tried again" : "cancelled"}.`,
-    ...(guard ? [`What is in use cannot be told now, and nothing is sent until then: ${guard}.`] : []),
+    ...(guard ? [`The use check is failing, so nothing is sent until it works again: ${guard}.`] : []),
     ...because(kept, `${rows(kept.length)} would be kept all the same`),
     ...because(cancelled, `${counted(cancelled.length)} of them somebody had cancelled`),
     ...because(refused, `${rows(refused.length)} cannot be moved`),

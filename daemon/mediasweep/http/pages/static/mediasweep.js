@@ -53,7 +53,7 @@ export async function call(method, path, body) {
   try {
     answer = await fetch(root + path, asked);
   } catch {
-    throw new Error("mediasweep does not answer: nothing is known of what was done");
+    throw new Error("mediasweep did not answer; the action may or may not have happened");
   }
   const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(told.detail || `${answer.status} ${answer.statusText}`);

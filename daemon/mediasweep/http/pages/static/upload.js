@@ -25,7 +25,7 @@ function line(file) {
   bar.max = 1;
   bar.value = 0;
   bar.setAttribute("aria-label", `Upload of ${file.name}`);
-  const said = make("span", "said dim", "waits for its turn");
+  const said = make("span", "said dim", "waiting");
   const again = make("button", "", "Try again");
   again.type = "button";
   again.hidden = true;
@@ -71,14 +71,14 @@ function send(one) {
   request.responseType = "json";
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     bar.value = total ? loaded / total : 0;
-    said.textContent = loaded < total ? `${Math.floor((100 * loaded) / total)} %` : "sent, Cloudinary is at work";
+    said.textContent = loaded < total ? `${Math.floor((100 * loaded) / total)} %` : "sent; Cloudinary is processing it";
     if (loaded >= total) bar.removeAttribute("value");
   });
   request.addEventListener("loadend", () => {
     sending -= 1;
     const told = request.response;
     if (request.status === 200 && told) done(one, told);
-    else fail(one, told?.detail || "the connection broke off; what was begun is cleaned up in an hour");
+    else fail(one, told?.detail || "the connection was lost; whatever was stored is deleted in an hour");
     next();
   });
   said.className = "said dim";
@@ -109,7 +109,7 @@ function take(files) {
       fail(one, `larger than ${size(most)}`);
       one.shown.again.hidden = true;
     } else if (!file.size) {
-      fail(one, "there is nothing in it, or it is a folder");
+      fail(one, "empty, or a folder");
       one.shown.again.hidden = true;
     } else waiting.push(one);
   }
@@ -134,7 +134,7 @@ if (form) {
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
-    else say("That was no file.", true);
+    else say("That was not a file.", true);
   });
   addEventListener("beforeunload", (event) => {
     if (sending || waiting.length) event.preventDefault();
