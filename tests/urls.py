@@ -32,6 +32,11 @@ def unsure(text: str, *public_ids: str, **more: Any) -> Url:  # noqa: ANN401  # 
     return Url(text, None, frozenset(public_ids), **more)
 
 
+def layered(transformation: str) -> str:
+    """Make the URL of `a` with this before its version."""
+    return f"{SHARED}/image/upload/{transformation}/{V}/a.jpg"
+
+
 NEW: dict[str, Any] = {"version": 1700000000}
 URLS = [
     # as Cloudinary writes them
@@ -59,7 +64,9 @@ URLS = [
     sure(f"{SHARED}/image/upload/c_fill,w_300/e_sepia/t_thumb/{V}/f/a", "f/a", **NEW),
     sure(f"{SHARED}/image/upload/t_thumb/{V}/a.jpg", "a", "a.jpg", **NEW),
     sure(
-        f"{SHARED}/image/upload/l_text:Arial_20:Hi%20you%2C,g_north/{V}/a.jpg", "a", "a.jpg", **NEW
+        f"{SHARED}/image/upload/l_text:Arial_20:Hi%20you%2C,g_north/{V}/a.jpg",
+        *("a", "a.jpg", "Arial_20"),
+        **NEW,
     ),
     sure(f"{SHARED}/image/upload/$w_100/w_$w/if_w_gt_9/{V}/a.jpg", "a", "a.jpg", **NEW),
     sure(
@@ -99,6 +106,44 @@ URLS = [
     sure(f"{SHARED}/iu/w_100/{V}/a.jpg", "a", "a.jpg", **NEW),
     sure(f"https://demo-res.cloudinary.com/{V}/a.jpg", "a", "a.jpg", **NEW),
     unsure("https://demo-res.cloudinary.com/a.jpg", "a", "a.jpg"),
+    # layers: what else is needed to make the picture
+    sure(layered("l_logo,g_south_east"), "a", "a.jpg", "logo", **NEW),
+    sure(layered("w_9/u_x:y_z.png,w_9/fl_layer_apply"), "a", "a.jpg", "x/y_z", "x/y_z.png", **NEW),
+    sure(layered("l_logo%2520x%2Cw_9"), "a", "a.jpg", "logo x", "logo%20x", "logo%2520x", **NEW),
+    sure(layered("l_video:x:dog"), "a", "a.jpg", "x/dog", "video/x/dog", **NEW),
+    sure(
+        layered("l_authenticated:dog"),
+        *("a", "a.jpg", "dog", "authenticated/dog"),
+        **NEW,
+    ),
+    sure(
+        layered("l_subtitles:Arial_20:x:s.srt"),
+        *("a", "a.jpg", "x/s.srt", "x/s", "Arial_20/x/s.srt", "Arial_20/x/s"),
+        *("subtitles/Arial_20/x/s.srt", "subtitles/Arial_20/x/s"),
+        **NEW,
+    ),
+    sure(layered("l_lut:lut.3dl"), "a", "a.jpg", "lut.3dl", "lut", "lut/lut.3dl", "lut/lut", **NEW),
+    sure(
+        layered("l_text:My-Font.ttf_50_bold:Hi,co_red"),
+        *("a", "a.jpg", "My-Font.ttf", "My-Font", "My-Font.ttf_50_bold"),
+        **NEW,
+    ),
+    sure(layered("l_fetch:aHR0cHM6Ly9lbHNlLmV4YW1wbGUvYS5qcGc="), "a", "a.jpg", **NEW),
+    sure(layered("$x_!logo!/l_$x"), "a", "a.jpg", "logo", "$x", **NEW),
+    sure(layered("d_x:none.png"), "a", "a.jpg", "x/none.png", "x/none", **NEW),
+    unsure(
+        f"{SHARED}/image/fetch/l_logo/https://else.example/a.jpg",
+        *("logo",),
+    ),
+    # what is asked for by name
+    unsure(
+        "https://player.cloudinary.com/embed/?cloud_name=demo&public_id=x%2Fdog", "x%2Fdog", "x/dog"
+    ),
+    unsure(
+        "https://api.cloudinary.com/v1_1/demo/image/download?public_id=a.b&format=png",
+        *("a.b", "a"),
+    ),
+    unsure("/api/files/download?public_id=dog", "dog"),
     # hosts
     sure(f"https://demo-res.cloudinary.com/image/upload/{V}/a.jpg", "a", "a.jpg", **NEW),
     sure(f"https://res-3.cloudinary.com/demo/image/upload/{V}/a.jpg", "a", "a.jpg", **NEW),
@@ -138,6 +183,8 @@ URLS = [
 IN_TEXT = f"{SHARED}/image/upload/{V}"
 JSON = rf"https:\/\/res.cloudinary.com\/demo\/image\/upload\/{V}\/x\/1.jpg"
 ENTITIES = f"https://res.cloudinary.com/demo/image/upload/{V}/a&amp;b.jpg".replace("/", "&#x2F;")
+PLAYER = "https://player.cloudinary.com/embed/"
+PLAYER_IN_QUERY = "https%3A%2F%2Fplayer.cloudinary.com%2Fembed%2F%3Fpublic_id%3Ddog%26muted%3D1"
 IN_QUERY = "https%3A%2F%2Fres.cloudinary.com%2Fdemo%2Fimage%2Fupload%2Fx%2F1"
 # A text with URLs in it, and an asset that it names: in use, and never let go of.
 TEXTS = [
@@ -157,4 +204,11 @@ TEXTS = [
     (ENTITIES, "a&b"),
     (f"{SHARED}/image/fetch/{IN_TEXT}/x/1.jpg", "x/1"),
     (f"see res.cloudinary.com/demo/image/upload/{V}/x/1.jpg!", "x/1"),
+    (f"<img src='{SHARED}/image/upload/l_x:logo,g_north/{V}/a.jpg'>", "x/logo"),
+    (f"/_next/image?url={IN_QUERY.replace('x%2F1', 'l_logo%2Cw_9%2Fv1700000000%2Fa')}&w=9", "logo"),
+    (f'<iframe src="{PLAYER}?cloud_name=demo&amp;public_id=x%2Fdog&amp;t=1"></iframe>', "x/dog"),
+    (rf'{{"src":"{PLAYER}?cloud_name=demo\u0026public_id=dog"}}', "dog"),
+    (f"[film]({PLAYER}?public_id=x/dog)", "x/dog"),
+    (f"{PLAYER}?source%5Bposter_options%5D%5Bpublic_id%5D=dog", "dog"),
+    (f"/go?to={PLAYER_IN_QUERY}", "dog"),
 ]

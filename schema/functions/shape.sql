@@ -82,7 +82,7 @@ AS $$
     WHEN ref -> name ? 'key' AND jsonb_typeof(ref -> name) = 'object'
       THEN format('(r."mediasweep item" ->> %L)::%s', ref -> name ->> 'key', type)
     WHEN jsonb_typeof(ref -> name -> 'url') = 'string'
-      THEN format('(SELECT u.%I::%s FROM mediasweep.url_readings(r.%I::text, %s) u LIMIT 1)',
+      THEN format('(SELECT u.%I::%s FROM mediasweep.delivered(r.%I::text, %s) u LIMIT 1)',
                   name, type, ref -> name ->> 'url', mediasweep.hosts(ref))
     WHEN mediasweep.column_of(ref -> name) IS NOT NULL THEN format('r.%I::%s', mediasweep.column_of(ref -> name), type)
     WHEN ref -> name ? 'value' THEN format('%L::%s', ref -> name ->> 'value', type)

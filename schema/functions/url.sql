@@ -112,9 +112,9 @@ AS $$
          '/(?:[^][:space:]?#%"''<>\\`:,;|()[]*[^][:space:]/?#%"''<>\\`:,;|()[])[.](?:jpg|jpeg|png|gif|webp|avif|svg|pdf|mp4|webm)$'
 $$;
 
--- Every public id that one URL may mean. For image and video what follows the last dot is a format and no part of the id,
+-- Every public id of the asset that one URL may deliver. For image and video what follows the last dot is a format and no part of the id,
 -- as far as Cloudinary knows the format; a raw file keeps it.
-CREATE OR REPLACE FUNCTION mediasweep.url_readings(
+CREATE OR REPLACE FUNCTION mediasweep.delivered(
   url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
   OUT certain boolean)
 RETURNS SETOF record
@@ -184,6 +184,18 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Every public id that one URL may mean: what it delivers, and what it uses beside that (layer.sql), of any type.
+CREATE OR REPLACE FUNCTION mediasweep.url_readings(
+  url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
+  OUT certain boolean)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+  SELECT d.* FROM mediasweep.delivered(url, hosts) d
+   UNION ALL
+  SELECT l.public_id, NULL, NULL, NULL, l.cloud, false FROM mediasweep.layers(url, hosts) l
+$$;
+
 -- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain.
 CREATE OR REPLACE FUNCTION mediasweep.readings(
   url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
@@ -219,6 +231,9 @@ BEGIN
       SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
         FROM mediasweep.embedded(url, hosts) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
   END IF;
+  IF url ~* 'public_?id' THEN
+    RETURN QUERY SELECT a.name, NULL, NULL, NULL::bigint, NULL, false FROM mediasweep.asked_for(url) a (name);
+  END IF;
 END $$;
 
 -- The asset that a URL certainly means; no row where it means none, or where that cannot be told.
@@ -241,15 +256,18 @@ AS $$
     '%(2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])', '(?:%[0-9A-Fa-f]{2}|[^A-Za-z0-9_~-])+')
 $$;
 
--- For each public id one token that any URL of it has; NULL if one of them has none.
+-- For each public id tokens of which any URL that uses it has one, also where it begins right behind the mark of a layer (layer.sql);
+-- NULL if one of them has none. Of a font it is one before its format, which is joined to its size.
 CREATE OR REPLACE FUNCTION mediasweep.tokens(public_ids text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-  SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
+  SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(mark.said || t.token) || '~odd~'::text END
     FROM unnest(public_ids) AS given (id)
     LEFT JOIN LATERAL (
-      SELECT m[1] AS token FROM regexp_matches(given.id, '[A-Za-z0-9_~-]+', 'g') m ORDER BY length(m[1]) DESC LIMIT 1) t
+      SELECT m[1] AS token FROM regexp_matches(regexp_replace(given.id, '(.)[.](?:ttf|otf|woff2?)$', '\1'), '[A-Za-z0-9_~-]+', 'g') m
+       ORDER BY length(m[1]) DESC LIMIT 1) t
       ON position('%' IN given.id) = 0
+    LEFT JOIN unnest('{"",l_,u_,d_}'::text[]) mark (said) ON mark.said = '' OR starts_with(given.id, t.token)
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 URL = "https://res.cloudinary.com/demo/image/upload/v1700000000"
+LAYERED = URL.replace("/v", "/l_a,g_north/w_9/u_video:zz/v") + "/d.jpg"
 
 
 @dataclass(frozen=True, slots=True)

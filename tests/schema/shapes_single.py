@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.schema.shapes import URL, Shape, Step, plain
+from tests.schema.shapes import LAYERED, URL, Shape, Step, plain
 
 SINGLE = [
     Shape(
@@ -124,6 +124,8 @@ SINGLE = [
             Step(f"UPDATE designs SET cover_image_url = '{URL}/f/a.webp'", "", "f/a"),
             Step(f"UPDATE designs SET cover_image_url = '{URL}/b.jpg'", "f/a", "b"),
             Step("UPDATE designs SET cover_image_url = 'https://images.example/x.jpg'", "b", ""),
+            Step(f"UPDATE designs SET cover_image_url = '{LAYERED}'", "", "a d zz"),
+            Step("UPDATE designs SET cover_image_url = NULL", "d", ""),  # the layers only stay
             Step(f"UPDATE designs SET cover_image_url = '{URL}/b.jpg'", "", "b"),
             Step("DELETE FROM designs", "b"),
         ),
