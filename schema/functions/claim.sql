@@ -73,7 +73,7 @@ BEGIN
   END IF;
   -- guard
   BEGIN
-    SELECT jsonb_object_agg(u.id, u.used_by) INTO uses FROM mediasweep.uses(candidates) u;
+    SELECT jsonb_object_agg(u.id, u.used_by) INTO uses FROM mediasweep.uses(mediasweep.by_every_name(candidates)) u;
   EXCEPTION WHEN query_canceled OR OTHERS THEN
     guard_error := SQLERRM;
     PERFORM mediasweep.put_off(candidates, guard_error);

@@ -9,10 +9,13 @@ CREATE OR REPLACE FUNCTION mediasweep.receive(
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  told  record := mediasweep.told(body);
 BEGIN
   PERFORM mediasweep.be_durable();
-  INSERT INTO mediasweep.inbox (digest, notification_type, signed_at, body, due_at)
-  VALUES (receive.digest, receive.notification_type, receive.signed_at, receive.body, clock_timestamp() + rest)
+  INSERT INTO mediasweep.inbox (digest, notification_type, signed_at, body, due_at, asset_id, public_id, resource_type, delivery_type, version)
+  VALUES (receive.digest, receive.notification_type, receive.signed_at, receive.body, clock_timestamp() + rest,
+          told.asset_id, told.public_id, told.resource_type, told.delivery_type, told.version)
       ON CONFLICT DO NOTHING;
   RETURN FOUND;
 END $$;

@@ -30,11 +30,14 @@ $$;
 -- A row that may have been sent is never "skipped": in use while in doubt is a failure that a person has to look at.
 -- An attempt is charged when a row is claimed afresh. Taking over a claim whose owner never said how it ended
 -- (`silent`: its lease still stands) goes on with that attempt; twenty of those in a row are poison.
+-- A job has an asset id only where deleting by it, whatever the asset is called by now, is safe.
 CREATE OR REPLACE FUNCTION mediasweep.mark(
   daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer,
   OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer)
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+  nameless  boolean := mediasweep.names_tell_nothing();
 BEGIN
   WITH seen AS MATERIALIZED (   -- else what is protected is asked once for each of its uses below
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
@@ -86,8 +89,8 @@ BEGIN
            m.delivery_type, m.asset_id, m.version, mediasweep.format_of(m.resource_type, m.original_filename), m.file_size, m.source_id,
            m.deletion_reason, m.triggered_by, m.actor, m.app, mark.daemon
       FROM marked m)
-  SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
-                                m.processing_attempts, m.max_attempts, m.in_doubt,
+  SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type,
+                                CASE WHEN nameless THEN m.asset_id END, m.processing_attempts, m.max_attempts, m.in_doubt,
                                 clock_timestamp() - m.queued_at)::mediasweep.job
                             ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
          count(*) FILTER (WHERE m.status = 'skipped'),

@@ -134,7 +134,8 @@ class Game:
             return False
         self._begin()
         ticket = worker.tickets[which % len(worker.tickets)]
-        kind, before_s, proven = FAULTS[fault], self.clock.now_s, worker.known.asset_id_proven
+        kind, before_s = FAULTS[fault], self.clock.now_s
+        proven = worker.known.asset_id_proven and ticket.job.asset.asset_id is not None
         if kind is not None:
             self.world.cloud.faults({**kind, "times": 1, "skip": skip})
         account.reachable(yes=fault != "unreachable")

@@ -134,7 +134,7 @@ SAFEGUARDS = {
         (
             (
                 "claim",
-                "mediasweep.uses(candidates)",
+                "mediasweep.uses(mediasweep.by_every_name(candidates))",
                 f"mediasweep.uses({ONLY_NEW})",
             ),
         ),
