@@ -92,15 +92,16 @@ AS $$
    WHERE a.detached_at IS NULL AND size.rows >= least_rows
 $$;
 
--- What each attached table is safe with: whether all that it names has an asset id, for how long its rows rest, and whether it
--- looks before it begins to use an asset. The release before did not tell the last.
+-- What each attached table is safe with: whether all that it names has an asset id, for how long its rows rest, whether it
+-- looks before it begins to use an asset, and whether deletions go by asset id. The release before did not tell the last.
 DROP FUNCTION IF EXISTS mediasweep.contract();
-CREATE OR REPLACE FUNCTION mediasweep.contract() RETURNS TABLE (relation text, by_asset_id boolean, rests interval, looks boolean)
+CREATE OR REPLACE FUNCTION mediasweep.contract()
+RETURNS TABLE (relation text, by_asset_id boolean, rests interval, looks boolean, nameless boolean)
 LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT a.relation::text, (SELECT bool_and(ref ? 'asset_id') FROM mediasweep.refs_of(a.options) ref), a.grace + fleet.grace,
-         a.options ? 'references'
+         a.options ? 'references', mediasweep.names_tell_nothing()
     FROM mediasweep.attached a CROSS JOIN mediasweep.fleet_at_work() fleet
    WHERE a.detached_at IS NULL
    ORDER BY a.id

@@ -190,10 +190,14 @@ async def test_a_publication_of_all_tables_is_a_note(world: World) -> None:
 async def test_each_table_is_told_its_level(world: World) -> None:
     """What a table is safe with follows from its grace, its asset ids, and whether it looks."""
     more = '"cover", "grace": "1 hour", "references": "wait"'
+    assert [one.what for check, one in (await world.report()).findings if check == "level"] == [
+        "at contract level 2 is public.media_assets: asset ids, not proven on this account"
+    ]
     await world.db.execute(ARTICLES.replace('"cover"', more))
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]
     looks = "`references`, so that what is being deleted is not used again"
+    unused = "not used while others have none or a prefix is protected"
     assert levels == [
-        "at contract level 2 is public.media_assets: asset ids, not proven on this account",
+        f"at contract level 0 is public.media_assets: asset ids, {unused}",
         f"at contract level 1 is public.articles: a grace of 60 min and {looks}",
     ]

@@ -105,6 +105,6 @@ SELECT (SELECT count(*) FROM (
        (SELECT j.at < clock_timestamp() - $1::interval - interval '1 day' FROM mediasweep.journal j ORDER BY j.id LIMIT 1) AS journal
 
 -- name: contract
-SELECT c.relation, c.by_asset_id, c.rests, c.looks, i.asset_id_proven_at IS NOT NULL AS proven
+SELECT c.relation, c.by_asset_id, c.rests, c.looks, c.nameless, i.asset_id_proven_at IS NOT NULL AS proven
   FROM mediasweep.contract() c
   LEFT JOIN mediasweep.installation i ON true

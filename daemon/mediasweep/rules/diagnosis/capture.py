@@ -147,14 +147,16 @@ def _contract(table: Row) -> tuple[int, str, str]:
     """Return the level of a table, what it has for that, and what would raise it."""
     rests, by_id = table["rests"] > timedelta(0), bool(table["by_asset_id"])
     has = [f"a grace of {ago(table['rests'])}"] if rests else []
-    if by_id:
+    if by_id and not table["nameless"]:
+        has.append("asset ids, not used while others have none or a prefix is protected")
+    elif by_id:
         has.append("asset ids" + ("" if table["proven"] else ", not proven on this account"))
     if table["looks"]:
         has.append("`references`, so that what is being deleted is not used again")
     lacking = [name for name, there in (("grace", rests), ("asset_id", by_id)) if not there]
     remedy = f"if your application does more, attach it with {' and '.join(lacking)}"
     said = " and ".join(has) or "neither a grace nor asset ids"
-    return 2 * by_id + rests, said, remedy if lacking else "nothing"
+    return 2 * (by_id and table["nameless"]) + rests, said, remedy if lacking else "nothing"
 
 
 LEVELS = (
