@@ -21,6 +21,7 @@ from mediasweep.rules.webhook import NotificationApplied, NotificationReceived, 
 if TYPE_CHECKING:
     from mediasweep.metrics import Metrics
 
+ID_MOST = 300  # characters; Cloudinary's public ids have 255 at the most
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -112,7 +113,7 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
 def _asset(job: Any) -> dict[str, Any]:  # noqa: ANN401  a Job; typed by the events
     return {
         "queue_id": str(job.id),
-        "public_id": job.asset.public_id,
+        "public_id": job.asset.public_id[:ID_MOST],
         "resource_type": job.asset.resource_type,
         "claim_no": job.claim_no,
     }

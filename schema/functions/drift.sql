@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION mediasweep.all_refs() RETURNS text
 LANGUAGE sql STABLE
 AS $$
   SELECT coalesce(string_agg(format(
-           'SELECT %s AS source_id, ref.public_id COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
+           'SELECT %s AS source_id, left(ref.public_id, 1000) COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
            ' ref.delivery_type COLLATE "C" AS delivery_type, ref.asset_id COLLATE "C" AS asset_id, ref.version, ref.file_size, ref.folder, ref.sure'
            ' FROM (%s) ref', a.id, mediasweep.ref_query(
              a.relation, one.ref, a.relation::text, mediasweep.live_expression(a.relation, a.options, 'use'), false, '',

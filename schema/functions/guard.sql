@@ -36,7 +36,8 @@ CREATE OR REPLACE FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by
 LANGUAGE sql STABLE
 AS $$
   SELECT CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
-                THEN format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
+                THEN CASE said.kind WHEN 'column' THEN format('NOT mediasweep.is_a_file(r.%I::text) AND ', said.name) ELSE '' END
+                     || format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
               WHEN mediasweep.is_url(ref) AND by = 'public_id' THEN NULL
               WHEN said.kind = 'column' OR by = 'asset_id' AND mediasweep.column_of(ref -> by) IS NOT NULL
                 THEN format('r.%I::text = ANY (%s)', said.name, said.wanted)

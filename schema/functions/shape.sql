@@ -180,14 +180,18 @@ AS $$
     named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
     CASE WHEN certain THEN ' AND ' || mediasweep.surely_named(relation, ref)
          WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, false) ELSE '' END
+    -- of the rows of a statement, no megabytes are compared; for the guard, an index has to serve
+    || CASE WHEN NOT mediasweep.is_url(ref) AND rows_from <> relation::text THEN format(' AND octet_length(%s) <= 1000', id.sql) ELSE '' END
     || CASE WHEN more = '' AND NOT mediasweep.is_url(ref) AND mediasweep.held_in(relation, ref) = 'column' AND condition <> 'true'
             THEN format(' AND (%s)', condition) ELSE '' END)
     FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
 $$;
 
+-- What cannot be a public id, which has 255 characters at the most: an address, or a file itself. Its length is looked at first, because that takes no
+-- reading of megabytes.
 CREATE OR REPLACE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT said COLLATE "C" ~ '^(https?:)?//' $$;
+AS $$ SELECT CASE WHEN octet_length(said) > 1000 THEN true ELSE said COLLATE "C" ~ '^((https?:)?//|data:)' END $$;
 
 -- The assets that the rows of `rows_from` name, all refs of a row as one set.
 CREATE OR REPLACE FUNCTION mediasweep.refs_query(a mediasweep.attached, rows_from text, purpose text) RETURNS text

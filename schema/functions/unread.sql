@@ -29,7 +29,7 @@ AS $$
                      THEN 'IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN %s END IF;' ELSE '%s' END,
     format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
-    SELECT %s, jsonb_build_object('texts', count(*), 'example', min(unread.said)), %L, session_user,
+    SELECT %s, jsonb_build_object('texts', count(*), 'example', min(left(unread.said, 500))), %L, session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (%s) unread HAVING count(*) > 0;$q$, a.id,
     CASE operation WHEN 'DELETE' THEN 'row_deleted' ELSE 'reference_removed' END,

@@ -196,6 +196,11 @@ AS $$
   SELECT l.public_id, NULL, NULL, NULL, l.cloud, false FROM mediasweep.layers(url, hosts) l
 $$;
 
+-- Whether a text is itself a file, which may be megabytes: the first letters are enough. Written out as text, it may have URLs in it.
+CREATE OR REPLACE FUNCTION mediasweep.is_a_file(said text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' $$;
+
 -- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain.
 CREATE OR REPLACE FUNCTION mediasweep.readings(
   url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
@@ -207,7 +212,9 @@ DECLARE
   parts    text[];
   alone    boolean;
 BEGIN
-  IF url ~ mediasweep.usual_url() THEN
+  IF mediasweep.is_a_file(url) THEN
+    RETURN;
+  ELSIF url ~ mediasweep.usual_url() THEN
     parts := string_to_array(url, '/');
     cloud := parts[4];
     resource_type := parts[5];
@@ -223,9 +230,11 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  alone := mediasweep.stands_alone(url);
-  RETURN QUERY
-    SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  alone := length(url) <= 4000 AND mediasweep.stands_alone(url);   -- as long as a URL may be: others are read once
+  IF length(url) <= 4000 THEN
+    RETURN QUERY
+      SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  END IF;
   IF NOT alone THEN
     RETURN QUERY
       SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
