@@ -59,6 +59,13 @@ def _drop(_logger: object, _name: str, _values: object) -> Any:  # noqa: ANN401 
     raise structlog.DropEvent
 
 
+def test_an_id_of_megabytes_is_cut() -> None:
+    """A line of the log stays one that can be read, whatever stands in the queue."""
+    job = replace(JOB, asset=Asset("x" * 10**6, "image", None))
+    _, _, values = line(events.Recorded(job, OK, SECOND))
+    assert values["public_id"] == "x" * 300
+
+
 def test_every_event_has_a_line_here() -> None:
     """No event comes without its place in the table of log lines."""
     assert {type(event) for event in EVENTS} == set(get_args(events.Event))
