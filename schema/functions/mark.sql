@@ -39,22 +39,26 @@ AS $$
 DECLARE
   nameless  boolean := mediasweep.names_tell_nothing();
 BEGIN
-  WITH seen AS MATERIALIZED (   -- else what is protected is asked once for each of its uses below
+  WITH seen AS MATERIALIZED (   -- else what keeps a row is asked once for each of its uses below
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
-           CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row')
-                ELSE (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
-                       WHERE starts_with(c.cloudinary_public_id, p.prefix)) END AS kept,
-           CASE WHEN uses ? c.id::text THEN 'in_use' ELSE 'protected' END AS kept_as,
+           kept.why AS kept, kept.outcome AS kept_as,
            c.in_doubt OR c.status = 'processing' AS doubtful,
            c.processing_attempts, c.handovers, c.error_message,
            c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
-      FROM unnest(candidates) c),
+      FROM unnest(candidates) c
+      LEFT JOIN LATERAL (
+        SELECT v.outcome, v.why
+          FROM (VALUES (1, 'in_use', CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row') END),
+                       (2, 'protected', (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
+                                          WHERE starts_with(c.cloudinary_public_id, p.prefix))),
+                       (3, 'newer', 'a newer version was uploaded: v' || mediasweep.newer_version(c))) v (rank, outcome, why)
+         WHERE v.why IS NOT NULL ORDER BY v.rank LIMIT 1) kept ON true),
   verdict AS (
     SELECT s.id, s.takeover, s.silent, v.*
       FROM seen s
      CROSS JOIN LATERAL (VALUES
        (s.kept IS NOT NULL AND NOT s.doubtful, 'skipped', s.kept_as, s.kept),
-       (s.kept IS NOT NULL AND s.doubtful, 'failed', CASE s.kept_as WHEN 'in_use' THEN 'reused_in_doubt' ELSE 'protected_in_doubt' END,
+       (s.kept IS NOT NULL AND s.doubtful, 'failed', CASE s.kept_as WHEN 'in_use' THEN 'reused' ELSE s.kept_as END || '_in_doubt',
         CASE s.kept_as WHEN 'in_use' THEN 'reused in doubt: ' ELSE 'in doubt: ' END || s.kept),
        (s.kept IS NULL AND s.spent, 'failed', 'attempts_spent',
         format('gave up after %s attempts; last: %s', s.processing_attempts, s.error_message)),

@@ -37,6 +37,26 @@ BEGIN
      WHERE c.asset_id IS NOT NULL AND now_.name <> c.cloudinary_public_id);
 END $$;
 
+-- The version of a file that was uploaded over the one that a row let go of, if Cloudinary told of one: its own row may be still to come. A version is the
+-- second of its upload; so where the row knows none, or what is none, it lets go of what was there before the second in which it was queued.
+-- What is queued before an upload, for the case that it is broken off, is meant for just that file.
+CREATE OR REPLACE FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  queued  bigint := floor(extract(epoch FROM q.queued_at));
+BEGIN
+  IF q.trigger_source = 'upload' THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT max(i.version) FROM mediasweep.inbox i
+     WHERE hashtextextended(i.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND i.public_id = q.cloudinary_public_id
+       AND (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
+       -- `v1` stands in URLs that tell none, and a row's own clock may count thousandths
+       AND i.version > CASE WHEN q.version BETWEEN 100000000 AND queued + 3600 THEN q.version ELSE queued - 1 END);
+END $$;
+
 -- Whether every use of an asset is found by its asset id, whatever it is called by now: each attached table has one beside each public id,
 -- no URL may lay it over another asset, and no name is protected. Otherwise what was renamed may be in use under a name that nobody
 -- here knows, and a deletion has to go by the old one, under which it is not found.

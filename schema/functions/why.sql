@@ -86,11 +86,13 @@ $$;
 
 -- One unfinished row, or all of them (NULL), in groups that the next claim would find in the same state.
 -- `seen`: a barrier that was passed sees them; `let_go`: their lease has ended without an outcome.
+-- The release before did not tell `newer`.
+DROP FUNCTION IF EXISTS mediasweep.standing(uuid);
 CREATE OR REPLACE FUNCTION mediasweep.standing(
   one uuid,
   OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamptz,
   OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean,
-  OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamptz, OUT protected_by text,
+  OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamptz, OUT protected_by text, OUT newer bigint,
   OUT unguarded boolean, OUT spent boolean, OUT sibling boolean,
   OUT lease_until timestamptz, OUT ripe_at timestamptz, OUT graces text, OUT tried text, OUT error text)
 RETURNS SETOF record
@@ -122,6 +124,7 @@ AS $$
               WHERE b.at >= ripe.at AND pg_visible_in_snapshot(q.xact, b.free) AND pg_visible_in_snapshot(q.xact, b.clear)) AS seen,
            locker.about AS locked_by, locker.since AS locked_since,
            (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(q.cloudinary_public_id, p.prefix)) AS protected_by,
+           CASE WHEN one IS NOT NULL THEN mediasweep.newer_version(q) END AS newer,   -- of a whole backlog, that takes too long
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
@@ -137,14 +140,14 @@ AS $$
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
   SELECT row_number() OVER (), count(*), r.source_id, mediasweep.name_of(r.table_), r.detached_at, r.sourceless, r.leased, r.let_go,
-         r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
+         r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.newer, r.unguarded, r.spent,
          r.sibling, min(r.lease_until), min(r.ripe_at),
          concat_ws(', ', 'grace of its table ' || nullif(min(r.of_table), '0'), 'MEDIASWEEP_GRACE ' || nullif(min(r.of_fleet), '0')),
          format('attempt %s of %s', min(r.processing_attempts), min(r.max_attempts)),
          min(CASE WHEN r.unguarded THEN substr(r.error_message, 29) ELSE r.error_message END)
     FROM row_ r
    GROUP BY r.source_id, r.table_, r.detached_at, r.sourceless, r.leased, r.let_go, r.claimant, r.resting, r.fresh, r.in_doubt,
-            r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent, r.sibling
+            r.seen, r.locked_by, r.locked_since, r.protected_by, r.newer, r.unguarded, r.spent, r.sibling
 $$;
 
 -- All reasons of one unfinished row, or of every one (NULL), group by group.
@@ -184,7 +187,8 @@ AS $$
        (111, s.in_doubt AND NOT (s.resting OR s.leased OR s.let_go), 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
        (112, s.unguarded AND NOT (s.resting OR s.leased), 'guard', NULL, s.error, NULL, s.ripe_at),
        (113, s.spent AND NOT s.leased, 'spent', NULL, s.trials, NULL, NULL),
-       (114, s.protected_by IS NOT NULL AND NOT s.leased, 'protected', s.protected_by, NULL, NULL, NULL)
+       (114, s.protected_by IS NOT NULL AND NOT s.leased, 'protected', s.protected_by, NULL, NULL, NULL),
+       (115, s.newer IS NOT NULL AND NOT s.leased, 'newer', 'v' || s.newer, NULL, NULL, NULL)
      ) v (rank, holds, reason, about, detail, since, until)
      WHERE v.holds
      UNION ALL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,13 @@ SELECT m.cloudinary_asset_id AS asset_id, m.cloudinary_public_id AS public_id, m
        m.alt_text, m.description, m.url
   FROM public.media_assets m WHERE m.deleted_at IS NULL ORDER BY 1
 """
+UPLOADED: dict[str, Any] = {
+    "notification_type": "upload",
+    "asset_id": "b" * 32,
+    "resource_type": "image",
+    "type": "upload",
+    "public_id": "a",
+}
 QUEUED = """
 SELECT (SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue)
        + (SELECT count(*) FROM mediasweep.fallback)
@@ -28,6 +36,11 @@ async def receive(db: Db, body: bytes) -> Received:
     one = Received(hashlib.sha256(body).digest(), datetime.now(UTC), body)
     await Inbox(db).receive(one, Notification.read(body).type, timedelta(0))
     return one
+
+
+async def tell(db: Db, said: dict[str, Any]) -> None:
+    """Receive what a notification says, and do not apply it yet."""
+    await receive(db, json.dumps(said).encode())
 
 
 async def hear(db: Db, body: bytes) -> str | None:

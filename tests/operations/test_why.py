@@ -11,6 +11,7 @@ import pytest
 from mediasweep.operations import queue
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.reason import Reason
+from tests.inbox.library import UPLOADED, tell
 from tests.operations.standing import (
     CLOSE,
     HERE,
@@ -112,6 +113,11 @@ async def _is_protected(db: Db) -> None:
     await db.execute("SELECT mediasweep.protect('a')")
 
 
+async def _has_a_newer_file(db: Db) -> None:
+    await enqueue(db, "a")
+    await tell(db, UPLOADED | {"version": 4_000_000_000})
+
+
 async def _has_no_daemon(db: Db) -> None:
     await enqueue(db, "a")
     await beat(db, ago=HOUR)
@@ -161,6 +167,7 @@ STATES: list[tuple[Callable[[Db], Awaitable[None]], Told]] = [
     (_rests, [("grace", None)]),
     (_has_a_resting_sibling, [("sibling", None)]),
     (_is_protected, [("protected", "a"), NEXT]),
+    (_has_a_newer_file, [("newer", "v4000000000"), NEXT]),
     (_has_no_daemon, [("no_daemon", "alive")]),
     (_has_an_idle_daemon, [("no_daemon", "deleting")]),
     (_gate("pause"), [("gate", "pause")]),

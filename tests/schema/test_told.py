@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from mediasweep.postgres.pool import Connection as Db
-from tests.inbox.library import receive
-from tests.schema.queue import ARTICLES, claim, events
+from tests.inbox.library import UPLOADED, tell
+from tests.schema.queue import ARTICLES, claim, end_leases, events, row
 
 ID = "a" * 32
 FILES = """
@@ -36,12 +35,13 @@ RENAMED: dict[str, Any] = {
     "from_public_id": "tmp/x",
     "to_public_id": "cover",
 }
+VERSION = 1_700_000_309
+QUEUE = """
+INSERT INTO mediasweep.cloudinary_cleanup_queue
+  (cloudinary_public_id, resource_type, version, queued_at, trigger_source)
+VALUES ('a', 'image', $1, to_timestamp($2), $3)
+"""
 DETACH = "SELECT mediasweep.detach('public.articles')"
-
-
-async def tell(db: Db, said: dict[str, Any]) -> None:
-    """Have a notification come in, and not be applied yet."""
-    await receive(db, json.dumps(said).encode())
 
 
 async def roads(db: Db) -> list[str | None]:
@@ -96,3 +96,50 @@ async def test_a_body_that_tells_nothing_is_received_all_the_same(db: Db) -> Non
     for odd in ({"to_public_id": "\0"}, {"asset_id": 7, "to_public_id": [1]}, {"version": "x"}):
         await tell(db, RENAMED | odd)
     assert await db.fetchval("SELECT count(*) FROM mediasweep.inbox") == 3
+
+
+@pytest.mark.parametrize(
+    ("version", "queued_s", "told", "kept"),
+    [
+        (VERSION, VERSION + 9, {"version": VERSION + 8}, True),
+        (VERSION, VERSION + 9, {"version": VERSION}, False),
+        (VERSION, VERSION + 9, {"version": VERSION - 8}, False),
+        (VERSION, VERSION + 9, {"version": VERSION + 8, "resource_type": "video"}, False),
+        (VERSION, VERSION + 9, {"version": VERSION + 8, "public_id": "b"}, False),
+        # what is no version tells nothing: then it is meant what was there when it was queued
+        (None, VERSION + 9.9, {"version": VERSION + 10}, True),
+        (None, VERSION + 9.9, {"version": VERSION + 9}, True),
+        (None, VERSION + 9.9, {"version": VERSION + 8}, False),
+        (1, VERSION + 9.9, {"version": VERSION + 8}, False),
+        (VERSION * 1000, VERSION + 9.9, {"version": VERSION + 10}, True),
+    ],
+)
+async def test_a_file_that_was_uploaded_since_keeps_the_name(
+    db: Db, version: int | None, queued_s: float, told: dict[str, Any], kept: bool
+) -> None:
+    """An upload that waits in the inbox is not deleted for a row of the file before it."""
+    await tell(db, UPLOADED | told)
+    await db.execute(QUEUE, version, queued_s, "trigger")
+    claimed = await claim(db)
+    assert (len(claimed.jobs), claimed.skipped) == ((0, 1) if kept else (1, 0))
+    if kept:
+        said = f"a newer version was uploaded: v{told['version']}"
+        assert (await row(db))["error_message"] == said
+        assert await events(db, "event", "outcome") == [("skipped", "newer")]
+
+
+async def test_an_upload_that_is_broken_off_is_cleaned_up(db: Db) -> None:
+    """What was queued before its upload is deleted, though its file is younger than the row."""
+    await tell(db, UPLOADED | {"version": VERSION + 8})
+    await db.execute(QUEUE, None, VERSION, "upload")
+    assert (await claim(db)).assets == ["a"]
+
+
+async def test_a_newer_file_under_a_row_in_doubt_fails_it(db: Db) -> None:
+    """A row that may have been sent is looked at by a person, and is not sent again."""
+    await db.execute(QUEUE, VERSION, VERSION + 9, "trigger")
+    assert (await claim(db)).assets == ["a"]
+    await tell(db, UPLOADED | {"version": VERSION + 8})
+    await end_leases(db)
+    assert (await claim(db)).failed == 1
+    assert (await events(db, "event", "outcome"))[-1] == ("failed", "newer_in_doubt")

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     LET_GO = "let_go"
     SPENT = "spent"
     PROTECTED = "protected"
+    NEWER = "newer"
     NEXT = "next"
     FALLBACK = "fallback"
     REFUSED = "refused"
@@ -89,6 +90,7 @@ def sentence(why: Why) -> str:
         "the next claim takes it over",
         Reason.SPENT: f"has no attempt left, and the next claim gives it up{because}",
         Reason.PROTECTED: f"will not be sent: protected by the prefix {about}",
+        Reason.NEWER: f"will not be sent: a newer version was uploaded, {about}",
         Reason.NEXT: "is next in line",
     }
     return words[why.reason]
@@ -116,6 +118,7 @@ def brief(why: Why) -> str:
         Reason.LET_GO: f"let go of by {about or SOMEBODY}",
         Reason.SPENT: "without an attempt left",
         Reason.PROTECTED: f"protected by {about}",
+        Reason.NEWER: f"older than {about}, which was uploaded since",
         Reason.NEXT: "next in line",
         Reason.FALLBACK: "fell back, not queued yet",
         Reason.REFUSED: "fell back, and the queue refuses them",
