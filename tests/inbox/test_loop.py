@@ -14,7 +14,8 @@ from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.events import Event
 from mediasweep.rules.webhook import NotificationApplied, NotificationFailed
 from tests.inbox.account import START, Account
-from tests.inbox.library import hear_all
+from tests.inbox.library import hear_all, receive
+from tests.schema.queue import claim
 
 KEPT = "SELECT i.digest FROM mediasweep.inbox i WHERE i.done_at IS NULL AND i.error IS NOT NULL"
 
@@ -42,6 +43,19 @@ async def test_an_upload_that_is_told_late_brings_nothing_back(db: Db, how: str)
     await db.execute(DELETED[how])
     assert await hear_all(db, account.told) == []
     account.upload("a")
+    assert await hear_all(db, account.told) == account.rows()
+
+
+async def test_a_newer_file_that_was_kept_comes_into_the_library(db: Db) -> None:
+    """A row that was deleted while it knew an older file only has not let go of the newer one."""
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    account = Account(Random(1), now=hour_ago, keeps_asset_id=True, _made=1_700_000_000)
+    asset = account.upload("a")
+    await db.execute(ROW, asset.asset_id, asset.version)
+    account.upload("a")
+    await db.execute("DELETE FROM public.media_assets")
+    await receive(db, account.told[1])
+    assert (await claim(db)).skipped == 1
     assert await hear_all(db, account.told) == account.rows()
 
 
