@@ -77,7 +77,7 @@ async def test_the_guard_uses_the_index_that_attach_names(db: Db, held: Held) ->
     await db.execute("SELECT mediasweep.attach('public.t', $1)", held.options)
     wanted = re.findall(r"CREATE INDEX CONCURRENTLY (.*);", "\n".join(said))
     assert len(wanted) == 1, said
-    assert f"about {ROWS} rows" in said[0]
+    assert f"about {ROWS:,} rows" in said[0]
     public_id = f"f/a{USE}" if held.asset_id is None else "f/none"
     assert [row[0] for row in await db.fetch(ASK, public_id, held.asset_id)] == [
         f"public.t id={USE}"
