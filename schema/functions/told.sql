@@ -39,7 +39,8 @@ END $$;
 
 -- The version of a file that was uploaded over the one that a row let go of, if Cloudinary told of one: its own row may be still to come. A version is the
 -- second of its upload; so where the row knows none, or what is none, it lets go of what was there before the second in which it was queued.
--- What is queued before an upload, for the case that it is broken off, is meant for just that file.
+-- Who queues a name by hand means what is there by then, that second included. What is queued before an upload, for the case that it is broken off,
+-- is meant for just that file.
 CREATE OR REPLACE FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
@@ -54,7 +55,8 @@ BEGIN
      WHERE hashtextextended(i.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND i.public_id = q.cloudinary_public_id
        AND (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
        -- `v1` stands in URLs that tell none, and a row's own clock may count thousandths
-       AND i.version > CASE WHEN q.version BETWEEN 100000000 AND queued + 3600 THEN q.version ELSE queued - 1 END);
+       AND i.version > CASE WHEN q.version BETWEEN 100000000 AND queued + 3600 THEN q.version
+                            ELSE queued - (q.trigger_source IN ('trigger', 'fallback'))::integer END);
 END $$;
 
 -- Whether every use of an asset is found by its asset id, whatever it is called by now: each attached table has one beside each public id,

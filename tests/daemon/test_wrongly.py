@@ -33,7 +33,7 @@ async def test_a_thousand_wrong_deletions_of_the_last_hour_are_taken_back_by_one
         assert await to_thread(cloud.assets) == set()
         done = await restore(env, "--since", "1h", "--yes")
     assert (done.code, done.out.count("is back")) == (0, 1000), done.err
-    assert "restored 1000 of 1000" in done.err
+    assert "restored 1,000 of 1,000" in done.err
     assert await to_thread(cloud.assets) == everything
     state = await to_thread(cloud.state)
     assert (state["restored"], state["restored_twice"]) == (1000, [])

@@ -128,6 +128,16 @@ async def test_a_file_that_was_uploaded_since_keeps_the_name(
         assert await events(db, "event", "outcome") == [("skipped", "newer")]
 
 
+@pytest.mark.parametrize(("version", "gone"), [(VERSION, True), (VERSION + 1, False)])
+async def test_what_somebody_queues_is_what_is_there_by_then(
+    db: Db, version: int, *, gone: bool
+) -> None:
+    """Uploaded and queued by hand within a second, it is deleted; a later file is not."""
+    await tell(db, UPLOADED | {"version": version})
+    await db.execute(QUEUE, None, VERSION + 0.9, "manual")
+    assert (await claim(db)).assets == ["a"] * gone
+
+
 async def test_an_upload_that_is_broken_off_is_cleaned_up(db: Db) -> None:
     """What was queued before its upload is deleted, though its file is younger than the row."""
     await tell(db, UPLOADED | {"version": VERSION + 8})
