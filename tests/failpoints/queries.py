@@ -1,8 +1,9 @@
 """What the worlds ask of the database and change in it, by SQL alone."""
 
 ARTICLES = """
-CREATE TABLE public.articles (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cover text);
-SELECT mediasweep.attach('public.articles', '{"public_id": "cover"}')
+CREATE TABLE public.articles (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cover text, asset_id text);
+SELECT mediasweep.attach('public.articles', '{"public_id": "cover", "asset_id": "asset_id"}')
 """
 ASYNCHRONOUS = """
 DO $$ BEGIN
