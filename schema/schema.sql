@@ -253,7 +253,7 @@ CREATE FUNCTION mediasweep.all_refs() RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT coalesce(string_agg(format(
-           'SELECT %s AS source_id, ref.public_id COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
+           'SELECT %s AS source_id, left(ref.public_id, 1000) COLLATE "C" AS public_id, ref.resource_type COLLATE "C" AS resource_type,'
            ' ref.delivery_type COLLATE "C" AS delivery_type, ref.asset_id COLLATE "C" AS asset_id, ref.version, ref.file_size, ref.folder, ref.sure'
            ' FROM (%s) ref', a.id, mediasweep.ref_query(
              a.relation, one.ref, a.relation::text, mediasweep.live_expression(a.relation, a.options, 'use'), false, '',
@@ -371,6 +371,19 @@ CREATE FUNCTION mediasweep.ask_guard() RETURNS void
 BEGIN
   PERFORM FROM mediasweep.uses('{}');
 END $$;
+
+CREATE FUNCTION mediasweep.asked_for(said text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  SELECT DISTINCT id.name
+    FROM regexp_matches(said, '(?:[?&;[]|%3f|%26|%5b|u0026)public_?ids?(?:\]|%5d)?(?:\[[0-9]*\]|%5b[0-9]*%5d)?(?:=|%3d)([^][:space:]&#"''<>\\`]+)', 'gi') m (value)
+   CROSS JOIN LATERAL (VALUES (m.value[1]), (regexp_replace(m.value[1], '%26.*$', '')), (regexp_replace(m.value[1], '[]).,;:!?}]+$', ''))) cut (value)
+   CROSS JOIN LATERAL (VALUES (cut.value), (replace(cut.value, '+', ' '))) plus (value)
+   CROSS JOIN LATERAL mediasweep.decodings(plus.value) whole (id)
+   CROSS JOIN LATERAL (VALUES (whole.id), (substring(whole.id FROM '^(.*[^/])[.][^./]*$'))) id (name)
+   WHERE id.name <> ''
+$_$;
 
 CREATE FUNCTION mediasweep.asleep_key() RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -732,6 +745,21 @@ BEGIN
                  ' RETURNS TABLE (id uuid, used_by text) LANGUAGE plpgsql VOLATILE SECURITY DEFINER'
                  ' SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = ''500ms'' AS %L', mediasweep.uses_source());
   REVOKE ALL ON FUNCTION mediasweep.uses(mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
+END $$;
+
+CREATE FUNCTION mediasweep.by_every_name(candidates mediasweep.cloudinary_cleanup_queue[]) RETURNS mediasweep.cloudinary_cleanup_queue[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN candidates || ARRAY(
+    SELECT jsonb_populate_record(c, jsonb_build_object('cloudinary_public_id', now_.name))
+      FROM unnest(candidates) c
+     CROSS JOIN LATERAL (
+       SELECT i.public_id FROM mediasweep.inbox i
+        WHERE hashtextextended(i.asset_id, 0) = hashtextextended(c.asset_id, 0) AND i.asset_id = c.asset_id AND i.public_id IS NOT NULL
+        ORDER BY i.signed_at DESC LIMIT 1) now_ (name)
+     WHERE c.asset_id IS NOT NULL AND now_.name <> c.cloudinary_public_id);
 END $$;
 
 CREATE FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) RETURNS text
@@ -1220,7 +1248,7 @@ BEGIN
   END IF;
   -- guard
   BEGIN
-    SELECT jsonb_object_agg(u.id, u.used_by) INTO uses FROM mediasweep.uses(candidates) u;
+    SELECT jsonb_object_agg(u.id, u.used_by) INTO uses FROM mediasweep.uses(mediasweep.by_every_name(candidates)) u;
   EXCEPTION WHEN query_canceled OR OTHERS THEN
     guard_error := SQLERRM;
     PERFORM mediasweep.put_off(candidates, guard_error);
@@ -1414,12 +1442,12 @@ CREATE FUNCTION mediasweep.constants(option_ text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ SELECT CASE option_ WHEN 'resource_type' THEN 'image, video, raw' WHEN 'delivery_type' THEN 'upload, private, authenticated' END $$;
 
-CREATE FUNCTION mediasweep.contract() RETURNS TABLE(relation text, by_asset_id boolean, rests interval, looks boolean)
+CREATE FUNCTION mediasweep.contract() RETURNS TABLE(relation text, by_asset_id boolean, rests interval, looks boolean, nameless boolean)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT a.relation::text, (SELECT bool_and(ref ? 'asset_id') FROM mediasweep.refs_of(a.options) ref), a.grace + fleet.grace,
-         a.options ? 'references'
+         a.options ? 'references', mediasweep.names_tell_nothing()
     FROM mediasweep.attached a CROSS JOIN mediasweep.fleet_at_work() fleet
    WHERE a.detached_at IS NULL
    ORDER BY a.id
@@ -1480,6 +1508,13 @@ BEGIN
   END LOOP;
   RETURN done;
 END $$;
+
+CREATE FUNCTION mediasweep.decodings(said text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT said UNION SELECT mediasweep.unescaped(said) UNION SELECT mediasweep.unescaped(mediasweep.unescaped(said))
+$$;
 
 CREATE FUNCTION mediasweep.delete_again(ids uuid[], who text) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1554,6 +1589,74 @@ BEGIN
   PERFORM mediasweep.wake();
   RETURN queued;
 END $$;
+
+CREATE FUNCTION mediasweep.delivered(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
+    '|djvu|arw|cr[23]|dng|indd|flif|wdp|hdp|fbx|glt[fb]|glb|obj|usdz|ply|3ds|u3ma|webm|mp4|mov|m4v|mkv|avi|og[vga]|wmv|wma|flv|mpe?g|ts|m2ts'
+    '|mts|3gp|3g2|mxf|m3u8|mpd|mp3|wav|aac|m4a|flac|opus|aiff?|amr|mid)$';
+  address  record;
+  where_   record;
+  parts    text[];
+  suffix   boolean;
+  root     boolean := false;
+  id       text;
+  start    integer;
+  bare     text;
+BEGIN
+  address := mediasweep.url_parts(url, hosts);
+  IF address.parts IS NULL THEN
+    RETURN;
+  END IF;
+  parts := address.parts;
+  cloud := address.cloud;
+  suffix := parts[1] IN ('images', 'videos', 'files', 'private_images', 'authenticated_images');
+  IF suffix THEN
+    resource_type := CASE parts[1] WHEN 'videos' THEN 'video' WHEN 'files' THEN 'raw' ELSE 'image' END;
+    delivery_type := CASE parts[1] WHEN 'private_images' THEN 'private' WHEN 'authenticated_images' THEN 'authenticated'
+                                   ELSE 'upload' END;
+    parts := parts[2:cardinality(parts) - 1];   -- the last part is for search engines
+  ELSIF parts[1] = 'iu' THEN
+    resource_type := 'image';
+    delivery_type := 'upload';
+    parts := parts[2:];
+  ELSIF parts[1] IN ('image', 'video', 'raw') THEN
+    resource_type := parts[1];
+    delivery_type := mediasweep.delivery_type(parts[2]);
+    parts := parts[3:];
+  ELSE
+    root := true;
+    resource_type := 'image';
+    delivery_type := 'upload';
+  END IF;
+  IF delivery_type IS NULL OR cardinality(parts) = 0 THEN
+    RETURN;
+  END IF;
+  where_ := mediasweep.url_starts(parts);
+  version := where_.version;
+  FOREACH start IN ARRAY where_.starts LOOP
+    id := array_to_string(parts[start:], '/');
+    certain := start = where_.sure AND mediasweep.unescaped(id) IS NOT NULL AND (version IS NOT NULL OR NOT root);
+    public_id := coalesce(mediasweep.unescaped(id), id);
+    IF suffix OR resource_type = 'raw' THEN
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    id := public_id;
+    bare := substring(id FROM '^(.*[^/])[.][^./]*$');
+    certain := certain AND (bare IS NULL OR lower(id) ~ formats);
+    public_id := coalesce(bare, id);
+    RETURN NEXT;
+    IF bare IS NOT NULL THEN
+      certain := false;
+      public_id := id;
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END $_$;
 
 CREATE FUNCTION mediasweep.delivery_type(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2416,6 +2519,11 @@ BEGIN
                      AND (j.delivery_type = q.delivery_type OR q.delivery_type IS NULL OR j.delivery_type IS NULL)) END;
 END $$;
 
+CREATE FUNCTION mediasweep.is_a_file(said text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' $$;
+
 CREATE TABLE mediasweep.daemon (
     id uuid NOT NULL,
     host text NOT NULL,
@@ -2440,7 +2548,7 @@ CREATE FUNCTION mediasweep.is_alive(d mediasweep.daemon) RETURNS boolean
 CREATE FUNCTION mediasweep.is_an_address(said text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ SELECT said COLLATE "C" ~ '^(https?:)?//' $$;
+    AS $$ SELECT CASE WHEN octet_length(said) > 1000 THEN true ELSE said COLLATE "C" ~ '^((https?:)?//|data:)' END $$;
 
 CREATE FUNCTION mediasweep.is_mine(made_by xid) RETURNS boolean
     LANGUAGE sql
@@ -2691,6 +2799,49 @@ CREATE FUNCTION mediasweep.last_reconciled(cloud text) RETURNS mediasweep.reconc
     AS $$
   SELECT r.* FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = cloud ORDER BY r.id DESC LIMIT 1
 $$;
+
+CREATE FUNCTION mediasweep.layer_names(component text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  WITH named AS (
+    SELECT named.id
+      FROM (SELECT substring(component FROM '^(?:[lud]|fn)_(.+)$')) layer (said)
+     CROSS JOIN LATERAL (SELECT regexp_replace(layer.said, '^((image|video|raw|subtitles|lut|wasm):)?((upload|private|authenticated):)?', '')) bare (said)
+     CROSS JOIN LATERAL unnest(CASE
+       WHEN layer.said ~ '^(?:[a-z]+:)?(?:fetch|remote):' THEN '{}'
+       WHEN layer.said ~ '^text:' THEN ARRAY[split_part(layer.said, ':', 2), substring(layer.said FROM '^text:(.+[.](?:ttf|otf|woff2?))_')]
+       WHEN layer.said ~ '^subtitles:' THEN ARRAY[layer.said, bare.said, substring(bare.said FROM ':(.+)$')]   -- behind a style
+       ELSE ARRAY[layer.said, bare.said] END) named (id)
+     UNION
+    SELECT text_[1] FROM regexp_matches(component, '!([^!]+)!', 'g') text_)
+  SELECT DISTINCT id.name
+    FROM named n
+   CROSS JOIN LATERAL mediasweep.decodings(n.id) whole (id)
+   CROSS JOIN LATERAL (SELECT replace(whole.id, ':', '/')) path (id)
+   CROSS JOIN LATERAL (VALUES (path.id), (substring(path.id FROM '^(.*[^/])[.][^./]*$'))) id (name)
+   WHERE id.name <> ''
+$_$;
+
+CREATE FUNCTION mediasweep.layers(url text, hosts text[], OUT public_id text, OUT cloud text) RETURNS SETOF record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  address  record;
+BEGIN
+  IF url !~* '(?:[/,]|%2c)(?:[lud]_|fn_|\$)' THEN
+    RETURN;
+  END IF;
+  -- behind a version, or at the end, is the asset itself
+  address := mediasweep.url_parts(coalesce(substring(url FROM '^(.+?)/v[0-9]{9,18}/'), substring(url FROM '^(.+)/')), hosts);
+  RETURN QUERY
+    SELECT DISTINCT n.name, address.cloud
+      FROM unnest(address.parts) p (part)
+     CROSS JOIN LATERAL regexp_split_to_table(p.part, ',|%2c', 'i') c (component)
+     CROSS JOIN LATERAL mediasweep.layer_names(c.component) n (name)
+     WHERE c.component ~ '^(?:[lud]_|fn_|\$)';
+END $_$;
 
 CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
@@ -3290,23 +3441,29 @@ CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cl
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  nameless  boolean := mediasweep.names_tell_nothing();
 BEGIN
-  WITH seen AS MATERIALIZED (   -- else what is protected is asked once for each of its uses below
+  WITH seen AS MATERIALIZED (   -- else what keeps a row is asked once for each of its uses below
     SELECT c.id, c.status = 'processing' AS takeover, c.lease_until IS NOT NULL AS silent,
-           CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row')
-                ELSE (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
-                       WHERE starts_with(c.cloudinary_public_id, p.prefix)) END AS kept,
-           CASE WHEN uses ? c.id::text THEN 'in_use' ELSE 'protected' END AS kept_as,
+           kept.why AS kept, kept.outcome AS kept_as,
            c.in_doubt OR c.status = 'processing' AS doubtful,
            c.processing_attempts, c.handovers, c.error_message,
            c.lease_until IS NULL AND c.processing_attempts >= coalesce(c.max_attempts, mark.max_attempts) AS spent
-      FROM unnest(candidates) c),
+      FROM unnest(candidates) c
+      LEFT JOIN LATERAL (
+        SELECT v.outcome, v.why
+          FROM (VALUES (1, 'in_use', CASE WHEN uses ? c.id::text THEN 'in use by ' || coalesce(uses ->> c.id::text, 'a row') END),
+                       (2, 'protected', (SELECT min('protected by the prefix ' || p.prefix) FROM mediasweep.protected p
+                                          WHERE starts_with(c.cloudinary_public_id, p.prefix))),
+                       (3, 'newer', 'a newer version was uploaded: v' || mediasweep.newer_version(c))) v (rank, outcome, why)
+         WHERE v.why IS NOT NULL ORDER BY v.rank LIMIT 1) kept ON true),
   verdict AS (
     SELECT s.id, s.takeover, s.silent, v.*
       FROM seen s
      CROSS JOIN LATERAL (VALUES
        (s.kept IS NOT NULL AND NOT s.doubtful, 'skipped', s.kept_as, s.kept),
-       (s.kept IS NOT NULL AND s.doubtful, 'failed', CASE s.kept_as WHEN 'in_use' THEN 'reused_in_doubt' ELSE 'protected_in_doubt' END,
+       (s.kept IS NOT NULL AND s.doubtful, 'failed', CASE s.kept_as WHEN 'in_use' THEN 'reused' ELSE s.kept_as END || '_in_doubt',
         CASE s.kept_as WHEN 'in_use' THEN 'reused in doubt: ' ELSE 'in doubt: ' END || s.kept),
        (s.kept IS NULL AND s.spent, 'failed', 'attempts_spent',
         format('gave up after %s attempts; last: %s', s.processing_attempts, s.error_message)),
@@ -3341,8 +3498,8 @@ BEGIN
            m.delivery_type, m.asset_id, m.version, mediasweep.format_of(m.resource_type, m.original_filename), m.file_size, m.source_id,
            m.deletion_reason, m.triggered_by, m.actor, m.app, mark.daemon
       FROM marked m)
-  SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type, m.asset_id,
-                                m.processing_attempts, m.max_attempts, m.in_doubt,
+  SELECT coalesce(array_agg(ROW(m.id, m.claim_no, m.cloudinary_public_id, m.resource_type, m.delivery_type,
+                                CASE WHEN nameless THEN m.asset_id END, m.processing_attempts, m.max_attempts, m.in_doubt,
                                 clock_timestamp() - m.queued_at)::mediasweep.job
                             ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
          count(*) FILTER (WHERE m.status = 'skipped'),
@@ -3731,6 +3888,17 @@ EXCEPTION WHEN data_exception THEN
   listing := NULL;
 END $_$;
 
+CREATE FUNCTION mediasweep.names_tell_nothing() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN NOT EXISTS (SELECT FROM mediasweep.protected)
+     AND NOT EXISTS (
+       SELECT FROM mediasweep.attached a CROSS JOIN LATERAL mediasweep.refs_of(a.options) ref
+        WHERE a.detached_at IS NULL AND (NOT ref ? 'asset_id' OR mediasweep.is_url(ref)));
+END $$;
+
 CREATE FUNCTION mediasweep.nearly(said text) RETURNS TABLE(name text, whole boolean)
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3752,6 +3920,25 @@ BEGIN
        CROSS JOIN LATERAL mediasweep.alike(u.public_id) a;
   END IF;
 END $_$;
+
+CREATE FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  queued  bigint := floor(extract(epoch FROM q.queued_at));
+BEGIN
+  IF q.trigger_source = 'upload' THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT max(i.version) FROM mediasweep.inbox i
+     WHERE hashtextextended(i.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND i.public_id = q.cloudinary_public_id
+       AND (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
+       -- `v1` stands in URLs that tell none, and a row's own clock may count thousandths
+       AND i.version > CASE WHEN q.version BETWEEN 100000000 AND queued + 3600 THEN q.version
+                            ELSE queued - (q.trigger_source IN ('trigger', 'fallback'))::integer END);
+END $$;
 
 CREATE FUNCTION mediasweep.newest(one jsonb, another jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4135,7 +4322,8 @@ CREATE FUNCTION mediasweep.prefilter(relation regclass, ref jsonb, by text, OUT 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN mediasweep.is_url(ref) AND said.kind <> 'array' AND by = 'public_id'
-                THEN format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
+                THEN CASE said.kind WHEN 'column' THEN format('NOT mediasweep.is_a_file(r.%I::text) AND ', said.name) ELSE '' END
+                     || format('%s && "mediasweep tokens"', mediasweep.tokens_expression(format('r.%I::text', said.name)))
               WHEN mediasweep.is_url(ref) AND by = 'public_id' THEN NULL
               WHEN said.kind = 'column' OR by = 'asset_id' AND mediasweep.column_of(ref -> by) IS NOT NULL
                 THEN format('r.%I::text = ANY (%s)', said.name, said.wanted)
@@ -4370,7 +4558,9 @@ DECLARE
   parts    text[];
   alone    boolean;
 BEGIN
-  IF url ~ mediasweep.usual_url() THEN
+  IF mediasweep.is_a_file(url) THEN
+    RETURN;
+  ELSIF url ~ mediasweep.usual_url() THEN
     parts := string_to_array(url, '/');
     cloud := parts[4];
     resource_type := parts[5];
@@ -4386,13 +4576,18 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  alone := mediasweep.stands_alone(url);
-  RETURN QUERY
-    SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  alone := length(url) <= 4000 AND mediasweep.stands_alone(url);   -- as long as a URL may be: others are read once
+  IF length(url) <= 4000 THEN
+    RETURN QUERY
+      SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  END IF;
   IF NOT alone THEN
     RETURN QUERY
       SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
         FROM mediasweep.embedded(url, hosts) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
+  END IF;
+  IF url ~* 'public_?id' THEN
+    RETURN QUERY SELECT a.name, NULL, NULL, NULL::bigint, NULL, false FROM mediasweep.asked_for(url) a (name);
   END IF;
 END $$;
 
@@ -4431,10 +4626,13 @@ CREATE FUNCTION mediasweep.receive(digest bytea, notification_type text, signed_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  told  record := mediasweep.told(body);
 BEGIN
   PERFORM mediasweep.be_durable();
-  INSERT INTO mediasweep.inbox (digest, notification_type, signed_at, body, due_at)
-  VALUES (receive.digest, receive.notification_type, receive.signed_at, receive.body, clock_timestamp() + rest)
+  INSERT INTO mediasweep.inbox (digest, notification_type, signed_at, body, due_at, asset_id, public_id, resource_type, delivery_type, version)
+  VALUES (receive.digest, receive.notification_type, receive.signed_at, receive.body, clock_timestamp() + rest,
+          told.asset_id, told.public_id, told.resource_type, told.delivery_type, told.version)
       ON CONFLICT DO NOTHING;
   RETURN FOUND;
 END $$;
@@ -4772,6 +4970,8 @@ CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from tex
     named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
     CASE WHEN certain THEN ' AND ' || mediasweep.surely_named(relation, ref)
          WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, false) ELSE '' END
+    -- of the rows of a statement, no megabytes are compared; for the guard, an index has to serve
+    || CASE WHEN NOT mediasweep.is_url(ref) AND rows_from <> relation::text THEN format(' AND octet_length(%s) <= 1000', id.sql) ELSE '' END
     || CASE WHEN more = '' AND NOT mediasweep.is_url(ref) AND mediasweep.held_in(relation, ref) = 'column' AND condition <> 'true'
             THEN format(' AND (%s)', condition) ELSE '' END)
     FROM (SELECT CASE WHEN mediasweep.is_url(ref) THEN '(r."mediasweep url").public_id' ELSE mediasweep.held_text(relation, ref) END) id (sql)
@@ -5215,7 +5415,7 @@ CREATE FUNCTION mediasweep.spend_forced(spent integer) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ UPDATE mediasweep.scheduler s SET forced = coalesce(greatest(0, s.forced - spent), 0) WHERE s.forced > 0 $$;
 
-CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) RETURNS SETOF record
+CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT newer bigint, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5245,6 +5445,7 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
               WHERE b.at >= ripe.at AND pg_visible_in_snapshot(q.xact, b.free) AND pg_visible_in_snapshot(q.xact, b.clear)) AS seen,
            locker.about AS locked_by, locker.since AS locked_since,
            (SELECT min(p.prefix) FROM mediasweep.protected p WHERE starts_with(q.cloudinary_public_id, p.prefix)) AS protected_by,
+           CASE WHEN one IS NOT NULL THEN mediasweep.newer_version(q) END AS newer,   -- of a whole backlog, that takes too long
            coalesce(starts_with(q.error_message, 'the guard could not answer: '), false) AS unguarded,
            CASE WHEN q.lease_until IS NOT NULL THEN q.handovers >= 20
                 ELSE coalesce(q.processing_attempts >= q.max_attempts, false) END AS spent,
@@ -5260,14 +5461,14 @@ CREATE FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint
      CROSS JOIN LATERAL (SELECT q.due_at + CASE WHEN q.claim_no = 0 THEN fleet.grace ELSE interval '0' END AS at) ripe
      WHERE q.processed_at IS NULL AND (one IS NULL OR q.id = one))
   SELECT row_number() OVER (), count(*), r.source_id, mediasweep.name_of(r.table_), r.detached_at, r.sourceless, r.leased, r.let_go,
-         r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent,
+         r.claimant, r.resting, r.fresh, r.in_doubt, r.seen, r.locked_by, r.locked_since, r.protected_by, r.newer, r.unguarded, r.spent,
          r.sibling, min(r.lease_until), min(r.ripe_at),
          concat_ws(', ', 'grace of its table ' || nullif(min(r.of_table), '0'), 'MEDIASWEEP_GRACE ' || nullif(min(r.of_fleet), '0')),
          format('attempt %s of %s', min(r.processing_attempts), min(r.max_attempts)),
          min(CASE WHEN r.unguarded THEN substr(r.error_message, 29) ELSE r.error_message END)
     FROM row_ r
    GROUP BY r.source_id, r.table_, r.detached_at, r.sourceless, r.leased, r.let_go, r.claimant, r.resting, r.fresh, r.in_doubt,
-            r.seen, r.locked_by, r.locked_since, r.protected_by, r.unguarded, r.spent, r.sibling
+            r.seen, r.locked_by, r.locked_since, r.protected_by, r.newer, r.unguarded, r.spent, r.sibling
 $$;
 
 CREATE FUNCTION mediasweep.stands_alone(said text) RETURNS boolean
@@ -5426,7 +5627,7 @@ CREATE FUNCTION mediasweep.term(ref jsonb, name text, type text) RETURNS text
     WHEN ref -> name ? 'key' AND jsonb_typeof(ref -> name) = 'object'
       THEN format('(r."mediasweep item" ->> %L)::%s', ref -> name ->> 'key', type)
     WHEN jsonb_typeof(ref -> name -> 'url') = 'string'
-      THEN format('(SELECT u.%I::%s FROM mediasweep.url_readings(r.%I::text, %s) u LIMIT 1)',
+      THEN format('(SELECT u.%I::%s FROM mediasweep.delivered(r.%I::text, %s) u LIMIT 1)',
                   name, type, ref -> name ->> 'url', mediasweep.hosts(ref))
     WHEN mediasweep.column_of(ref -> name) IS NOT NULL THEN format('r.%I::%s', mediasweep.column_of(ref -> name), type)
     WHEN ref -> name ? 'value' THEN format('%L::%s', ref -> name ->> 'value', type)
@@ -5460,13 +5661,15 @@ END $$;
 CREATE FUNCTION mediasweep.tokens(public_ids text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(t.token) || '~odd~'::text END
+    AS $_$
+  SELECT CASE WHEN count(*) = 0 THEN '{}' WHEN bool_and(t.token IS NOT NULL) THEN array_agg(mark.said || t.token) || '~odd~'::text END
     FROM unnest(public_ids) AS given (id)
     LEFT JOIN LATERAL (
-      SELECT m[1] AS token FROM regexp_matches(given.id, '[A-Za-z0-9_~-]+', 'g') m ORDER BY length(m[1]) DESC LIMIT 1) t
+      SELECT m[1] AS token FROM regexp_matches(regexp_replace(given.id, '(.)[.](?:ttf|otf|woff2?)$', '\1'), '[A-Za-z0-9_~-]+', 'g') m
+       ORDER BY length(m[1]) DESC LIMIT 1) t
       ON position('%' IN given.id) = 0
-$$;
+    LEFT JOIN unnest('{"",l_,u_,d_}'::text[]) mark (said) ON mark.said = '' OR starts_with(given.id, t.token)
+$_$;
 
 CREATE FUNCTION mediasweep.tokens_expression(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5475,6 +5678,25 @@ CREATE FUNCTION mediasweep.tokens_expression(said text) RETURNS text
   SELECT format('regexp_split_to_array(regexp_replace(%s, %L, ''/~odd~/'', ''gi''), %L)', said,
     '%(2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])', '(?:%[0-9A-Fa-f]{2}|[^A-Za-z0-9_~-])+')
 $$;
+
+CREATE FUNCTION mediasweep.told(body bytea, OUT asset_id text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  said  jsonb;
+BEGIN
+  said := convert_from(body, 'UTF8');
+  IF said ->> 'notification_type' IN ('upload', 'rename') THEN
+    asset_id := said ->> 'asset_id';
+    public_id := coalesce(said ->> 'to_public_id', said ->> 'public_id');
+    resource_type := mediasweep.resource_type(said ->> 'resource_type');
+    delivery_type := mediasweep.delivery_type(said ->> 'type');
+    version := CASE said ->> 'notification_type' WHEN 'upload' THEN mediasweep.whole_number(said ->> 'version') END;
+  END IF;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN;   -- it is kept as it came
+END $$;
 
 CREATE FUNCTION mediasweep.trigger_cloudinary_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5501,7 +5723,7 @@ BEGIN
            (SELECT CASE WHEN current_setting('request.jwt.claims', true) <> '' THEN mediasweep.acting_user() END), 1,
            clock_timestamp() + '00:00:00'::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) was) released;
     ELSIF TG_OP = 'UPDATE' THEN 
     INSERT INTO mediasweep.cloudinary_cleanup_queue
       (cloudinary_public_id, resource_type, delivery_type, asset_id, version, original_filename, file_size, folder,
@@ -5512,15 +5734,15 @@ BEGIN
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*,
              CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
-                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
+                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (r.deleted_at IS NOT NULL)) dead)
                   THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type, was.asset_id) was.* FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) was
+        FROM (SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type, was.asset_id) was.* FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) was) was
        WHERE NOT EXISTS (
-         SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays
+         SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
-         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id COLLATE "C")) released;
+         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id COLLATE "C")) released;
     ELSE 
     EXECUTE replace('
     INSERT INTO mediasweep.cloudinary_cleanup_queue
@@ -5530,19 +5752,19 @@ BEGIN
            (SELECT CASE WHEN current_setting(''request.jwt.claims'', true) <> '''' THEN mediasweep.acting_user() END), 1,
            clock_timestamp() + ''00:00:00''::interval
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, ''table_truncated'' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM ''^[^[:space:]]+$'') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM "mediasweep truncated" AS r WHERE r.cloudinary_public_id::text <> '''' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;', '"mediasweep truncated"',
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, ''table_truncated'' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM ''^[^[:space:]]+$'') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM "mediasweep truncated" AS r WHERE r.cloudinary_public_id::text <> '''' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) was) released;', '"mediasweep truncated"',
       CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %s', TG_RELID::regclass)
            ELSE format('(SELECT * FROM %s t WHERE t.tableoid = %s)', 'public.media_assets', TG_RELID) END);
     END IF;
     GET DIAGNOSTICS "mediasweep queued" = ROW_COUNT; IF "mediasweep queued" > 0 THEN PERFORM mediasweep.wake(); END IF;
     IF TG_OP = 'DELETE' THEN IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
-    SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'row_deleted', session_user,
+    SELECT 1, jsonb_build_object('texts', count(*), 'example', min(left(unread.said, 500))), 'row_deleted', session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (SELECT r.cloudinary_public_id::text AS said FROM old_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) unread HAVING count(*) > 0; END IF;
     ELSIF TG_OP = 'UPDATE' THEN IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
-    SELECT 1, jsonb_build_object('texts', count(*), 'example', min(unread.said)), 'reference_removed', session_user,
+    SELECT 1, jsonb_build_object('texts', count(*), 'example', min(left(unread.said, 500))), 'reference_removed', session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (SELECT r.cloudinary_public_id::text AS said FROM old_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))
       EXCEPT SELECT stays.said FROM (SELECT r.cloudinary_public_id::text AS said FROM new_rows AS r WHERE (NOT r.deleted_at IS NOT NULL) AND (mediasweep.is_an_address(r.cloudinary_public_id::text))) stays) unread HAVING count(*) > 0; END IF;
@@ -5558,7 +5780,7 @@ BEGIN
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
            current_setting('application_name', true), "mediasweep failure"
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, 'row_deleted' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) was) released;
     ELSIF TG_OP = 'UPDATE' THEN 
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT 1, to_jsonb(released) - 'reason', released.reason, session_user,
@@ -5566,22 +5788,22 @@ BEGIN
       FROM (
       SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*,
              CASE WHEN NOT EXISTS (SELECT FROM new_rows r WHERE (r.deleted_at IS NOT NULL) IS NOT TRUE)
-                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (r.deleted_at IS NOT NULL)) dead)
+                    OR was.public_id COLLATE "C" IN (SELECT dead.public_id FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (r.deleted_at IS NOT NULL)) dead)
                   THEN 'soft_deleted' ELSE 'reference_removed' END AS reason
-        FROM (SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type, was.asset_id) was.* FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) was
+        FROM (SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type, was.asset_id) was.* FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM '^[^[:space:]]+$') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM old_rows AS r WHERE r.cloudinary_public_id::text <> '' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) was) was
        WHERE NOT EXISTS (
-         SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays
+         SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) stays
           WHERE stays.public_id = was.public_id COLLATE "C"
             AND (stays.resource_type = was.resource_type OR stays.resource_type IS NULL OR was.resource_type IS NULL)
             AND (stays.delivery_type = was.delivery_type OR stays.delivery_type IS NULL OR was.delivery_type IS NULL))
-         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id COLLATE "C")) released;
+         AND NOT EXISTS (SELECT FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, r.cloudinary_asset_id::text AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM new_rows AS r WHERE r.cloudinary_public_id::text <> '' AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) stays WHERE stays.asset_id = was.asset_id COLLATE "C")) released;
     ELSE 
     EXECUTE replace('
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, error)
     SELECT 1, to_jsonb(released) - ''reason'', released.reason, session_user,
            current_setting(''application_name'', true), $1
       FROM (
-      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, ''table_truncated'' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM ''^[^[:space:]]+$'') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM "mediasweep truncated" AS r WHERE r.cloudinary_public_id::text <> '''' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND (NOT r.deleted_at IS NOT NULL)) was) released;', '"mediasweep truncated"',
+      SELECT DISTINCT ON (was.public_id COLLATE "C", was.resource_type, was.delivery_type) was.*, ''table_truncated'' AS reason FROM (SELECT r.cloudinary_public_id::text AS public_id, mediasweep.resource_type(r.resource_type::text) AS resource_type, mediasweep.delivery_type(r.delivery_type::text) AS delivery_type, substring(r.cloudinary_asset_id::text COLLATE "C" FROM ''^[^[:space:]]+$'') AS asset_id, mediasweep.whole_number(r.cloudinary_version::text) AS version, r.original_filename::text AS original_filename, mediasweep.whole_number(r.file_size::text) AS file_size, r.folder::text AS folder FROM "mediasweep truncated" AS r WHERE r.cloudinary_public_id::text <> '''' AND NOT mediasweep.is_an_address(r.cloudinary_public_id::text) AND octet_length(r.cloudinary_public_id::text) <= 1000 AND (NOT r.deleted_at IS NOT NULL)) was) released;', '"mediasweep truncated"',
       CASE WHEN has_table_privilege(TG_RELID, 'SELECT') AND NOT row_security_active(TG_RELID) THEN format('ONLY %s', TG_RELID::regclass)
            ELSE format('(SELECT * FROM %s t WHERE t.tableoid = %s)', 'public.media_assets', TG_RELID) END) USING "mediasweep failure";
     END IF;
@@ -5845,7 +6067,7 @@ CREATE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation tex
                      THEN 'IF (SELECT count(*) FROM old_rows) > "mediasweep queued" THEN %s END IF;' ELSE '%s' END,
     format($q$
     INSERT INTO mediasweep.fallback (source_id, ref, reason, actor, app, refused)
-    SELECT %s, jsonb_build_object('texts', count(*), 'example', min(unread.said)), %L, session_user,
+    SELECT %s, jsonb_build_object('texts', count(*), 'example', min(left(unread.said, 500))), %L, session_user,
            current_setting('application_name', true), 'nobody can tell which asset this is: nothing was queued'
       FROM (%s) unread HAVING count(*) > 0;$q$, a.id,
     CASE operation WHEN 'DELETE' THEN 'row_deleted' ELSE 'reference_removed' END,
@@ -5902,72 +6124,13 @@ BEGIN
 END $_$;
 
 CREATE FUNCTION mediasweep.url_readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-DECLARE
-  formats  constant text := '^(.*[^/])[.](jpe?g|jpe|jp2|jxr?|jxl|png|apng|a?gif|webp|avif|hei[cf]|bmp|tiff?|tga|ico|svg|pdf|psd|ai|eps|ps|eps3|ept'
-    '|djvu|arw|cr[23]|dng|indd|flif|wdp|hdp|fbx|glt[fb]|glb|obj|usdz|ply|3ds|u3ma|webm|mp4|mov|m4v|mkv|avi|og[vga]|wmv|wma|flv|mpe?g|ts|m2ts'
-    '|mts|3gp|3g2|mxf|m3u8|mpd|mp3|wav|aac|m4a|flac|opus|aiff?|amr|mid)$';
-  address  record;
-  where_   record;
-  parts    text[];
-  suffix   boolean;
-  root     boolean := false;
-  id       text;
-  start    integer;
-  bare     text;
-BEGIN
-  address := mediasweep.url_parts(url, hosts);
-  IF address.parts IS NULL THEN
-    RETURN;
-  END IF;
-  parts := address.parts;
-  cloud := address.cloud;
-  suffix := parts[1] IN ('images', 'videos', 'files', 'private_images', 'authenticated_images');
-  IF suffix THEN
-    resource_type := CASE parts[1] WHEN 'videos' THEN 'video' WHEN 'files' THEN 'raw' ELSE 'image' END;
-    delivery_type := CASE parts[1] WHEN 'private_images' THEN 'private' WHEN 'authenticated_images' THEN 'authenticated'
-                                   ELSE 'upload' END;
-    parts := parts[2:cardinality(parts) - 1];   -- the last part is for search engines
-  ELSIF parts[1] = 'iu' THEN
-    resource_type := 'image';
-    delivery_type := 'upload';
-    parts := parts[2:];
-  ELSIF parts[1] IN ('image', 'video', 'raw') THEN
-    resource_type := parts[1];
-    delivery_type := mediasweep.delivery_type(parts[2]);
-    parts := parts[3:];
-  ELSE
-    root := true;
-    resource_type := 'image';
-    delivery_type := 'upload';
-  END IF;
-  IF delivery_type IS NULL OR cardinality(parts) = 0 THEN
-    RETURN;
-  END IF;
-  where_ := mediasweep.url_starts(parts);
-  version := where_.version;
-  FOREACH start IN ARRAY where_.starts LOOP
-    id := array_to_string(parts[start:], '/');
-    certain := start = where_.sure AND mediasweep.unescaped(id) IS NOT NULL AND (version IS NOT NULL OR NOT root);
-    public_id := coalesce(mediasweep.unescaped(id), id);
-    IF suffix OR resource_type = 'raw' THEN
-      RETURN NEXT;
-      CONTINUE;
-    END IF;
-    id := public_id;
-    bare := substring(id FROM '^(.*[^/])[.][^./]*$');
-    certain := certain AND (bare IS NULL OR lower(id) ~ formats);
-    public_id := coalesce(bare, id);
-    RETURN NEXT;
-    IF bare IS NOT NULL THEN
-      certain := false;
-      public_id := id;
-      RETURN NEXT;
-    END IF;
-  END LOOP;
-END $_$;
+    AS $$
+  SELECT d.* FROM mediasweep.delivered(url, hosts) d
+   UNION ALL
+  SELECT l.public_id, NULL, NULL, NULL, l.cloud, false FROM mediasweep.layers(url, hosts) l
+$$;
 
 CREATE FUNCTION mediasweep.url_starts(parts text[], OUT starts integer[], OUT sure integer, OUT version bigint) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -6284,7 +6447,9 @@ CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp
       SELECT q.* FROM mediasweep.cloudinary_cleanup_queue q
        WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
          AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NOT NULL) q
-     WHERE (q.queued_at >= uploaded OR q.version >= file) AND q.trigger_source <> 'upload'
+     -- a row that knew an older file has not let go of this one, which is kept (told.sql)
+     WHERE (q.queued_at >= uploaded AND (q.version BETWEEN 100000000 AND file - 1) IS NOT TRUE OR q.version >= file)
+       AND q.trigger_source <> 'upload'
        AND (q.asset_id = asset OR q.asset_id IS NULL
             AND (q.resource_type = name ->> 'resource_type') IS NOT FALSE AND (q.delivery_type = name ->> 'type') IS NOT FALSE))
 $$;
@@ -6346,7 +6511,8 @@ CREATE FUNCTION mediasweep.why(one uuid, OUT number bigint, OUT rows bigint, OUT
        (111, s.in_doubt AND NOT (s.resting OR s.leased OR s.let_go), 'in_doubt', NULL, s.trials, NULL, s.ripe_at),
        (112, s.unguarded AND NOT (s.resting OR s.leased), 'guard', NULL, s.error, NULL, s.ripe_at),
        (113, s.spent AND NOT s.leased, 'spent', NULL, s.trials, NULL, NULL),
-       (114, s.protected_by IS NOT NULL AND NOT s.leased, 'protected', s.protected_by, NULL, NULL, NULL)
+       (114, s.protected_by IS NOT NULL AND NOT s.leased, 'protected', s.protected_by, NULL, NULL, NULL),
+       (115, s.newer IS NOT NULL AND NOT s.leased, 'newer', 'v' || s.newer, NULL, NULL, NULL)
      ) v (rank, holds, reason, about, detail, since, until)
      WHERE v.holds
      UNION ALL
@@ -6492,6 +6658,11 @@ CREATE TABLE mediasweep.inbox (
     done_at timestamp with time zone,
     outcome text,
     error text,
+    asset_id text,
+    public_id text,
+    resource_type text,
+    delivery_type text,
+    version bigint,
     CONSTRAINT done_has_outcome CHECK (((done_at IS NOT NULL) = (outcome IS NOT NULL))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['applied'::text, 'ignored'::text, 'no_library'::text])))
 );
@@ -6727,6 +6898,10 @@ CREATE INDEX cloudinary_cleanup_queue_queued ON mediasweep.cloudinary_cleanup_qu
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_queued IS 'brake: the unfinished rows of a source, by when they were queued';
 
+CREATE INDEX inbox_asset_id ON mediasweep.inbox USING btree (hashtextextended(asset_id, (0)::bigint)) WHERE (public_id IS NOT NULL);
+
+COMMENT ON INDEX mediasweep.inbox_asset_id IS 'claim: what an asset is called now';
+
 CREATE INDEX inbox_done ON mediasweep.inbox USING btree (done_at) WHERE (done_at IS NOT NULL);
 
 COMMENT ON INDEX mediasweep.inbox_done IS 'prune: what was applied long ago';
@@ -6734,6 +6909,10 @@ COMMENT ON INDEX mediasweep.inbox_done IS 'prune: what was applied long ago';
 CREATE INDEX inbox_due ON mediasweep.inbox USING btree (due_at) WHERE (done_at IS NULL);
 
 COMMENT ON INDEX mediasweep.inbox_due IS 'the inbox: what is to be applied, oldest first';
+
+CREATE INDEX inbox_public_id ON mediasweep.inbox USING btree (hashtextextended(public_id, (0)::bigint)) WHERE (version IS NOT NULL);
+
+COMMENT ON INDEX mediasweep.inbox_public_id IS 'claim: whether a newer file has the name';
 
 CREATE INDEX journal_at ON mediasweep.journal USING brin (at);
 
@@ -6928,6 +7107,8 @@ REVOKE ALL ON FUNCTION mediasweep.as_in_an_address(public_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.ask_guard() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.asked_for(said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.asleep_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.attach(relation regclass, options jsonb) FROM PUBLIC;
@@ -6959,6 +7140,8 @@ REVOKE ALL ON FUNCTION mediasweep.build() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.build_capture(a mediasweep.attached) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.build_guard() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.by_every_name(candidates mediasweep.cloudinary_cleanup_queue[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.by_operation(on_delete text, on_update text, on_truncate text) FROM PUBLIC;
 
@@ -7024,11 +7207,15 @@ REVOKE ALL ON FUNCTION mediasweep.counted(n numeric, what text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.decodings(said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.delete_again(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_media(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.delivered(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delivery_type(said text) FROM PUBLIC;
 
@@ -7128,6 +7315,8 @@ REVOKE ALL ON FUNCTION mediasweep.hosts(ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.in_the_way(begun mediasweep.ref[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.is_a_file(said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_alive(d mediasweep.daemon) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_an_address(said text) FROM PUBLIC;
@@ -7169,6 +7358,10 @@ REVOKE ALL ON FUNCTION mediasweep.known_as(a mediasweep.attached) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.lacks(role name) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.last_reconciled(cloud text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.layer_names(component text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.layers(url text, hosts text[], OUT public_id text, OUT cloud text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) FROM PUBLIC;
 
@@ -7252,7 +7445,11 @@ REVOKE ALL ON FUNCTION mediasweep.name_of(relation regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.named_by(digest text, OUT source integer, OUT queue_rows bigint, OUT listing pg_snapshot) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.names_tell_nothing() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.nearly(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.newest(one jsonb, another jsonb) FROM PUBLIC;
 
@@ -7416,7 +7613,7 @@ REVOKE ALL ON FUNCTION mediasweep.sources_of(statuses text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.spend_forced(spent integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.standing(one uuid, OUT number bigint, OUT rows bigint, OUT source_id integer, OUT table_ text, OUT detached_at timestamp with time zone, OUT sourceless boolean, OUT leased boolean, OUT let_go boolean, OUT claimant text, OUT resting boolean, OUT fresh boolean, OUT in_doubt boolean, OUT seen boolean, OUT locked_by text, OUT locked_since timestamp with time zone, OUT protected_by text, OUT newer bigint, OUT unguarded boolean, OUT spent boolean, OUT sibling boolean, OUT lease_until timestamp with time zone, OUT ripe_at timestamp with time zone, OUT graces text, OUT tried text, OUT error text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.stands_alone(said text) FROM PUBLIC;
 
@@ -7447,6 +7644,8 @@ REVOKE ALL ON FUNCTION mediasweep.timeline() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.tokens(public_ids text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.tokens_expression(said text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.told(body bytea, OUT asset_id text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
 
