@@ -21,6 +21,7 @@ DROP FUNCTION IF EXISTS mediasweep.weigh(integer, mediasweep.cloudinary_cleanup_
 DROP FUNCTION IF EXISTS mediasweep.reaches(timestamptz, timestamptz, interval, mediasweep.cloudinary_cleanup_queue);
 DROP FUNCTION IF EXISTS mediasweep.pushed(jsonb, jsonb);
 DROP FUNCTION IF EXISTS mediasweep.may_go(integer, mediasweep.cloudinary_cleanup_queue[], record, record, jsonb, jsonb);
+DROP FUNCTION IF EXISTS mediasweep.close_brake(integer, record, record, text);
 
 -- May these candidates of one source go? `passed`: the checks that held so far, the newest first; NULL: they may not.
 -- `free` is a barrier of the horizon: whoever had written when it was taken has ended, so that a later check misses nobody's
@@ -78,8 +79,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- Close the brake of a source; returns what there is to tell, NULL if it was closed already.
-CREATE OR REPLACE FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text) RETURNS jsonb
+-- Close the brake of a source (`slow`: by the chore, over a day); returns what there is to tell, NULL if it was closed already.
+CREATE OR REPLACE FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text, slow boolean) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -94,7 +95,7 @@ BEGIN
   why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, mediasweep.number(waiting));
   INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
   VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
-            'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
+            'rows', waiting, 'limit', rule.most, 'window', rule.span, 'slow', slow, 'closed_under', pg_current_snapshot()::text))
   ON CONFLICT ON CONSTRAINT gate_is_closed_once DO NOTHING;
   IF NOT FOUND THEN
     RETURN NULL;
@@ -140,7 +141,7 @@ BEGIN
       stopped := mediasweep.close_brake(source, rule, known, format(
         'more than %s of %s were let go of within %s min (the limit is %s)', mediasweep.counted(rule.most, 'row'),
         CASE WHEN uploads THEN 'uploads that nothing uses' ELSE rule.name END,
-        trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
+        trim_scale(extract(epoch FROM rule.span) / 60), rule.said), false);
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
                                          || CASE WHEN stopped IS NULL THEN '[]' ELSE jsonb_build_array(stopped) END);
       memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
@@ -197,7 +198,7 @@ BEGIN
     ELSIF lost > 5 * rule.most AND NOT shut THEN
       told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
         'more than %s of %s were let go of within %s h (the limit is five times %s)', mediasweep.counted(5 * rule.most, 'row'), rule.name,
-        trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
+        trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said), true), '[]');
     END IF;
   END LOOP;
   RETURN told;

@@ -24,7 +24,7 @@ OWNERS = {f"postgres/{n}.sql" for n in ("migrate", "library", "takeover", "attac
 READS = {
     "postgres/activity.sql": {"page", "reach", "done", "now"},
     "postgres/attached.sql": {"list", "strays"},
-    "postgres/brake.sql": {"closed", "first_held", "held"},
+    "postgres/brake.sql": {"closed", "first_held"},
     "postgres/cleanup.sql": {"due", "became"},
     "postgres/doctor.sql": {
         *("server", "rights", "lacks", "hidden", "uncovered", "attached", "replicas", "strays"),

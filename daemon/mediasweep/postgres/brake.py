@@ -34,13 +34,13 @@ class Brake:
     async def closed(self) -> list[Mapping[str, Any]]:
         """Return each closed brake with what it holds and the digest of that, the oldest first."""
         async with patient(self._connection, PATIENCE_S) as connection:
-            rows = await connection.fetch(SQL["closed"], timeout=PATIENCE_S)
+            rows = await connection.fetch(SQL["closed"], None, timeout=PATIENCE_S)
         return [_held(row) for row in rows]
 
     async def held(self, digest: str) -> Mapping[str, Any] | None:
         """Return what a closed brake holds of the list that a digest names; None: it is open."""
         async with patient(self._connection, PATIENCE_S) as connection:
-            row = await connection.fetchrow(SQL["held"], digest, timeout=PATIENCE_S)
+            row = await connection.fetchrow(SQL["closed"], digest, timeout=PATIENCE_S)
         return None if row is None else _held(row)
 
     async def first_held(self, digest: str, most: int) -> list[UUID]:

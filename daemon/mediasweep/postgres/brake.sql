@@ -1,21 +1,14 @@
 -- The brake, as a person sees and opens it. What it holds is listed and counted by schema/functions/acknowledge.sql.
 
 -- name: closed
--- Every closed brake and what it holds, all in one snapshot. `slow`: closed by the chore, over a day (schema/functions/brake.sql).
+-- $1 a digest: what it names, as it is now; NULL: every closed brake and what it holds, all in one snapshot.
+-- `slow`: closed by the chore, over a day (schema/functions/brake.sql)
 SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.bytes,
-       h.first_at, h.last_at, h.by_whom, h.sample, h.digest, g.reason LIKE '%the limit is five times%' AS slow
-  FROM mediasweep.gate g
- CROSS JOIN LATERAL mediasweep.held(g.source_id, pg_current_snapshot()) h
- WHERE g.name = 'brake' AND g.source_id IS NOT NULL
- ORDER BY g.closed_at
-
--- name: held
--- $1 digest; what it names, as it is now
-SELECT g.source_id, g.reason, g.closed_at, h.name AS source, h.queue_rows, h.bytes,
-       h.first_at, h.last_at, h.by_whom, h.sample, h.digest, g.reason LIKE '%the limit is five times%' AS slow
+       h.first_at, h.last_at, h.by_whom, h.sample, h.digest, coalesce((g.detail ->> 'slow')::boolean, false) AS slow
   FROM mediasweep.named_by($1) named
-  JOIN mediasweep.gate g ON g.name = 'brake' AND g.source_id = named.source
- CROSS JOIN LATERAL mediasweep.held(g.source_id, named.listing) h
+  JOIN mediasweep.gate g ON g.name = 'brake' AND g.source_id = CASE WHEN $1 IS NULL THEN g.source_id ELSE named.source END
+ CROSS JOIN LATERAL mediasweep.held(g.source_id, coalesce(named.listing, pg_current_snapshot())) h
+ ORDER BY g.closed_at
 
 -- name: first_held
 -- $1 digest, $2 at most so many; the ids of what it names, as it is now, the first to be due first
