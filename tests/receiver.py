@@ -21,12 +21,16 @@ class Post:
 
 
 class Receiver:
-    """What was posted, in order. `answers`: the next statuses; when none is left, 200."""
+    """What was posted, in order. `answers`: the next statuses; when none is left, 200.
+
+    `says`: the body of every answer.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.got: list[Post] = []
         self.answers: list[int] = []
+        self.says = b""
 
     def take(self, post: Post) -> int:
         """Remember a request and return the status of its answer."""
@@ -47,6 +51,7 @@ def receiving() -> Iterator[Receiver]:
             if 300 <= status < 400:
                 self.send_header("Location", f"{receiver.url}/elsewhere")
             self.end_headers()
+            self.wfile.write(receiver.says)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

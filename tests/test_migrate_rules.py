@@ -7,7 +7,6 @@ import pytest
 
 from mediasweep.postgres.migrate import (
     File,
-    SchemaError,
     check_fits,
     check_not_newer,
     read_schema,
@@ -15,6 +14,7 @@ from mediasweep.postgres.migrate import (
     script,
     to_apply,
 )
+from mediasweep.rules.failures import SchemaError
 
 ONE = File("migrations/0001_a.sql", "one", once=True)
 TWO = File("migrations/0002_b.sql", "two", once=True)

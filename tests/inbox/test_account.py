@@ -20,6 +20,7 @@ from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import Record, environment, running
 from tests.inbox.library import QUEUED, hear_all, library
+from tests.receiver import receiving
 from tests.upload.uploads import opened
 
 CALLS = 250
@@ -89,6 +90,14 @@ async def _register(db: Db, env: dict[str, str], address: str) -> None:
         await webhooks.test(db, address, "another secret")
     with pytest.raises(webhooks.WebhookError, match=r"cannot be reached: Connection refused$"):
         await webhooks.test(db, "http://127.0.0.1:1", "a secret")
+
+
+async def test_a_refusal_by_somebody_else_is_no_forgery(db: Db) -> None:
+    """Nothing is said of secrets where no daemon answered, whatever stands in the answer."""
+    with receiving() as receiver:
+        receiver.answers, receiver.says = [403], b'<a href="/">a forged cookie</a>'
+        with pytest.raises(webhooks.WebhookError, match=r"answered 403: .*forged cookie</a>$"):
+            await webhooks.test(db, receiver.url, "a secret")
 
 
 async def test_what_is_registered_is_shown_and_taken_back(database: str, cloud: Cloud) -> None:

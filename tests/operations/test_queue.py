@@ -42,6 +42,19 @@ async def test_only_what_matches_is_moved(db: Db) -> None:
     assert await _statuses(db) == {"a/1": "skipped", "a/2": "skipped", "b/1": "pending"}
 
 
+async def test_a_cancel_is_known_by_the_journal(db: Db) -> None:
+    """Whatever its words are now; and a row that a claim kept is none, though it reads like one."""
+    ids = await enqueue(db, "cancelled", "kept")
+    await _move(db, ByHand.CANCEL, ids[:1])
+    await db.execute("SELECT mediasweep.protect('kept')")
+    await claim(db)
+    assert await _statuses(db) == {"cancelled": "skipped", "kept": "skipped"}
+    words = "UPDATE mediasweep.cloudinary_cleanup_queue SET error_message = $2 WHERE id = $1"
+    await db.execute(words, ids[0], "not any more")
+    await db.execute(words, ids[1], "cancelled by nobody")
+    assert (await queue.rehearse(db, ByHand.RETRY, ids)).cancelled == {ids[0]: "not any more"}
+
+
 async def test_what_comes_after_the_choice_is_not_moved(db: Db) -> None:
     """The rows that a person agreed to are those that were chosen, and no later ones."""
     await enqueue(db, "a/1")

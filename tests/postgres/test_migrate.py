@@ -10,9 +10,10 @@ import pytest
 
 from mediasweep.postgres import migrate as runner
 from mediasweep.postgres import pool
-from mediasweep.postgres.migrate import File, SchemaError, migrate, read_schema, script
+from mediasweep.postgres.migrate import File, migrate, read_schema, script
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import DatabaseError
+from mediasweep.rules.failures import SchemaError
 from tests.conftest import Server
 from tests.postgres.dump import pg_dump
 from tests.schema.queue import ARTICLES, claim, enqueue, insert_assets, make_due, queued, row

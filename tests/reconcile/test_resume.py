@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from mediasweep.emulator.client import Cloud
-from mediasweep.loops.reconcile import PATIENCE, BusyError, ReconcileLoop, Reconciler
+from mediasweep.loops.reconcile import PATIENCE, ReconcileLoop, Reconciler
 from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted, act
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.rules.drift import Reconciled, ReconcileWaits
+from mediasweep.rules.failures import BusyError
 from tests.commands import mediasweep, start
 from tests.conftest import Connect
 from tests.daemons import environment, running, until

@@ -85,6 +85,7 @@ def test_a_length_is_told_in_one_unit(seconds: int, said: str) -> None:
     [
         ("completed", '{"result": "ok"}', "was deleted"),
         ("completed", '{"result": "not found"}', "was not at Cloudinary"),
+        ("completed", '{"result": "ok", "about": "not found"}', "was deleted"),
         ("skipped", None, "was kept: in use"),
         ("failed", None, "failed: in use"),
     ],

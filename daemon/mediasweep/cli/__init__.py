@@ -109,14 +109,13 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.demo.binaries import NoServerError
     from mediasweep.demo.cluster import ServerError
     from mediasweep.demo.processes import DaemonError
-    from mediasweep.loops.reconcile import AccountError, BusyError, StoppedError
     from mediasweep.operations.brake import DigestError
     from mediasweep.operations.refusal import RefusedError
     from mediasweep.operations.webhooks import AddressError, WebhookError
-    from mediasweep.postgres.migrate import SchemaError
     from mediasweep.postgres.pool import PASSING, DatabaseError
     from mediasweep.rules.attachment import AttachError
     from mediasweep.rules.drift import ListingError
+    from mediasweep.rules.failures import AccountError, BusyError, SchemaError, StoppedError
     from mediasweep.rules.filter import FilterError
     from mediasweep.rules.moment import MomentError
     from mediasweep.settings import SettingsError, StartError

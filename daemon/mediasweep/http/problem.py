@@ -21,7 +21,6 @@ from starlette.routing import Match, Route
 
 from mediasweep.http import expected
 from mediasweep.http.headers import HEADERS
-from mediasweep.operations.comparing import AccountError, BusyError, StoppedError
 from mediasweep.operations.desk import (
     BROKEN,
     PASSING,
@@ -30,6 +29,7 @@ from mediasweep.operations.desk import (
     of_yours,
 )
 from mediasweep.operations.refusal import RefusedError, UnknownError
+from mediasweep.rules.failures import AccountError, BusyError, StoppedError
 from mediasweep.rules.filter import FilterError
 from mediasweep.rules.moment import MomentError
 from mediasweep.rules.place import PlaceError

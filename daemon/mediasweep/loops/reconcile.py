@@ -29,6 +29,7 @@ from mediasweep.rules.drift import (
     questions,
 )
 from mediasweep.rules.events import DatabaseLost
+from mediasweep.rules.failures import AccountError, BusyError, StoppedError
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.quota import Quota, read_quota
 from mediasweep.rules.share import SLACK, next_hour, pause
@@ -48,18 +49,6 @@ LOOKED_AT = 100
 CHECK_S = 60.0
 STOPPED = "told to stop; what is listed is kept, and the next one goes on there"
 OLD_CURSOR = "next_cursor"  # of which the answer to one that is not known any more speaks
-
-
-class AccountError(Exception):
-    """Cloudinary does not answer as it has to; a run is left to be gone on with."""
-
-
-class BusyError(Exception):
-    """Somebody else is at work on a reconciliation; the message says who."""
-
-
-class StoppedError(Exception):
-    """It was told to stop; the run is left to be gone on with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,10 @@ from mediasweep.postgres.doctor import ask, peer
 from mediasweep.postgres.echo import hears
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.migrate import (
-    SchemaError,
-    applied_files,
-    check_fits,
-    read_schema,
-)
+from mediasweep.postgres.migrate import applied_files, check_fits, read_schema
 from mediasweep.postgres.pool import PASSING, Connection, DatabaseError, connect, is_pooled
 from mediasweep.rules.diagnosis import capture, connection, schema, work
+from mediasweep.rules.failures import SchemaError
 from mediasweep.rules.finding import Finding
 from mediasweep.rules.reason import brief
 from mediasweep.rules.text import message
@@ -132,7 +128,7 @@ async def fits(patient: Patient) -> list[Finding]:
     try:
         check_fits(files, applied)
     except SchemaError as error:
-        return schema.unfit(str(error))
+        return schema.unfit(error.what, error.remedy)
     changed = [f.name for f in files if not f.once and applied[f.name] != f.sha256]
     return schema.outdated(changed)
 

@@ -10,19 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from mediasweep.loops.reconcile import (
-    PATIENCE,
-    AccountError,
-    BusyError,
-    Reconciler,
-    StoppedError,
-)
+from mediasweep.loops.reconcile import PATIENCE, Reconciler
 from mediasweep.operations.errand import Errand
 from mediasweep.operations.reconcile import Acted, Wanted, act, check, chosen, reconcile
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.rules.drift import Reconciled, ReconcileInterrupted, ReconcileWaits
+from mediasweep.rules.failures import AccountError
 from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Pool
     from mediasweep.postgres.reconcile import Run
     from mediasweep.rules.events import Emit
-
-__all__ = ["AccountError", "BusyError", "StoppedError"]
 
 
 @dataclass(frozen=True, slots=True)

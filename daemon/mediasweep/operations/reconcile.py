@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from mediasweep.loops.reconcile import LOOKED_AT, AccountError, Asked, BusyError, Reconciler
+from mediasweep.loops.reconcile import LOOKED_AT, Asked, Reconciler
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.pool import PASSING
+from mediasweep.rules.failures import AccountError, BusyError
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.number import number
 

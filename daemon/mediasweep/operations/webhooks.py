@@ -22,11 +22,11 @@ from uuid import uuid4
 import urllib3
 
 from mediasweep.answers import in_short
-from mediasweep.loops.reconcile import AccountError
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.access import is_loopback
+from mediasweep.rules.failures import AccountError
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.outcome import Answer
 from mediasweep.rules.text import message
@@ -230,7 +230,7 @@ async def test(connection: Connection, url: str, secret: str) -> str:
     status, said = await asyncio.to_thread(_post, to, headers, body)
     if status != 200:  # noqa: PLR2004  as Cloudinary has it, no other status will do
         raise WebhookError(
-            f"{to} answered {status}: {said}{FORGED if Result.FORGED in said else ''}"
+            f"{to} answered {status}: {said}{FORGED if _result(said) == Result.FORGED else ''}"
         )
     if not await Inbox(connection).has(hashlib.sha256(body).digest()):
         raise WebhookError(f"{to} accepted it, but into another database than this one")
@@ -245,6 +245,15 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
     except urllib3.exceptions.HTTPError as error:
         raise WebhookError(f"{url} cannot be reached: {in_short(error)}") from None
     return answer.status, answer.data[:500].decode(errors="replace")
+
+
+def _result(said: str) -> object:
+    """Return what a daemon calls its refusal; None: no daemon answered."""
+    try:
+        told = json.loads(said)
+    except ValueError:
+        return None
+    return told.get("result") if isinstance(told, dict) else None
 
 
 def _good(answer: Answer) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
-from mediasweep.postgres.migrate import SchemaError
 from mediasweep.postgres.pool import DatabaseError, patient, statements
 from mediasweep.rules.attachment import AttachError
+from mediasweep.rules.failures import SchemaError
 from mediasweep.rules.table import Table
 
 if TYPE_CHECKING:
@@ -159,14 +159,13 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except asyncpg.InsufficientPrivilegeError as error:
-        if not error.hint and "mediasweep" not in str(error) and " for function " not in str(error):
-            raise
         raise DatabaseError(_sentence(error, "\n") if error.hint else f"{error}{OWNERS}") from error
     except asyncpg.UndefinedFunctionError as error:
-        if "mediasweep." not in str(error):
+        if error.position is None:  # inside a function: what was asked for has no such operator
             raise AttachError(_sentence(error)) from error
         raise SchemaError(
-            "the schema of this database is older than this version: run `mediasweep migrate` first"
+            "the schema of this database is older than this version",
+            "run `mediasweep migrate` first",
         ) from error
     except (
         asyncpg.RaiseError,

@@ -95,10 +95,12 @@ SELECT q.id FROM mediasweep.matching($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1
 
 -- name: would_retry
 -- $1 ids; each row with the reason for which it would be refused, or NULL; the oldest first. `cancelled`: by whom and
--- why, in the words of move_by_hand
+-- why, of those that a person skipped
 SELECT q.id, q.status, q.cloudinary_public_id, q.queued_at, mediasweep.source_name(q.source_id) AS source,
        mediasweep.refusal('retry', q.status, q.in_doubt) AS refused,
-       CASE WHEN q.status = 'skipped' AND q.error_message LIKE 'cancelled by %' THEN q.error_message END AS cancelled
+       CASE WHEN q.status = 'skipped'
+             AND (SELECT j.event FROM mediasweep.journal j WHERE j.queue_id = q.id AND j.status = 'skipped'
+                   ORDER BY j.id DESC LIMIT 1) = 'cancelled' THEN q.error_message END AS cancelled
   FROM mediasweep.cloudinary_cleanup_queue q
  WHERE q.id = ANY ($1)
  ORDER BY q.queued_at, q.id

@@ -20,6 +20,7 @@ import asyncpg
 
 from mediasweep.postgres.echo import is_a_session
 from mediasweep.postgres.pool import PASSING, DatabaseError, connect, statements
+from mediasweep.rules.failures import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,10 +35,6 @@ FILE_TIMEOUT_S = 3600.0  # an index over a long queue takes its time
 NO_TRANSACTION = "-- no-transaction"
 LIBRARY = "library.sql"
 AGAIN = "library.sql, attached again"
-
-
-class SchemaError(Exception):
-    """The schema and this version do not fit; the message says which is older and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +106,8 @@ def to_apply(schema: list[File], applied: dict[str, str]) -> list[File]:
     changed = [f.name for f in schema if f.once and applied.get(f.name, f.sha256) != f.sha256]
     if changed:
         raise SchemaError(
-            f"{', '.join(changed)} changed after it was applied to this database: "
-            "a migration never changes; restore the file or install the release that wrote it"
+            f"{', '.join(changed)} changed after it was applied to this database",
+            "a migration never changes; restore the file or install the release that wrote it",
         )
     return [f for f in schema if applied.get(f.name) != f.sha256]
 
@@ -121,8 +118,8 @@ def check_not_newer(schema: list[File], applied: dict[str, str]) -> None:
     newer = sorted(n for n in applied if n not in known and n.startswith("migrations/"))
     if newer:
         raise SchemaError(
-            f"the schema of this database is newer than this version (it has {newer[-1]}): "
-            "upgrade mediasweep; nothing was changed"
+            f"the schema of this database is newer than this version (it has {newer[-1]})",
+            "upgrade mediasweep",
         )
 
 
@@ -133,7 +130,7 @@ def check_fits(schema: list[File], applied: dict[str, str]) -> None:
     if missing:
         seen = "has no schema of mediasweep that this role may see"
         what = f"has not got {missing[0]}" if applied else seen
-        raise SchemaError(f"this database {what}: run `mediasweep migrate` first")
+        raise SchemaError(f"this database {what}", "run `mediasweep migrate` first")
 
 
 async def applied_files(connection: Connection) -> dict[str, str]:

@@ -6,12 +6,14 @@ finished one has its outcome.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from mediasweep.rules.job import Status
 from mediasweep.rules.number import number
+from mediasweep.rules.outcome import Outcome, read_result
 
 _STEPS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 SOMEBODY = "a daemon"  # whose entry in the journal is gone
@@ -126,10 +128,10 @@ def brief(why: Why) -> str:
     return f"{number(rows)} {words[why.reason]}"
 
 
-def outcome(status: str, detail: str | None, response: object) -> str:
-    """Return what became of a finished row, without its subject."""
+def outcome(status: str, detail: str | None, response: str | None) -> str:
+    """Return what became of a finished row, without its subject; `response`: as JSON."""
     match status:
-        case Status.COMPLETED if "not found" in str(response or ""):
+        case Status.COMPLETED if _was_absent(response):
             return "was not at Cloudinary (a wrong resource type looks the same)"
         case Status.COMPLETED:
             return "was deleted"
@@ -146,6 +148,10 @@ def ago(length: timedelta) -> str:
         if seconds >= _FROM * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def _was_absent(response: str | None) -> bool:
+    return read_result(json.loads(response or "null")).outcome is Outcome.ABSENT
 
 
 def _left(why: Why) -> str:

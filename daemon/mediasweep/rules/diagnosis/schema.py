@@ -21,11 +21,10 @@ def outdated(changed: Sequence[str]) -> list[Finding]:
     )
 
 
-def unfit(said: str) -> list[Finding]:
+def unfit(what: str, remedy: str) -> list[Finding]:
     """Judge a schema with which this release cannot work."""
     why = "daemons of this release do not start; what needs the schema was not looked at"
-    what, _, remedy = said.rpartition(": ")
-    return problem(what, why, remedy.replace("; nothing was changed", ""))
+    return problem(what, why, remedy)
 
 
 def lacks(lacking: Sequence[Row], role: str, kind: str) -> list[Finding]:
