@@ -14,6 +14,8 @@ from tests.daemons import environment
 from tests.reconcile.sides import AGO, DAY_S, HOUR, compare, in_library
 from tests.reconcile.test_acting import QUEUED
 
+FULL = "mediasweep: a file cannot be read or written: [Errno 28] No space left on device"
+
 
 async def test_it_reports_asks_and_acts(
     db: Db, database: str, cloud: Cloud, tmp_path: Path
@@ -32,6 +34,8 @@ async def test_it_reports_asks_and_acts(
     with file.open(encoding="utf-8") as lines:
         rows = sorted((row["kind"], row["public_id"]) for row in csv.DictReader(lines))
     assert rows == [("ghost", "gone"), ("orphan", "own/1"), ("orphan", "own/2")]
+    full = await mediasweep(env, "reconcile", "--last", "--csv", "/dev/full")
+    assert (full.code, full.err.splitlines()[-1]) == (1, FULL)
     delete = ("reconcile", "--last", "--orphans", "delete", "--owned", "own/")
     assert (await mediasweep(env, *delete)).code == 2  # nobody to ask
     said = (await mediasweep(env, *delete, "--ghosts=mark", "--dry-run")).err

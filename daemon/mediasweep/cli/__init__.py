@@ -95,10 +95,10 @@ def sentence(error: BaseException) -> str:
             f"{said}: part of the schema mediasweep is missing or renamed; restore it. Until then "
             "captures are kept in mediasweep.fallback, if that table still exists"
         )
-    if isinstance(error, FileNotFoundError):
-        return "no PostgreSQL server listens at the socket of its address: start it, or name a host"
-    if isinstance(error, OSError):
+    if isinstance(error, ConnectionError | TimeoutError):
         return f"the database does not answer: {said}"
+    if isinstance(error, OSError):
+        return f"a file cannot be read or written: {said}"
     return said
 
 
@@ -121,12 +121,13 @@ def explained() -> dict[type[BaseException], int]:
     from mediasweep.settings import SettingsError, StartError
 
     demo = dict.fromkeys((NoServerError, ServerError, DaemonError), 1)
-    database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *PASSING), 3)
+    away = (ConnectionError, TimeoutError)  # any other OSError is of a file
+    database = dict.fromkeys((DatabaseError, asyncpg.PostgresError, *away, *PASSING), 3)
     asked = (FilterError, MomentError, DigestError, AttachError, AddressError)
     given = dict.fromkeys((StartError, SettingsError, *asked), 2)
     other: dict[type[BaseException], int] = {SchemaError: 5, RefusedError: 6, WebhookError: 1}
     other |= {AccountError: 4, ListingError: 4, BusyError: 1, StoppedError: 1}
-    return given | other | demo | database
+    return given | other | demo | database | {OSError: 1}
 
 
 def exit_code(error: BaseException) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -45,7 +45,7 @@ def cell(value: Any) -> str:  # noqa: ANN401  whatever a column holds
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     text = str(value)
     if text.isprintable():
         return text

@@ -13,9 +13,10 @@ import socket
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
+
+from mediasweep.rules.address import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ COMMAND_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 3.0
 RESTS_S = 60.0  # after which a connection that nobody asks for is closed
+NO_SOCKET = "no PostgreSQL server listens at the socket of its address: start it, or name a host"
 KEEPALIVE = (
     (socket.SO_KEEPALIVE, 1, socket.SOL_SOCKET),
     (getattr(socket, "TCP_KEEPIDLE", None), 15, socket.IPPROTO_TCP),
@@ -209,20 +211,10 @@ def statements(module: str) -> dict[str, str]:
     return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
 
 
-def shown(dsn: str) -> str:
-    """Return where a DSN leads, without user, password or options."""
-    try:
-        parts = urlsplit(dsn)
-        if not parts.scheme.startswith("postgres") or "@" in parts.path + parts.fragment:
-            return "an address that cannot be read"
-        return f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path}"
-    except ValueError:
-        return "an address that cannot be read"
-
-
 async def connect(dsn: str, *, name: str, pooled: bool | None = None) -> Connection:
     """Open one connection of its own; raises DatabaseError for what waiting does not mend.
 
+    What waiting may mend is PASSING: of OSError ConnectionError and TimeoutError, which no file is.
     `pooled` None: whether a pooler sits between is not known, and nothing depends on it.
     """
     try:
@@ -232,10 +224,17 @@ async def connect(dsn: str, *, name: str, pooled: bool | None = None) -> Connect
             command_timeout=COMMAND_TIMEOUT_S,
             **_options(name, pooled=pooled),
         )
+    except (ConnectionError, TimeoutError):
+        raise
+    except FileNotFoundError as error:
+        raise ConnectionError(NO_SOCKET) from error
     except REFUSED as error:
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-            raise  # no name server answers, as while a host boots: that says nothing of the name
+            # no name server answers, as while a host boots: that says nothing of the name
+            raise ConnectionError(str(error)) from error
         raise DatabaseError(f"cannot use the database at {shown(dsn)}: {error}") from error
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
     _keep_alive(connection)
     return connection
 

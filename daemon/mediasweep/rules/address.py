@@ -54,3 +54,14 @@ def checked_dsn(name: str, dsn: str) -> str:
     if "pgbouncer" in parse_qs(parts.query, keep_blank_values=True):
         raise ValueError(f"{name}: remove pgbouncer=…, which PostgreSQL does not know")
     return dsn
+
+
+def shown(dsn: str) -> str:
+    """Return where a DSN leads, without user, password or options."""
+    try:
+        parts = urlsplit(dsn)
+        if not parts.scheme.startswith("postgres") or "@" in parts.path + parts.fragment:
+            return "an address that cannot be read"
+        return f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"
