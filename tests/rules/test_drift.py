@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mediasweep.rules.drift import ASKED_MOST, Finding, ListingError, page, questions
+from mediasweep.rules.drift import ASKED_MOST, Finding, ListingError, in_words, page, questions
 from mediasweep.rules.quota import Quota
 from mediasweep.rules.share import SLACK, next_hour, pause
 
@@ -52,6 +52,31 @@ def test_a_page_that_cannot_be_read_is_no_page(body: dict[str, Any]) -> None:
     """One asset that was left out would be a ghost, so nothing is left out."""
     with pytest.raises(ListingError):
         page(body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "said"),
+    [
+        ("ghost", {"backup": True}, "there is a backup"),
+        ("ghost", None, "no backup is known"),
+        ("orphan", None, ""),
+        (
+            "orphan",
+            {"public_id": ["P", "p"]},
+            "a row of t nearly names it, so it is not deleted: P",
+        ),
+        (
+            "mismatch",
+            {"version": [1, 2], "bytes": [3, 4]},
+            "version: 1 here, 2 there, bytes: 3 here, 4 there",
+        ),
+    ],
+)
+def test_what_is_known_of_a_finding_is_told_in_words(
+    kind: str, detail: dict[str, Any] | None, said: str
+) -> None:
+    """The same in a table, and on a page."""
+    assert in_words({"kind": kind, "source": "t", "detail": detail}) == said
 
 
 def test_every_type_that_may_be_meant_is_asked_for() -> None:

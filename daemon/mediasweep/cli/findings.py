@@ -12,6 +12,7 @@ import typer
 
 from mediasweep.cli.output import print_json, print_table
 from mediasweep.cli.sheet import sheet
+from mediasweep.rules.drift import in_words
 from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def show(
     Where something was done, only what it was done about is printed.
     """
     some = await reconciler.runs.first(run.id, limit, acted=acted is not None)
-    shown = [finding | {"told": _told(finding)} for finding in some]
+    shown = [finding | {"told": in_words(finding)} for finding in some]
     with sheet(path, WRITTEN) as write:
         async for finding in _findings(reconciler.runs, run, path):
             write([_cells(finding)])
@@ -66,15 +67,6 @@ async def _findings(
         for finding in some:
             yield finding
         after = some[-1]["id"]
-
-
-def _told(finding: dict[str, Any]) -> str:
-    detail = finding["detail"] or {}
-    if finding["kind"] == "ghost":
-        return "there is a backup" if detail.get("backup") else "no backup is known"
-    if finding["kind"] == "orphan" and detail:
-        return f"a row nearly names it: {detail['public_id'][0]}"
-    return ", ".join(f"{what}: {row} but {there}" for what, (row, there) in detail.items())
 
 
 def _summary(run: Run, shown: int, reconciler: Reconciler) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from mediasweep.loops.reconcile import LOOKED_AT, Asked, Reconciler
-from mediasweep.operations.refusal import RefusedError
+from mediasweep.operations.refusal import RefusedError, stay_home
 from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.failures import AccountError, BusyError
 from mediasweep.rules.notification import UPLOAD, Notification
@@ -93,11 +93,7 @@ async def check(
     runs: Reconciliations, wanted: Wanted, *, cloud: str, home: str | None, dry_run: bool
 ) -> None:
     """Raise RefusedError for what may not be done here; `home`: the cloud of the installation."""
-    if home is not None and home != cloud:
-        raise RefusedError(
-            f"this database belongs to the cloud {home}, and the settings name {cloud}: correct "
-            "them, or run mediasweep adopt if it has moved"
-        )
+    stay_home(home, cloud)
     if not wanted.acts:
         return
     if dry_run:

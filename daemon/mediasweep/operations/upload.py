@@ -19,7 +19,7 @@ import asyncpg
 
 from mediasweep.cloudinary import PART_S
 from mediasweep.loops.ticket import boot_s
-from mediasweep.operations.refusal import RefusedError
+from mediasweep.operations.refusal import RefusedError, stay_home
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.asset import RESOURCE_TYPES
@@ -100,7 +100,8 @@ async def upload(
     raises.
     """
     uploads = Uploads(connection)
-    await _see_that_it_is_ours(connection, account)
+    installed = await Fleet(connection).installation()
+    stay_home(installed.get("cloud_name"), account.credentials.cloud_name)
     public_id = wanted.public_id(secrets.token_urlsafe(16).replace("-", "x").replace("_", "y"))
     if wanted.name is not None:
         await _see_that_it_is_free(uploads, account, public_id, wanted)
@@ -122,16 +123,6 @@ async def upload(
         await uploads.drop(row, who, "the name is another asset's")
         raise RefusedError(f"{public_id} is there already, and was left as it is")
     return await _list(uploads, row, told, wanted)
-
-
-async def _see_that_it_is_ours(connection: Pool | Connection, account: Account) -> None:
-    """Raise RefusedError where daemons would delete what comes of it in another cloud."""
-    home = (await Fleet(connection).installation()).get("cloud_name")
-    if home not in {None, account.credentials.cloud_name}:
-        raise RefusedError(
-            f"this database belongs to the cloud {home}, and the settings name "
-            f"{account.credentials.cloud_name}: correct them, or run mediasweep adopt if it moved"
-        )
 
 
 async def _see_that_it_is_free(

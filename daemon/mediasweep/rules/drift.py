@@ -89,6 +89,22 @@ class ReconcileWaits:
 ReconcileEvent = Reconciled | ReconcileInterrupted | ReconcileWaits
 
 
+def in_words(finding: Mapping[str, Any]) -> str:
+    """Return what is known of a finding beside its name; empty: nothing.
+
+    It has `kind`, `source` and `detail`, which maps what differs to what the row and the account
+    say.
+    """
+    detail = finding["detail"] or {}
+    if finding["kind"] == "ghost":
+        return "there is a backup" if detail.get("backup") else "no backup is known"
+    if finding["kind"] == "orphan":
+        said = ", ".join(row for row, _ in detail.values())
+        near = f"a row of {finding['source']} nearly names it, so it is not deleted: {said}"
+        return near if said else ""
+    return ", ".join(f"{what}: {row} here, {there} there" for what, (row, there) in detail.items())
+
+
 def page(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the assets of a page, as the database keeps them; raises ListingError."""
     listed = body.get("resources")

@@ -12,6 +12,7 @@ from pydantic import Field
 from mediasweep.http.answer import Asked
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.pages.frame import Frame
+from mediasweep.rules.drift import in_words
 
 PER_PAGE = 50
 
@@ -63,16 +64,6 @@ def add_reconcile(frame: Frame) -> None:
             kinds=PLURALS,
             kind=kind,
             asked=asked,
-            findings=[dict(one) | {"told": _told(one)} for one in found[:PER_PAGE]],
+            findings=[dict(one) | {"told": in_words(one)} for one in found[:PER_PAGE]],
             next=found[PER_PAGE - 1]["id"] if len(found) > PER_PAGE else None,
         )
-
-
-def _told(finding: Mapping[str, Any]) -> str:
-    """Return what is known of a finding beside its name, in words."""
-    detail = finding["detail"] or {}
-    if finding["kind"] == Kind.GHOST:
-        return "there is a backup" if detail.get("backup") else ""
-    if finding["kind"] == Kind.ORPHAN:  # what a row says that does not quite name it
-        return ", ".join(said for said, _ in detail.values())
-    return ", ".join(f"{what}: {row} here, {there} there" for what, (row, there) in detail.items())
