@@ -23,7 +23,7 @@ READS = {
     "migrate.patiently:connection.fetchval": "only reads, where a right is missing",
     "migrate.pending:connect": "only reads, to print what would be applied",
     "migrate.pending:connection.close": "the same",
-    "migrate.migrate:connection.fetchval": "only reads whether the library is attached",
+    "migrate.migrate:Media(connection).is_there": "only reads whether the library is attached",
     "migrate.refuse_encoding:connection.fetchval": "only reads",
     "migrate.missing:connection.fetchval": "only reads, where a library has been made before",
     "migrate.missing:connection.fetchval#2": "the same",

@@ -8,7 +8,7 @@ import pytest
 
 from mediasweep.operations import history
 from mediasweep.operations.history import History
-from mediasweep.postgres.activity import Activity
+from mediasweep.postgres import clock
 from mediasweep.postgres.pool import Connection as Db
 
 DONE = """
@@ -45,10 +45,10 @@ async def test_what_is_known_of_a_later_hour_does_no_harm(
     await db.execute(DONE, timedelta(0), 2)
     known = History()
     assert (await _told(known, db))[0] == 2
-    before = await Activity(db).now() - timedelta(hours=1)
+    before = await clock.now(db) - timedelta(hours=1)
 
-    async def earlier(_: Activity) -> datetime:
+    async def earlier(_: Db) -> datetime:
         return before
 
-    monkeypatch.setattr(Activity, "now", earlier)
+    monkeypatch.setattr(clock, "now", earlier)
     assert (await _told(known, db))[0] == 0

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mediasweep.postgres import clock
 from mediasweep.postgres.journal import SQL, Journal
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.moment import Window
@@ -94,9 +95,9 @@ async def test_a_deletion_has_to_fit_all_that_is_wanted(
     assert await names(journal, wanted) == expected
 
 
-async def test_a_window_keeps_what_was_deleted_in_it(journal: Journal) -> None:
+async def test_a_window_keeps_what_was_deleted_in_it(db: Db, journal: Journal) -> None:
     """The bounds are those of the recorded deletion, by the database's clock."""
-    now = await journal.now()
+    now = await clock.now(db)
     hours = [now - timedelta(hours=n) for n in range(5)]
     assert await names(journal, Wanted(), Window(since=hours[1])) == ["f/one"]
     assert await names(journal, Wanted(), Window(until=hours[3])) == ["c/one", "f_three"]

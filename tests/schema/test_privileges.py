@@ -22,12 +22,13 @@ PACKAGE = Path(mediasweep.__file__).parent
 # what only an owner runs, and what a reader does
 OWNERS = {f"postgres/{n}.sql" for n in ("migrate", "library", "takeover", "attached", "index")}
 READS = {
-    "postgres/activity.sql": {"page", "reach", "done", "now"},
-    "postgres/attached.sql": {"list", "strays"},
+    "postgres/activity.sql": {"page", "reach", "done"},
+    "postgres/attached.sql": {"list"},
     "postgres/brake.sql": {"closed", "first_held"},
     "postgres/cleanup.sql": {"due", "became"},
+    "postgres/clock.sql": {"now"},
     "postgres/doctor.sql": {
-        *("server", "rights", "lacks", "hidden", "uncovered", "attached", "replicas", "strays"),
+        *("server", "rights", "lacks", "hidden", "uncovered", "attached", "replicas"),
         *("unlogged", "unvacuumed", "unindexed", "stuck", "fallback", "holding"),
         *("kept", "contract", "published"),
     },
@@ -38,15 +39,15 @@ READS = {
     },
     "postgres/gates.sql": {"list"},
     "postgres/inbox.sql": {"has", "state"},
-    "postgres/journal.sql": {"now", "deletions"},
+    "postgres/journal.sql": {"deletions"},
     "postgres/ledger.sql": {
-        *("sources", "now", "list", "page", "count", "oldest", "show", "why", "timeline"),
+        *("sources", "list", "page", "count", "oldest", "show", "why", "timeline"),
         *("reasons", "reach"),
     },
     "postgres/media.sql": {"completed", "is_there"},
     "postgres/reconcile.sql": {
         *("run", "last", "due", "unseen", "chosen", "count_chosen", "findings"),
-        *("library_ghosts", "away", "has_library", "newest", "under_way", "acted"),
+        *("library_ghosts", "away", "newest", "under_way", "acted"),
         *("count_ghosts", "passed_over", "first", "left"),
     },
     "postgres/scheduler.sql": {"config"},

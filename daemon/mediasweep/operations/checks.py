@@ -138,6 +138,10 @@ async def _lacks(patient: Patient) -> list[Finding]:
     return schema.lacks(await patient.ask("lacks"), patient.server["role"], rights["kind"])
 
 
+async def _parts(patient: Patient) -> list[Finding]:
+    return capture.strays(await Fleet(patient.connection).strays())
+
+
 async def _guard(patient: Patient) -> list[Finding]:
     return capture.guard(await Environment(patient.connection).guard_error())
 
@@ -195,7 +199,7 @@ INSTALLED: dict[str, Check] = {
     "rights": _lacks,
     "attached": seen(capture.attached, "attached"),
     "triggers": seen(capture.uncovered, "uncovered"),
-    "parts": seen(capture.strays, "strays"),
+    "parts": _parts,
     "replication": seen(capture.replicas, "replicas"),
     "publications": seen(capture.published, "published"),
     "row-level security": seen(capture.hidden, "hidden"),

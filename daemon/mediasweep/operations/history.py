@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mediasweep.postgres import clock
 from mediasweep.postgres.activity import Activity
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class History:
         """Return the last 24 hours, the oldest first, the present one included."""
         activity = Activity(connection)
         began_s = time.monotonic()
-        now = await activity.now()
+        now = await clock.now(connection)
         this = now.replace(minute=0, second=0, microsecond=0)
         oldest = this - (HOURS - 1) * HOUR
         if self._since is None or self._settled is None or now - self._settled > HOUR:

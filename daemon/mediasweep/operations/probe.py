@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.operations.upload import LATER
-from mediasweep.postgres.journal import Journal
+from mediasweep.postgres import clock
 from mediasweep.postgres.selftest import Traces
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.asset import Asset
@@ -122,7 +122,7 @@ class Probe:
 
     async def _restored(self) -> str:
         await self._told_as("delete", self.since)  # or it would be taken for that of the restore
-        since = await Journal(self.connection).now()
+        since = await clock.now(self.connection)
         answer = await self.account.restore([self.public_id], TYPES)
         told = (answer.response or {}).get(self.public_id) or {}
         if not answer.ok or told.get("error"):
@@ -150,7 +150,7 @@ async def probe(
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:
         raise RefusedError(refused or "refused")
-    since = await Journal(connection).now()
+    since = await clock.now(connection)
     asking = Probe(connection, account, within.total_seconds(), public_id, since)
     try:
         return await asking.look()

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from mediasweep.operations import named
 from mediasweep.operations.foresight import foresee
+from mediasweep.postgres import clock
 from mediasweep.postgres.ledger import Ledger
 from mediasweep.rules.filter import MANUAL, looked_at
 from mediasweep.rules.job import ByHand
@@ -88,7 +89,7 @@ class Step:
 async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> Listing:
     """Return the newest rows that match; raises FilterError or MomentError."""
     ledger = Ledger(connection)
-    filter_ = await _read(ledger, said)
+    filter_ = await _read(connection, ledger, said)
     found = await ledger.rows(filter_, limit)
     left = await ledger.count(filter_) - limit if len(found) == limit else 0
     return Listing(found, max(0, left))
@@ -101,7 +102,8 @@ async def page(connection: Pool | Connection, said: Said, *, after: str | None, 
     reason that no row has matches nothing. Raises FilterError, MomentError or PlaceError.
     """
     ledger = Ledger(connection)
-    filter_ = said.read(await named.source(ledger, said.source), await ledger.now())
+    source = await named.source(ledger, said.source)
+    filter_ = said.read(source, await clock.now(connection))
     there = None if after is None else place(after)
     until = await ledger.reach(filter_, there, LOOKED_AT) if said.selects else None
     found = await ledger.page(filter_, there, limit + 1, until)
@@ -111,9 +113,10 @@ async def page(connection: Pool | Connection, said: Said, *, after: str | None, 
     return Page(found, None if until is None else str(Place(until, LEAST)))
 
 
-async def _read(ledger: Ledger, said: Said) -> Filter:
+async def _read(connection: Pool | Connection, ledger: Ledger, said: Said) -> Filter:
     await named.reason(ledger, said.reason)
-    return said.read(await named.source(ledger, said.source), await ledger.now())
+    source = await named.source(ledger, said.source)
+    return said.read(source, await clock.now(connection))
 
 
 async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | None:
@@ -141,7 +144,7 @@ async def choose(connection: Pool | Connection, move: ByHand, said: Said, *, lim
     """
     ledger = Ledger(connection)
     statuses = looked_at(said.statuses, move)
-    filter_ = await _read(ledger, replace(said, statuses=statuses))
+    filter_ = await _read(connection, ledger, replace(said, statuses=statuses))
     ids = await ledger.oldest(filter_, limit)
     left = await ledger.count(filter_) - limit if len(ids) == limit else 0
     return Choice(ids, max(0, left))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mediasweep.operations import named
+from mediasweep.postgres import clock
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.ledger import Ledger
@@ -100,7 +101,7 @@ async def plan(
     await named.reason(ledger, wanted.reason)
     if source is not None:
         wanted = replace(wanted, source=await named.source(ledger, source))
-    between = window(since, until, await journal.now())
+    between = window(since, until, await clock.now(connection))
     found = await journal.deletions(wanted, between, limit)
     called = {*map(str, wanted.ids), *wanted.public_ids}
     missing = called - _names(found)

@@ -19,9 +19,9 @@ from mediasweep.operations import fleet, queue, scheduler
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.operations.upload import Uploaded, UploadError, of_bytes, upload
 from mediasweep.operations.webhooks import shown
+from mediasweep.postgres import clock
 from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.fleet import Fleet
-from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.selftest import Traces
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.diagnosis import capture
@@ -106,7 +106,7 @@ class Selftest:
 
     async def upload_and_sync(self) -> str:
         """A file that is uploaded is at Cloudinary and in the library, and was told of."""
-        since = await Journal(self.connection).now()
+        since = await clock.now(self.connection)
         made = await self._upload()
         row = await self._traces.row(made.row)
         if (row.get("asset_id"), row.get("file_size")) != (made.asset_id, len(GIF)):

@@ -35,11 +35,6 @@ class Activity:
         last: int | None = await self._connection.fetchval(SQL["reach"], before, most)
         return last
 
-    async def now(self) -> datetime:
-        """Return the time by the database's clock, which the journal has."""
-        now: datetime = await self._connection.fetchval(SQL["now"])
-        return now
-
     async def done(self, since: datetime, until: datetime) -> list[Mapping[str, Any]]:
         """Return how many were deleted, absent and failed in each five minutes that had any."""
         return [dict(row) for row in await self._connection.fetch(SQL["done"], since, until)]

@@ -20,9 +20,6 @@ SELECT j.id FROM mediasweep.journal j
  ORDER BY j.id DESC
 OFFSET $2 - 1 LIMIT 1
 
--- name: now
-SELECT clock_timestamp()
-
 -- name: done
 -- $1 since, $2 until; what became of rows, in each five minutes that had any.
 SELECT date_bin('5 minutes', j.at, '2000-01-01Z') AS at,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
+from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import DatabaseError, patient, statements
 from mediasweep.rules.attachment import AttachError
 from mediasweep.rules.failures import SchemaError
@@ -102,7 +103,7 @@ class Attached:
 
     async def strays(self) -> list[Mapping[str, Any]]:
         """Return the tables that were parts of attached ones and still carry their triggers."""
-        return [dict(row) for row in await self._fetch("strays")]
+        return await self._patiently(lambda connection: Fleet(connection).strays())
 
     async def stray(self, text: str) -> Mapping[str, Any] | None:
         """Return what detaching such a table would drop; None: this is none."""

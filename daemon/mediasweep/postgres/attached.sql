@@ -73,10 +73,6 @@ SELECT a.id AS source, CASE WHEN c.oid IS NOT NULL THEN a.relation::text END AS 
   LEFT JOIN pg_class c ON c.oid = a.relation
  WHERE a.id = $1 AND a.detached_at IS NULL
 
--- name: strays
--- What carries our triggers and is no part of an attached table any more: itself, and what it was a part of.
-SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
-
 -- name: stray
 -- $1 what it is called; what detaching it would drop, as `detachable` says it
 SELECT NULL::integer AS source, s.relation::text AS "table", 0::bigint AS unfinished,

@@ -26,9 +26,6 @@ SELECT u.relation::text, u.part::text, u.missing, u.part <> u.relation AS below,
   FROM mediasweep.uncovered() u
  ORDER BY u.relation, u.part
 
--- name: strays
-SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
-
 -- name: attached
 SELECT count(*) AS tables FROM mediasweep.attached a WHERE a.detached_at IS NULL
 

@@ -61,6 +61,7 @@ SELECT t.says FROM mediasweep.capture_trouble() t
 SELECT max(m.name) FROM mediasweep.migration m WHERE starts_with(m.name, 'migrations/') AND m.name <> ALL ($1::text[])
 
 -- name: strays
+-- What carries our triggers and is no part of an attached table any more: itself, and what it was a part of.
 SELECT s.relation::text AS "table", s.was_part_of::text AS "of" FROM mediasweep.strays() s ORDER BY 1
 
 -- name: protected

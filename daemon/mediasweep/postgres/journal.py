@@ -15,7 +15,6 @@ from mediasweep.rules.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.moment import Window
@@ -30,11 +29,6 @@ class Journal:
     def __init__(self, connection: Pool | Connection) -> None:
         """Use a connection or a pool."""
         self._connection = connection
-
-    async def now(self) -> datetime:
-        """Return the time by the clock that the journal goes by."""
-        now: datetime = await self._connection.fetchval(SQL["now"])
-        return now
 
     async def deletions(
         self, wanted: Wanted, window: Window, limit: int, *, taken_back: bool = False

@@ -1,8 +1,5 @@
 -- The journal, as those use it who have to take something back.
 
--- name: now
-SELECT clock_timestamp()
-
 -- name: deletions
 -- Deletions that were carried out, or may have been, newest first.
 -- Of a row that is not finished none: it would be sent again.

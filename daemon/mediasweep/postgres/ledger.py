@@ -62,11 +62,6 @@ class Ledger:
         found = await self._connection.fetch(SQL["reasons"], timeout=PATIENCE_S)
         return [row["reason"] for row in found]
 
-    async def now(self) -> datetime:
-        """Return the time by the database's clock, which rules."""
-        now: datetime = await self._connection.fetchval(SQL["now"])
-        return now
-
     async def rows(self, filter_: Filter, limit: int) -> list[Mapping[str, Any]]:
         """Return matching rows, the newest first."""
         found = await self._connection.fetch(SQL["list"], *_parameters(filter_), limit)

@@ -22,9 +22,6 @@ SELECT DISTINCT q.deletion_reason AS reason FROM mediasweep.cloudinary_cleanup_q
  UNION
 SELECT DISTINCT j.reason FROM mediasweep.journal j WHERE j.reason IS NOT NULL
 
--- name: now
-SELECT clock_timestamp()
-
 -- name: list
 -- $1 statuses, $2 source, $3 pattern of LIKE, $4 reason, $5 app, $6 actor, $7 since, $8 until, $9 in doubt,
 -- $10 pattern of the file name, $11 mediasweep's own, each or NULL; $12 at most so many rows, the newest first

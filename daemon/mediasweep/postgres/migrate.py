@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from mediasweep.postgres.echo import is_a_session
+from mediasweep.postgres.media import Media
 from mediasweep.postgres.pool import PASSING, DatabaseError, connect, statements
 from mediasweep.rules.failures import SchemaError
 
@@ -189,7 +190,7 @@ async def migrate(
         await patiently(connection, "rebuild.sql", rebuild)
         for row in await connection.fetch(SQL["misplaced"]):
             say(f"nothing is sent: {row['says']}")
-        if with_library and not await connection.fetchval(SQL["has_library"]):
+        if with_library and not await Media(connection).is_there():
             say("public.media_assets is attached in another way: detach it, and run this again")
         if roles:
             await patiently(connection, "--roles", roles.sql)

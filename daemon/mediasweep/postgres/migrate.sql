@@ -20,9 +20,6 @@ SELECT NOT EXISTS (SELECT FROM mediasweep.attached a WHERE a.relation = to_regcl
 SELECT format('SELECT mediasweep.attach(%L, %L);', 'public.media_assets', a.options)
   FROM mediasweep.attached a WHERE a.relation = to_regclass('public.media_assets') AND a.detached_at IS NOT NULL
 
--- name: has_library
-SELECT mediasweep.has_library()
-
 -- name: set_timeouts
 SELECT set_config('lock_timeout', '3s', false), set_config('statement_timeout', '0', false),
        set_config('check_function_bodies', 'off', false),

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.postgres.media import Media
 from mediasweep.postgres.pool import patient, statements
 from mediasweep.rules.asset import RESOURCE_TYPES
 from mediasweep.rules.drift import Finding
@@ -248,7 +249,7 @@ class Reconciliations:
 
     async def has_library(self) -> bool:
         """Tell whether there is a library of ours."""
-        return bool(await self._given.fetchval(SQL["has_library"]))
+        return await Media(self._given).is_there()
 
 
 def _read(finding: asyncpg.Record) -> dict[str, Any]:

@@ -148,6 +148,3 @@ SELECT mediasweep.unmark_ghosts($1, $2)
 -- name: away
 -- The gates that say that this may not be the database that it was.
 SELECT string_agg(g.reason, '; ' ORDER BY g.name) FROM mediasweep.gate g WHERE g.name IN ('environment', 'failover')
-
--- name: has_library
-SELECT mediasweep.has_library()

@@ -1,0 +1,4 @@
+-- The database's clock, which rules.
+
+-- name: now
+SELECT clock_timestamp()
