@@ -36,7 +36,6 @@ from mediasweep.operations.desk import Desk
 from mediasweep.operations.figures import Figures
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
-from mediasweep.operations.scheduler import CONFIG
 from mediasweep.operations.webhooks import Webhooks
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
@@ -51,6 +50,7 @@ from mediasweep.rules.drift import ReconcileWaits
 from mediasweep.rules.events import DaemonStarted, DaemonStopped
 from mediasweep.rules.gate import GateKeeper, GatePolicy
 from mediasweep.rules.outcome import Backoff
+from mediasweep.rules.settable import SETTABLE
 
 if TYPE_CHECKING:
     from mediasweep.cloudinary import Account
@@ -257,7 +257,7 @@ class Daemon:
             "works": self.works,
             "grace_s": self.settings.grace,
             "process": self.process,
-            **{name: getattr(self.settings, name) for name in CONFIG},
+            **{name: getattr(self.settings, name) for name in SETTABLE},
         }
 
     async def _refresh(self) -> None:

@@ -6,20 +6,25 @@ import asyncio
 import time
 from asyncio import to_thread
 from contextlib import AsyncExitStack
+from inspect import signature
 from uuid import uuid4
 
 import pytest
 
+from mediasweep.cli.scheduler import configure
 from mediasweep.emulator.client import Cloud
+from mediasweep.http.scheduler import ConfigAsked
 from mediasweep.operations import scheduler
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.postgres.pool import Connection as Db
-from mediasweep.postgres.scheduler import Forced
+from mediasweep.postgres.scheduler import Forced, Scheduler
+from mediasweep.rules.settable import LIMITS, SETTABLE
 from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running, until
 from tests.operations.standing import beat
 from tests.schema.queue import enqueue
 
 WITHIN_S = 2.0
+KEPT_BESIDE = ("one", "configured_by", "configured_at", "forced", "throttled_to", "throttled_at")
 NOT_DUE = """
 UPDATE mediasweep.cloudinary_cleanup_queue
    SET due_at = due_at + CASE cloudinary_public_id WHEN 'rests' THEN interval '1 h'
@@ -32,6 +37,20 @@ UPDATE mediasweep.cloudinary_cleanup_queue
 COMPLETED = (
     "SELECT count(*) = $1 FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'"
 )
+
+
+async def test_all_that_is_settable_is_known_everywhere(db: Db) -> None:
+    """To the database, which keeps each of them and nothing else, to the API and to the command."""
+    given: dict[str, float | bool] = {"auto_start": False}
+    given |= {name: most for name, (_, _, most) in LIMITS.items()}
+    assert given.keys() == set(SETTABLE)
+    await scheduler.configure(db, given, who="ann")
+    kept = dict(await db.fetchrow("SELECT * FROM mediasweep.scheduler") or {})
+    assert kept.keys() == {*SETTABLE, *KEPT_BESIDE}
+    told = await Scheduler(db).config()
+    assert {name: kept[name] for name in given} == {name: told[name] for name in given} == given
+    assert ConfigAsked.model_fields.keys() == {*SETTABLE, "enabled"}
+    assert signature(configure).parameters.keys() == {*SETTABLE, "reset", "as_json"}
 
 
 async def _delete(db: Db, cloud: Cloud, name: str, rows: int) -> None:

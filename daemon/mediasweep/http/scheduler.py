@@ -16,6 +16,7 @@ from mediasweep.operations import scheduler
 from mediasweep.operations.desk import Desk
 from mediasweep.rules.gate import PAUSE_MINUTES
 from mediasweep.rules.number import counted, number
+from mediasweep.rules.settable import LIMITS
 
 PATH = "/cloudinary/scheduler"
 Config = dict[str, float | int | bool | None]
@@ -34,7 +35,7 @@ class Action(StrEnum):
 
 
 def _within(name: str) -> Any:  # noqa: ANN401  as Field itself is declared
-    _, least, most = scheduler.LIMITS[name]
+    _, least, most = LIMITS[name]
     return Field(default=None, ge=least, le=most, strict=True)
 
 

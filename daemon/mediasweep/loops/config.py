@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-COMMON = ("interval_minutes", "batch_size", "max_retries", "health_check_interval", "concurrency")
+from mediasweep.rules.settable import SETTABLE
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Config:
 
     def obey(self, told: Mapping[str, Any]) -> bool:
         """Take over what is set for all; tells whether that is news."""
-        common = {name: told[name] for name in COMMON if told.get(name) is not None}
+        common = {name: told[name] for name in SETTABLE if told.get(name) is not None}
         is_news, self.common = common != self.common, common
         return is_news
 

@@ -13,21 +13,12 @@ from mediasweep.operations import fleet
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates, Pause
 from mediasweep.postgres.scheduler import Forced, Scheduler
+from mediasweep.rules.settable import LIMITS, SETTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mediasweep.postgres.pool import Connection, Pool
-
-# each with its kind, its least and its greatest value
-LIMITS: dict[str, tuple[type, float, float]] = {
-    "interval_minutes": (float, 0.1, 43_200),
-    "batch_size": (int, 1, 100),
-    "max_retries": (int, 1, 100),
-    "health_check_interval": (float, 0.1, 2_592_000),
-    "concurrency": (int, 1, 20),
-}
-CONFIG = (*LIMITS, "auto_start")  # what each daemon has a setting for, and may be set for all
 
 
 async def start(connection: Pool | Connection, *, who: str) -> bool:
@@ -81,9 +72,9 @@ async def configure(
 
 
 def _checked(name: str, value: object) -> float | int | None:
-    if name not in CONFIG:
+    if name not in SETTABLE:
         raise ValueError(
-            f"{name} cannot be set for all daemons: choose among {', '.join(CONFIG)}, enabled; "
+            f"{name} cannot be set for all daemons: choose among {', '.join(SETTABLE)}, enabled; "
             "the rest is each daemon's own setting"
         )
     if name not in LIMITS:
@@ -119,7 +110,7 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
     daemons = [d for d in alive if d["works"]]
     common = await Scheduler(connection).config()
     own = daemons[0]["config"] if daemons else {}  # of the oldest
-    config = {name: own.get(name) if common[name] is None else common[name] for name in CONFIG}
+    config = {name: own.get(name) if common[name] is None else common[name] for name in SETTABLE}
     paused = any(gate["name"] == "pause" for gate in await Gates(connection).list())
     last_run = max((d["last_sweep"] for d in daemons if d["last_sweep"]), default=None)
     done, failed = (sum(d[name] for d in daemons) for name in ("completed", "failed"))
@@ -140,6 +131,6 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "daemons": len(daemons),
         "only_looking": len(alive) - len(daemons),
         "config": config | {"enabled": not paused and bool(daemons or not alive)},
-        "set_for_all": [name for name in CONFIG if common[name] is not None],
+        "set_for_all": [name for name in SETTABLE if common[name] is not None],
         "queue_stats": {name: rows for name, rows in counts.items() if rows},
     }

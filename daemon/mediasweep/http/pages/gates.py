@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from mediasweep.http.pages.frame import Frame
-from mediasweep.operations import brake, fleet, scheduler
+from mediasweep.operations import brake, fleet
 from mediasweep.operations.foresight import Foresight
 from mediasweep.rules.gate import PAUSE_MINUTES
+from mediasweep.rules.settable import LIMITS
 
 # each gate, and when it is closed
 GATES = {
@@ -38,7 +39,7 @@ def add_gates(frame: Frame) -> None:
             about=GATES,
             tested=TESTED,
             scheduler=await frame.desk.scheduler.get(),
-            limits=scheduler.LIMITS,
+            limits=LIMITS,
             pause_minutes=PAUSE_MINUTES,
         )
 
