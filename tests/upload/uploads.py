@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -25,15 +24,9 @@ def opened(cloud: Cloud) -> Account:
     return Account(Credentials(*given), threads=1, timeout=timedelta(seconds=10))
 
 
-async def send(
-    db: Db,
-    account: Account,
-    data: bytes,
-    wanted: Wanted,
-    say: Callable[[int], None] = lambda _: None,
-) -> Uploaded:
+async def send(db: Db, account: Account, data: bytes, wanted: Wanted) -> Uploaded:
     """Upload these bytes."""
-    return await upload(db, account, of_bytes(data), wanted, who="somebody", say=say)
+    return await upload(db, account, of_bytes(data), wanted, who="somebody")
 
 
 async def queued(db: Db) -> list[dict[str, Any]]:

@@ -91,9 +91,8 @@ async def upload(
     wanted: Wanted,
     *,
     who: str,
-    say: Callable[[int], None] = lambda _: None,
 ) -> Uploaded:
-    """Upload what `read` yields, in parts if it is large; `say` hears how many bytes are there.
+    """Upload what `read` yields, in parts if it is large.
 
     Never more than two parts are in memory; `read` has to give as many bytes as are asked for,
     until there are no more. Raises UploadNameError for a name that cannot be had, and what `read`
@@ -108,7 +107,7 @@ async def upload(
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:
         raise RefusedError(refused or "refused")
-    answer = await _send(uploads, account, row, read, wanted.options(public_id), wanted, say)
+    answer = await _send(uploads, account, row, read, wanted.options(public_id), wanted)
     if not answer.ok:
         detail = answer.detail or answer.outcome
         if answer.outcome in NOTHING_STORED:
@@ -157,7 +156,6 @@ async def _send(
     read: Callable[[int], Awaitable[bytes]],
     options: Mapping[str, object],
     wanted: Wanted,
-    say: Callable[[int], None],
 ) -> Answer:
     """Send part after part; returns the last answer, good or not."""
     answer = Answer(Outcome.UNSENT, "there is nothing in the file")
@@ -172,7 +170,6 @@ async def _send(
         answer = await _store(account, part, options, too_late)
         if not answer.ok:
             break
-        say(part.end)
     return answer
 
 
