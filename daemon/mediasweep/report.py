@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import structlog
 
 from mediasweep.rules import events
-from mediasweep.rules.drift import Reconciled, ReconcileWaits
+from mediasweep.rules.drift import Reconciled, ReconcileInterrupted, ReconcileWaits
 from mediasweep.rules.outcome import Outcome
-from mediasweep.rules.webhook import NotificationApplied, NotificationReceived, Result
+from mediasweep.rules.webhook import (
+    NotificationApplied,
+    NotificationFailed,
+    NotificationReceived,
+    Result,
+)
 
 if TYPE_CHECKING:
     from mediasweep.metrics import Metrics
@@ -43,9 +48,7 @@ class Report:
 def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
     """Return level, name and values of the log line of an event."""
     match event:
-        case events.DaemonStarted():
-            return "info", "daemon_started", _fields(event)
-        case events.DaemonStopping() | events.DaemonStopped():
+        case events.DaemonStarted() | events.DaemonStopping() | events.DaemonStopped():
             return "info", _snake(event), _fields(event)
         case events.Swept():
             values = _fields(event) | {"seconds": round(event.seconds, 4)}
@@ -82,8 +85,6 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
                 "gate_closed",
                 {"gate": closing.name, "reason": closing.reason, "wait_s": wait_s},
             )
-        case events.Recalled():
-            return "error", "recalled", _fields(event)
         case Reconciled(state=state):
             return "info" if state == "done" else "error", "reconciled", _fields(event)
         case ReconcileWaits(until=until):
@@ -91,7 +92,7 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             return "info", "reconcile_waits", values
         case events.LookedAgain(found=found):
             return "error" if found else "info", "looked_again", _fields(event)
-        case events.GuardFailed() | events.BrakeClosed():
+        case events.GuardFailed() | events.BrakeClosed() | events.Recalled():
             return "error", _snake(event), _fields(event)
         case NotificationReceived(result=result):
             taken = result in {Result.ACCEPTED, Result.DUPLICATE}
@@ -106,8 +107,14 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             return "info", "database_back", {"after_s": round(event.after.total_seconds(), 3)}
         case events.ListenerUp() | events.GateOpened() | events.Released() | events.Pruned():
             return "info", _snake(event), _fields(event)
-        case _:
+        case events.ListenerDown() | events.DatabaseLost() | events.AccountUnchecked():
             return "warning", _snake(event), _fields(event)
+        case events.Held() | events.FallbackRefilled() | events.QueueUnhealthy():
+            return "warning", _snake(event), _fields(event)
+        case NotificationFailed() | ReconcileInterrupted():
+            return "warning", _snake(event), _fields(event)
+        case _:
+            assert_never(event)
 
 
 def _asset(job: Any) -> dict[str, Any]:  # noqa: ANN401  a Job; typed by the events
