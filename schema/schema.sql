@@ -599,7 +599,7 @@ BEGIN
       stopped := mediasweep.close_brake(source, rule, known, format(
         'more than %s of %s were let go of within %s min (the limit is %s)', mediasweep.counted(rule.most, 'row'),
         CASE WHEN uploads THEN 'uploads that nothing uses' ELSE rule.name END,
-        trim_scale(extract(epoch FROM rule.span) / 60), rule.said));
+        trim_scale(extract(epoch FROM rule.span) / 60), rule.said), false);
       news := news || jsonb_build_object('braked_now', true, 'braked', coalesce(news -> 'braked', '[]')
                                          || CASE WHEN stopped IS NULL THEN '[]' ELSE jsonb_build_array(stopped) END);
       memory := mediasweep.step_back(memory #- ARRAY['brake', source::text] #- ARRAY['cursor', source::text], candidates);
@@ -641,7 +641,7 @@ BEGIN
     ELSIF lost > 5 * rule.most AND NOT shut THEN
       told := told || coalesce(mediasweep.close_brake(source, rule, known, format(
         'more than %s of %s were let go of within %s h (the limit is five times %s)', mediasweep.counted(5 * rule.most, 'row'), rule.name,
-        trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said)), '[]');
+        trim_scale(round(144 * extract(epoch FROM rule.span) / 3600, 1)), rule.said), true), '[]');
     END IF;
   END LOOP;
   RETURN told;
@@ -1298,7 +1298,7 @@ CREATE FUNCTION mediasweep.claimant(queue_row uuid, claim integer) RETURNS text
    LIMIT 1
 $$;
 
-CREATE FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text) RETURNS jsonb
+CREATE FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text, slow boolean) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1314,7 +1314,7 @@ BEGIN
   why := format('%s; %s%s waited when it closed', too_much, CASE WHEN waiting = 100000 THEN 'at least ' ELSE '' END, mediasweep.number(waiting));
   INSERT INTO mediasweep.gate (name, source_id, reason, closed_by, detail)
   VALUES ('brake', source, why, 'mediasweep', jsonb_build_object(
-            'rows', waiting, 'limit', rule.most, 'window', rule.span, 'closed_under', pg_current_snapshot()::text))
+            'rows', waiting, 'limit', rule.most, 'window', rule.span, 'slow', slow, 'closed_under', pg_current_snapshot()::text))
   ON CONFLICT ON CONSTRAINT gate_is_closed_once DO NOTHING;
   IF NOT FOUND THEN
     RETURN NULL;
@@ -7179,7 +7179,7 @@ REVOKE ALL ON FUNCTION mediasweep.claim(daemon uuid, batch integer, lease interv
 
 REVOKE ALL ON FUNCTION mediasweep.claimant(queue_row uuid, claim integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.close_brake(source integer, rule record, known record, too_much text, slow boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.close_gate(name text, reason text, detail jsonb) FROM PUBLIC;
 
