@@ -753,12 +753,12 @@ CREATE FUNCTION mediasweep.by_every_name(candidates mediasweep.cloudinary_cleanu
     AS $$
 BEGIN
   RETURN candidates || ARRAY(
-    SELECT jsonb_populate_record(c, jsonb_build_object('cloudinary_public_id', now_.name))
+    SELECT jsonb_populate_record(c, jsonb_build_object('cloudinary_public_id', now_.name, 'delivery_type', NULL))
       FROM unnest(candidates) c
      CROSS JOIN LATERAL (
        SELECT i.public_id FROM mediasweep.inbox i
         WHERE hashtextextended(i.asset_id, 0) = hashtextextended(c.asset_id, 0) AND i.asset_id = c.asset_id AND i.public_id IS NOT NULL
-        ORDER BY i.signed_at DESC LIMIT 1) now_ (name)
+        ORDER BY i.signed_at DESC FETCH FIRST 1 ROWS WITH TIES) now_ (name)
      WHERE c.asset_id IS NOT NULL AND now_.name <> c.cloudinary_public_id);
 END $$;
 
@@ -2522,7 +2522,7 @@ END $$;
 CREATE FUNCTION mediasweep.is_a_file(said text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' $$;
+    AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' AND strpos(substr(said, strpos(said, ',')), ':') = 0 $$;
 
 CREATE TABLE mediasweep.daemon (
     id uuid NOT NULL,
@@ -2830,7 +2830,7 @@ CREATE FUNCTION mediasweep.layers(url text, hosts text[], OUT public_id text, OU
 DECLARE
   address  record;
 BEGIN
-  IF url !~* '(?:[/,]|%2c)(?:[lud]_|fn_|\$)' THEN
+  IF url !~* '(?:[/,]|%2c)(?:[lud]_|fn_|\$|%24)' THEN
     RETURN;
   END IF;
   -- behind a version, or at the end, is the asset itself
@@ -2840,7 +2840,7 @@ BEGIN
       FROM unnest(address.parts) p (part)
      CROSS JOIN LATERAL regexp_split_to_table(p.part, ',|%2c', 'i') c (component)
      CROSS JOIN LATERAL mediasweep.layer_names(c.component) n (name)
-     WHERE c.component ~ '^(?:[lud]_|fn_|\$)';
+     WHERE c.component ~ '^(?:[lud]_|fn_|\$|%24)';
 END $_$;
 
 CREATE FUNCTION mediasweep.learn_place(place text, server_started_at timestamp with time zone) RETURNS void
@@ -2972,6 +2972,14 @@ BEGIN
                     mediasweep.show_rows(table_.called, owner), pg_get_userbyid(table_.relowner));
   END IF;
 END $_$;
+
+CREATE FUNCTION mediasweep.lets_go_up_to(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE WHEN q.version BETWEEN 100000000 AND floor(extract(epoch FROM q.queued_at)) + 3600 THEN q.version
+              ELSE floor(extract(epoch FROM q.queued_at))::bigint - (q.trigger_source IN ('trigger', 'fallback'))::integer END
+$$;
 
 CREATE FUNCTION mediasweep.library_differing() RETURNS text
     LANGUAGE sql STABLE
@@ -3823,6 +3831,8 @@ CREATE FUNCTION mediasweep.move_by_hand(move text, ids uuid[], who text, why tex
            queued_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.queued_at END,
            xact = CASE move WHEN 'retry' THEN pg_current_xact_id() ELSE q.xact END,
            error_message = CASE WHEN move <> 'retry' THEN 'cancelled by ' || who || coalesce(': ' || why, '') END,
+           -- who retries a row that a newer file has kept was told of that one, and means it
+           version = CASE WHEN move <> 'retry' OR q.status <> 'skipped' OR mediasweep.newer_version(q) IS NULL THEN q.version END,
            updated_at = clock_timestamp()
       FROM locked
      WHERE q.id = locked.id AND locked.refused IS NULL
@@ -3925,19 +3935,24 @@ CREATE FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) 
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-DECLARE
-  queued  bigint := floor(extract(epoch FROM q.queued_at));
 BEGIN
   IF q.trigger_source = 'upload' THEN
     RETURN NULL;
   END IF;
   RETURN (
-    SELECT max(i.version) FROM mediasweep.inbox i
-     WHERE hashtextextended(i.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND i.public_id = q.cloudinary_public_id
-       AND (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
-       -- `v1` stands in URLs that tell none, and a row's own clock may count thousandths
-       AND i.version > CASE WHEN q.version BETWEEN 100000000 AND queued + 3600 THEN q.version
-                            ELSE queued - (q.trigger_source IN ('trigger', 'fallback'))::integer END);
+    SELECT max(i.version)
+      FROM (SELECT n.version, n.resource_type, n.delivery_type FROM mediasweep.inbox n
+             WHERE hashtextextended(n.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND n.public_id = q.cloudinary_public_id
+               AND n.version IS NOT NULL
+             UNION ALL   -- what was uploaded under another name, and renamed to this one
+            SELECT u.version, r.resource_type, r.delivery_type
+              FROM mediasweep.inbox r
+              JOIN mediasweep.inbox u ON hashtextextended(u.asset_id, 0) = hashtextextended(r.asset_id, 0) AND u.asset_id = r.asset_id
+                                     AND u.public_id IS NOT NULL AND u.version IS NOT NULL
+             WHERE hashtextextended(r.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND r.public_id = q.cloudinary_public_id
+               AND r.version IS NULL) i
+     WHERE (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
+       AND i.version > mediasweep.lets_go_up_to(q));
 END $$;
 
 CREATE FUNCTION mediasweep.newest(one jsonb, another jsonb) RETURNS jsonb
@@ -5668,7 +5683,11 @@ CREATE FUNCTION mediasweep.tokens(public_ids text[]) RETURNS text[]
       SELECT m[1] AS token FROM regexp_matches(regexp_replace(given.id, '(.)[.](?:ttf|otf|woff2?)$', '\1'), '[A-Za-z0-9_~-]+', 'g') m
        ORDER BY length(m[1]) DESC LIMIT 1) t
       ON position('%' IN given.id) = 0
-    LEFT JOIN unnest('{"",l_,u_,d_}'::text[]) mark (said) ON mark.said = '' OR starts_with(given.id, t.token)
+    -- where the text around it is encoded twice, %252F, the digits of what stands before it are joined to it
+    LEFT JOIN LATERAL (
+      SELECT unnest('{"",l_,u_,d_}'::text[]) WHERE starts_with(given.id, t.token) UNION SELECT ''
+       UNION SELECT unnest(ARRAY[upper(h.x), lower(h.x)])
+        FROM (SELECT right(encode(convert_to(left(given.id, strpos(given.id, t.token) - 1), 'UTF8'), 'hex'), 2) AS x) h WHERE h.x <> '') mark (said) ON true
 $_$;
 
 CREATE FUNCTION mediasweep.tokens_expression(said text) RETURNS text
@@ -6448,7 +6467,7 @@ CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp
        WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
          AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NOT NULL) q
      -- a row that knew an older file has not let go of this one, which is kept (told.sql)
-     WHERE (q.queued_at >= uploaded AND (q.version BETWEEN 100000000 AND file - 1) IS NOT TRUE OR q.version >= file)
+     WHERE (q.queued_at >= uploaded OR q.version >= file) AND (file > mediasweep.lets_go_up_to(q)) IS NOT TRUE
        AND q.trigger_source <> 'upload'
        AND (q.asset_id = asset OR q.asset_id IS NULL
             AND (q.resource_type = name ->> 'resource_type') IS NOT FALSE AND (q.delivery_type = name ->> 'type') IS NOT FALSE))
@@ -6898,7 +6917,7 @@ CREATE INDEX cloudinary_cleanup_queue_queued ON mediasweep.cloudinary_cleanup_qu
 
 COMMENT ON INDEX mediasweep.cloudinary_cleanup_queue_queued IS 'brake: the unfinished rows of a source, by when they were queued';
 
-CREATE INDEX inbox_asset_id ON mediasweep.inbox USING btree (hashtextextended(asset_id, (0)::bigint)) WHERE (public_id IS NOT NULL);
+CREATE INDEX inbox_asset_id ON mediasweep.inbox USING btree (hashtextextended(asset_id, (0)::bigint), signed_at) WHERE (public_id IS NOT NULL);
 
 COMMENT ON INDEX mediasweep.inbox_asset_id IS 'claim: what an asset is called now';
 
@@ -6910,7 +6929,7 @@ CREATE INDEX inbox_due ON mediasweep.inbox USING btree (due_at) WHERE (done_at I
 
 COMMENT ON INDEX mediasweep.inbox_due IS 'the inbox: what is to be applied, oldest first';
 
-CREATE INDEX inbox_public_id ON mediasweep.inbox USING btree (hashtextextended(public_id, (0)::bigint)) WHERE (version IS NOT NULL);
+CREATE INDEX inbox_public_id ON mediasweep.inbox USING btree (hashtextextended(public_id, (0)::bigint), version) WHERE (public_id IS NOT NULL);
 
 COMMENT ON INDEX mediasweep.inbox_public_id IS 'claim: whether a newer file has the name';
 
@@ -7374,6 +7393,8 @@ REVOKE ALL ON FUNCTION mediasweep.let_go(source integer, uploads boolean, covere
 REVOKE ALL ON FUNCTION mediasweep.let_owner_go(attached_id integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.let_owner_read(attached_id integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.lets_go_up_to(q mediasweep.cloudinary_cleanup_queue) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.library_differing() FROM PUBLIC;
 

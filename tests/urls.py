@@ -211,4 +211,8 @@ TEXTS = [
     (f"[film]({PLAYER}?public_id=x/dog)", "x/dog"),
     (f"{PLAYER}?source%5Bposter_options%5D%5Bpublic_id%5D=dog", "dog"),
     (f"/go?to={PLAYER_IN_QUERY}", "dog"),
+    (f"/go?to={PLAYER_IN_QUERY.replace('dog', 'x%252Fsummer-dog')}", "x/summer-dog"),
+    (f"<img src='{SHARED}/image/upload/l_my%252Flogo/{V}/a.jpg'>", "my/logo"),
+    (f"<img src='{SHARED}/image/upload/%24v_!logo!/l_$v/{V}/a.jpg'>", "logo"),
+    (f"data:image/gif;base64,R0lGOD, {IN_TEXT}/shirt.jpg", "shirt"),
 ]

@@ -214,7 +214,8 @@ class Daemon:
         for other in await self.fleet.daemons():
             if is_gone(other["config"].get("process", {}), self.process):
                 await self.fleet.leave(other["id"])  # it was killed: its share is free at once
-        await pause_if_alone(self.pool, who=self.who, auto_start=self.settings.auto_start)
+        if self.works:
+            await pause_if_alone(self.pool, who=self.who, auto_start=self.settings.auto_start)
         await self.heartbeat.once()
         if self.works:  # one that does not is only asked by its claims, which it takes back
             installed = await self.fleet.install(self.id, self.terms)

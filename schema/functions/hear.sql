@@ -141,7 +141,7 @@ AS $$
        WHERE hashtextextended(q.cloudinary_public_id, 0) = hashtextextended(name ->> 'public_id', 0)
          AND q.cloudinary_public_id = name ->> 'public_id' AND q.processed_at IS NOT NULL) q
      -- a row that knew an older file has not let go of this one, which is kept (told.sql)
-     WHERE (q.queued_at >= uploaded AND (q.version BETWEEN 100000000 AND file - 1) IS NOT TRUE OR q.version >= file)
+     WHERE (q.queued_at >= uploaded OR q.version >= file) AND (file > mediasweep.lets_go_up_to(q)) IS NOT TRUE
        AND q.trigger_source <> 'upload'
        AND (q.asset_id = asset OR q.asset_id IS NULL
             AND (q.resource_type = name ->> 'resource_type') IS NOT FALSE AND (q.delivery_type = name ->> 'type') IS NOT FALSE))

@@ -40,7 +40,7 @@ AS $$
 DECLARE
   address  record;
 BEGIN
-  IF url !~* '(?:[/,]|%2c)(?:[lud]_|fn_|\$)' THEN
+  IF url !~* '(?:[/,]|%2c)(?:[lud]_|fn_|\$|%24)' THEN
     RETURN;
   END IF;
   -- behind a version, or at the end, is the asset itself
@@ -50,7 +50,7 @@ BEGIN
       FROM unnest(address.parts) p (part)
      CROSS JOIN LATERAL regexp_split_to_table(p.part, ',|%2c', 'i') c (component)
      CROSS JOIN LATERAL mediasweep.layer_names(c.component) n (name)
-     WHERE c.component ~ '^(?:[lud]_|fn_|\$)';
+     WHERE c.component ~ '^(?:[lud]_|fn_|\$|%24)';
 END $$;
 
 -- What a query asks for by name, as the player's page and the downloads of Cloudinary do; in HTML, in JSON and within another query, too.

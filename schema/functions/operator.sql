@@ -51,6 +51,8 @@ AS $$
            queued_at = CASE move WHEN 'retry' THEN clock_timestamp() ELSE q.queued_at END,
            xact = CASE move WHEN 'retry' THEN pg_current_xact_id() ELSE q.xact END,
            error_message = CASE WHEN move <> 'retry' THEN 'cancelled by ' || who || coalesce(': ' || why, '') END,
+           -- who retries a row that a newer file has kept was told of that one, and means it
+           version = CASE WHEN move <> 'retry' OR q.status <> 'skipped' OR mediasweep.newer_version(q) IS NULL THEN q.version END,
            updated_at = clock_timestamp()
       FROM locked
      WHERE q.id = locked.id AND locked.refused IS NULL

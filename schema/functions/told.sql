@@ -21,42 +21,56 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN;   -- it is kept as it came
 END $$;
 
--- These rows, and once more those whose asset was last told to have another name, by that: a use may name it so.
+-- These rows, and once more those whose asset was last told to have another name, by that: a use may name it so, and a rename may
+-- have changed its delivery type. Of what was told in one second nobody knows which came last.
 CREATE OR REPLACE FUNCTION mediasweep.by_every_name(candidates mediasweep.cloudinary_cleanup_queue[])
 RETURNS mediasweep.cloudinary_cleanup_queue[]
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
   RETURN candidates || ARRAY(
-    SELECT jsonb_populate_record(c, jsonb_build_object('cloudinary_public_id', now_.name))
+    SELECT jsonb_populate_record(c, jsonb_build_object('cloudinary_public_id', now_.name, 'delivery_type', NULL))
       FROM unnest(candidates) c
      CROSS JOIN LATERAL (
        SELECT i.public_id FROM mediasweep.inbox i
         WHERE hashtextextended(i.asset_id, 0) = hashtextextended(c.asset_id, 0) AND i.asset_id = c.asset_id AND i.public_id IS NOT NULL
-        ORDER BY i.signed_at DESC LIMIT 1) now_ (name)
+        ORDER BY i.signed_at DESC FETCH FIRST 1 ROWS WITH TIES) now_ (name)
      WHERE c.asset_id IS NOT NULL AND now_.name <> c.cloudinary_public_id);
 END $$;
 
--- The version of a file that was uploaded over the one that a row let go of, if Cloudinary told of one: its own row may be still to come. A version is the
--- second of its upload; so where the row knows none, or what is none, it lets go of what was there before the second in which it was queued.
--- Who queues a name by hand means what is there by then, that second included. What is queued before an upload, for the case that it is broken off,
--- is meant for just that file.
+-- The last version that a row lets go of. A version is the second of its upload; where the row knows none, or what is none (`v1` stands in
+-- URLs that tell none, and a row's own clock may count thousandths), that is what was there before the second in which it was queued.
+-- Who queues a name by hand means what is there by then, that second included.
+CREATE OR REPLACE FUNCTION mediasweep.lets_go_up_to(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+  SELECT CASE WHEN q.version BETWEEN 100000000 AND floor(extract(epoch FROM q.queued_at)) + 3600 THEN q.version
+              ELSE floor(extract(epoch FROM q.queued_at))::bigint - (q.trigger_source IN ('trigger', 'fallback'))::integer END
+$$;
+
+-- The version of a file that was uploaded over the one that a row let go of, if Cloudinary told of one: its own row may be still to come.
+-- What is queued before an upload, for the case that it is broken off, is meant for just that file.
 CREATE OR REPLACE FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
-DECLARE
-  queued  bigint := floor(extract(epoch FROM q.queued_at));
 BEGIN
   IF q.trigger_source = 'upload' THEN
     RETURN NULL;
   END IF;
   RETURN (
-    SELECT max(i.version) FROM mediasweep.inbox i
-     WHERE hashtextextended(i.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND i.public_id = q.cloudinary_public_id
-       AND (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
-       -- `v1` stands in URLs that tell none, and a row's own clock may count thousandths
-       AND i.version > CASE WHEN q.version BETWEEN 100000000 AND queued + 3600 THEN q.version
-                            ELSE queued - (q.trigger_source IN ('trigger', 'fallback'))::integer END);
+    SELECT max(i.version)
+      FROM (SELECT n.version, n.resource_type, n.delivery_type FROM mediasweep.inbox n
+             WHERE hashtextextended(n.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND n.public_id = q.cloudinary_public_id
+               AND n.version IS NOT NULL
+             UNION ALL   -- what was uploaded under another name, and renamed to this one
+            SELECT u.version, r.resource_type, r.delivery_type
+              FROM mediasweep.inbox r
+              JOIN mediasweep.inbox u ON hashtextextended(u.asset_id, 0) = hashtextextended(r.asset_id, 0) AND u.asset_id = r.asset_id
+                                     AND u.public_id IS NOT NULL AND u.version IS NOT NULL
+             WHERE hashtextextended(r.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND r.public_id = q.cloudinary_public_id
+               AND r.version IS NULL) i
+     WHERE (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
+       AND i.version > mediasweep.lets_go_up_to(q));
 END $$;
 
 -- Whether every use of an asset is found by its asset id, whatever it is called by now: each attached table has one beside each public id,

@@ -199,7 +199,7 @@ $$;
 -- Whether a text is itself a file, which may be megabytes: the first letters are enough. Written out as text, it may have URLs in it.
 CREATE OR REPLACE FUNCTION mediasweep.is_a_file(said text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' $$;
+AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' AND strpos(substr(said, strpos(said, ',')), ':') = 0 $$;
 
 -- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain.
 CREATE OR REPLACE FUNCTION mediasweep.readings(
@@ -276,7 +276,11 @@ AS $$
       SELECT m[1] AS token FROM regexp_matches(regexp_replace(given.id, '(.)[.](?:ttf|otf|woff2?)$', '\1'), '[A-Za-z0-9_~-]+', 'g') m
        ORDER BY length(m[1]) DESC LIMIT 1) t
       ON position('%' IN given.id) = 0
-    LEFT JOIN unnest('{"",l_,u_,d_}'::text[]) mark (said) ON mark.said = '' OR starts_with(given.id, t.token)
+    -- where the text around it is encoded twice, %252F, the digits of what stands before it are joined to it
+    LEFT JOIN LATERAL (
+      SELECT unnest('{"",l_,u_,d_}'::text[]) WHERE starts_with(given.id, t.token) UNION SELECT ''
+       UNION SELECT unnest(ARRAY[upper(h.x), lower(h.x)])
+        FROM (SELECT right(encode(convert_to(left(given.id, strpos(given.id, t.token) - 1), 'UTF8'), 'hex'), 2) AS x) h WHERE h.x <> '') mark (said) ON true
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

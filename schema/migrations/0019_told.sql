@@ -5,7 +5,8 @@ ALTER TABLE mediasweep.inbox
   ADD COLUMN resource_type  text,
   ADD COLUMN delivery_type  text,
   ADD COLUMN version        bigint;
-CREATE INDEX inbox_public_id ON mediasweep.inbox (hashtextextended(public_id, 0)) WHERE version IS NOT NULL;
+CREATE INDEX inbox_public_id ON mediasweep.inbox (hashtextextended(public_id, 0), version) WHERE public_id IS NOT NULL;
 COMMENT ON INDEX mediasweep.inbox_public_id IS 'claim: whether a newer file has the name';
-CREATE INDEX inbox_asset_id ON mediasweep.inbox (hashtextextended(asset_id, 0)) WHERE public_id IS NOT NULL;
+CREATE INDEX inbox_asset_id ON mediasweep.inbox (hashtextextended(asset_id, 0), signed_at) WHERE public_id IS NOT NULL;
 COMMENT ON INDEX mediasweep.inbox_asset_id IS 'claim: what an asset is called now';
+ANALYZE mediasweep.inbox;   -- or the claim would not know how few rows an asset has

@@ -6,6 +6,7 @@ import asyncio
 import time
 from asyncio import to_thread
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from inspect import signature
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import pytest
 from mediasweep.cli.scheduler import configure
 from mediasweep.emulator.client import Cloud
 from mediasweep.http.scheduler import ConfigAsked
-from mediasweep.operations import scheduler
+from mediasweep.operations import fleet, scheduler
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.scheduler import Forced, Scheduler
@@ -163,6 +164,16 @@ async def test_whether_daemons_begin_to_work_is_set_for_all(db: Db) -> None:
         assert config["auto_start"] is common  # no daemon is there that has one of its own
         assert await pause_if_alone(db, who="d", auto_start=own) is paused
         assert await scheduler.start(db, who="ann") is paused
+
+
+async def test_a_daemon_that_begins_paused_keeps_what_somebody_said(db: Db) -> None:
+    """A stop without an end stays as it is; one with an end has none any more, and its reason."""
+    await fleet.pause(db, reason="migration", who="ann", duration=timedelta(minutes=30))
+    assert await pause_if_alone(db, who="d", auto_start=False)
+    assert not await pause_if_alone(db, who="e", auto_start=False)
+    [gate] = await fleet.still_closed(db)
+    assert (gate["until"], gate["closed_by"]) == (None, "d")
+    assert gate["reason"].endswith("before that: migration")
 
 
 @pytest.mark.parametrize(

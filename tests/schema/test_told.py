@@ -41,6 +41,15 @@ INSERT INTO mediasweep.cloudinary_cleanup_queue
   (cloudinary_public_id, resource_type, version, queued_at, trigger_source)
 VALUES ('a', 'image', $1, to_timestamp($2), $3)
 """
+TYPED = """
+UPDATE mediasweep.cloudinary_cleanup_queue SET resource_type = 'image', delivery_type = 'upload'
+"""
+QUEUED = "mediasweep.cloudinary_cleanup_queue"
+LET_GO = """
+SELECT mediasweep.was_let_go($1,
+  '{"public_id": "a", "resource_type": "image", "type": "upload"}',
+  to_timestamp($2::bigint), $2::bigint)
+"""
 DETACH = "SELECT mediasweep.detach('public.articles')"
 
 
@@ -153,3 +162,57 @@ async def test_a_newer_file_under_a_row_in_doubt_fails_it(db: Db) -> None:
     await end_leases(db)
     assert (await claim(db)).failed == 1
     assert (await events(db, "event", "outcome"))[-1] == ("failed", "newer_in_doubt")
+
+
+@pytest.mark.parametrize("upload_first", [True, False])
+async def test_of_what_was_told_in_one_second_every_name_counts(
+    db: Db, *, upload_first: bool
+) -> None:
+    """An upload and a rename that were signed together keep the asset, whichever came first."""
+    told = [UPLOADED | {"asset_id": ID, "public_id": "tmp/x"}, RENAMED]
+    await db.execute(COVER)
+    for one in told if upload_first else reversed(told):
+        await tell(db, one)
+    await db.execute("UPDATE mediasweep.inbox SET signed_at = date_trunc('hour', now())")
+    await db.execute(FILES)
+    claimed = await claim(db)
+    assert (claimed.assets, claimed.skipped) == ([], 1)
+
+
+async def test_a_new_name_may_be_of_another_delivery_type(db: Db) -> None:
+    """A use of the name that was told is found, whatever the type of the row that let go."""
+    await db.execute(
+        COVER.replace("url)", "url, delivery_type)").replace("'u')", "'u', 'private')")
+    )
+    await tell(db, RENAMED | {"type": "private"})
+    await db.execute(f"{FILES}; {TYPED}")
+    assert (await claim(db)).assets == []
+
+
+async def test_a_newer_file_may_come_by_a_rename(db: Db) -> None:
+    """What was uploaded under another name and renamed to this one is as new as its upload."""
+    came = {"asset_id": "c" * 32}
+    await tell(db, UPLOADED | came | {"public_id": "tmp/a", "version": VERSION + 8})
+    await tell(db, RENAMED | came | {"from_public_id": "tmp/a", "to_public_id": "a"})
+    await db.execute(QUEUE, VERSION, VERSION + 9, "trigger")
+    assert (await claim(db)).assets == []
+
+
+async def test_who_retries_what_a_newer_file_has_kept_means_that_one(db: Db) -> None:
+    """A row that is kept for a newer file can be retried, and then deletes it."""
+    await tell(db, UPLOADED | {"version": VERSION + 8})
+    await db.execute(QUEUE, VERSION, VERSION + 9, "trigger")
+    assert (await claim(db)).assets == []
+    await db.execute("SELECT mediasweep.retry(array_agg(id), 'ann') FROM " + QUEUED)
+    assert (await claim(db)).assets == ["a"]
+
+
+@pytest.mark.parametrize("version", [None, VERSION * 1000])
+async def test_what_a_claim_keeps_as_newer_comes_into_the_library(
+    db: Db, version: int | None
+) -> None:
+    """Both judge by one rule what a row has let go of: no file is kept and then refused."""
+    await db.execute(QUEUE, version, VERSION + 9.9, "trigger")
+    await tell(db, UPLOADED | {"version": VERSION + 9})
+    assert (await claim(db)).assets == []
+    assert not await db.fetchval(LET_GO, UPLOADED["asset_id"], VERSION + 9)

@@ -30,7 +30,7 @@ from mediasweep.cli.reference import (
 )
 from mediasweep.cli.session import database, do
 from mediasweep.rules.attachment import Said
-from mediasweep.rules.number import counted
+from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from mediasweep.operations.attach import Attaching
@@ -157,12 +157,12 @@ def _attach(table: str, said: Said, *, index: bool | None) -> None:
     async def run() -> tuple[Attaching, list[Mapping[str, Any]]]:
         async with database() as connection:
             found = await operation.find(connection, table, _say)
-            number = await found.number(said)
-            if number is None:
+            source = await found.number(said)
+            if source is None:
                 _say_found(found.table.shown, await found.look(said))
                 _say(f"attached as source {await found.attach(said)}")
             else:
-                _say(f"{found.table.shown} is attached already, as source {number}")
+                _say(f"{found.table.shown} is attached already, as source {source}")
                 if parts := await found.cover():
                     _say(f"triggers were made on {counted(parts, 'part')} without them")
             return found, await found.missing()
@@ -192,12 +192,12 @@ def _say_found(table: str, found: Mapping[str, Any]) -> None:
     """Say what a table holds, and how the guard will find it."""
     rows = counted(found["looked"], "row")
     if not found["whole"]:
-        rows = f"of about {found['about']} rows, the first {found['looked']}"
-    _say(f"{table}: {rows}; assets that they name: {found['named']}")
+        rows = f"of about {number(found['about'])} rows, the first {number(found['looked'])}"
+    _say(f"{table}: {rows}; assets that they name: {number(found['named'])}")
     if found["unread"]:
         _say(
-            f"in {found['unread']} of them nobody can tell which asset is meant, for example in"
-            f' "{cell(found["example"])}": they keep assets, and queue none'
+            f"in {number(found['unread'])} of them nobody can tell which asset is meant, for"
+            f' example in "{cell(found["example"])}": they keep assets, and queue none'
         )
     elif found["looked"] and not found["named"]:
         holds = (

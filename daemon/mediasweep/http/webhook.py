@@ -21,7 +21,7 @@ from mediasweep.http.body import (
     read,
 )
 from mediasweep.http.problem import RETRY_AFTER_S
-from mediasweep.operations.webhooks import PATH, Webhooks
+from mediasweep.operations.webhooks import PATH, WHY, Webhooks
 from mediasweep.rules.webhook import Result
 
 CROWDED = f"{LONG_AT_ONCE} long bodies are being read at this moment"
@@ -45,7 +45,8 @@ def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
     @app.post(PATH, include_in_schema=False)
     async def cloudinary(request: Request) -> JSONResponse:
         """Take one notification."""
-        most = BODY_MOST if webhooks.may_be_genuine(request.headers) else STRANGER_MOST
+        unfit = webhooks.unfit(request.headers)
+        most = STRANGER_MOST if unfit else BODY_MOST
         headers = CLOSE
         try:
             body = await read(request, most, places)
@@ -55,7 +56,8 @@ def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
             result, said = webhooks.refuse(Result.UNAVAILABLE, CROWDED)
         else:
             if body is None:
-                result, said = webhooks.refuse(Result.TOO_LARGE, f"over {most} bytes")
+                said = WHY[unfit] if unfit else f"over {most} bytes"
+                result, said = webhooks.refuse(unfit or Result.TOO_LARGE, said)
             else:
                 headers = {}  # all was read: the connection may be used for another request
                 result, said = await webhooks.receive(body, request.headers)

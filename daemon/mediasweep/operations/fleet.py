@@ -71,8 +71,11 @@ async def pause_if_alone(connection: Pool | Connection, *, who: str, auto_start:
     common = (await Scheduler(connection).config()).get("auto_start")
     if common or (common is None and auto_start):
         return False
-    if any(daemon["alive"] for daemon in await Fleet(connection).daemons()):
+    paused = next((one for one in await Gates(connection).list() if one["name"] == "pause"), None)
+    if await Fleet(connection).at_work() or (paused and paused["until"] is None):
         return False
     by = "MEDIASWEEP_AUTO_START is false" if common is None else "auto_start is false for all"
+    if paused:  # it would end by itself
+        by = f"{by}; before that: {paused['reason']}"
     await pause(connection, reason=by, who=who, duration=None)
     return True

@@ -85,7 +85,7 @@ class Acted:
     def says(self) -> str:
         """Return it in words."""
         words = {"queued": "queued", "adopted": "adopted", "left": "left alone", "marked": "marked"}
-        told = [f"{many} {words[name]}" for name, many in asdict(self).items() if many]
+        told = [f"{number(many)} {words[name]}" for name, many in asdict(self).items() if many]
         return ", ".join(told) or "nothing to do"
 
 

@@ -81,10 +81,10 @@ class Webhooks:
     emit: Emit
     clock_s: Callable[[], float] = time.time
 
-    def may_be_genuine(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether a body could be genuine with these headers, before it is read."""
+    def unfit(self, headers: Mapping[str, str]) -> Result | None:
+        """Return why no body could be genuine with these headers, before one is read, or None."""
         stamp, signature = headers.get("x-cld-timestamp", ""), headers.get("x-cld-signature", "")
-        return unfit(stamp, signature, now_s=self.clock_s(), window=self.window) is None
+        return unfit(stamp, signature, now_s=self.clock_s(), window=self.window)
 
     async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[Result, str]:
         """Write a notification down if it is genuine; returns what came of it, in a word and in a
