@@ -53,24 +53,25 @@ $$;
 CREATE OR REPLACE FUNCTION mediasweep.newer_version(q mediasweep.cloudinary_cleanup_queue) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+  last_  bigint := mediasweep.lets_go_up_to(q);
 BEGIN
   IF q.trigger_source = 'upload' THEN
     RETURN NULL;
   END IF;
-  RETURN (
-    SELECT max(i.version)
-      FROM (SELECT n.version, n.resource_type, n.delivery_type FROM mediasweep.inbox n
-             WHERE hashtextextended(n.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND n.public_id = q.cloudinary_public_id
-               AND n.version IS NOT NULL
-             UNION ALL   -- what was uploaded under another name, and renamed to this one
-            SELECT u.version, r.resource_type, r.delivery_type
-              FROM mediasweep.inbox r
-              JOIN mediasweep.inbox u ON hashtextextended(u.asset_id, 0) = hashtextextended(r.asset_id, 0) AND u.asset_id = r.asset_id
-                                     AND u.public_id IS NOT NULL AND u.version IS NOT NULL
-             WHERE hashtextextended(r.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND r.public_id = q.cloudinary_public_id
-               AND r.version IS NULL) i
-     WHERE (i.resource_type = q.resource_type) IS NOT FALSE AND (i.delivery_type = q.delivery_type) IS NOT FALSE
-       AND i.version > mediasweep.lets_go_up_to(q));
+  RETURN greatest(
+    (SELECT n.version   -- along the index, for a busy name has many
+       FROM mediasweep.inbox n
+      WHERE hashtextextended(n.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND n.public_id = q.cloudinary_public_id
+        AND (n.resource_type = q.resource_type) IS NOT FALSE AND (n.delivery_type = q.delivery_type) IS NOT FALSE AND n.version > last_
+      ORDER BY n.version DESC LIMIT 1),
+    (SELECT max(u.version)   -- what was uploaded under another name, and renamed to this one
+       FROM mediasweep.inbox r
+       JOIN mediasweep.inbox u ON hashtextextended(u.asset_id, 0) = hashtextextended(r.asset_id, 0) AND u.asset_id = r.asset_id
+                              AND u.public_id IS NOT NULL
+      WHERE hashtextextended(r.public_id, 0) = hashtextextended(q.cloudinary_public_id, 0) AND r.public_id = q.cloudinary_public_id
+        AND (r.resource_type = q.resource_type) IS NOT FALSE AND (r.delivery_type = q.delivery_type) IS NOT FALSE
+        AND r.version IS NULL AND u.version > last_));
 END $$;
 
 -- Whether every use of an asset is found by its asset id, whatever it is called by now: each attached table has one beside each public id,
