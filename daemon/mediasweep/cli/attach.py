@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from mediasweep.operations.attach import Attaching
 
 QUESTION = "Build it now? Writers go on meanwhile"
+REVIEW = "review them first: they go by column names and a look at some rows of each table"
+NONE_FOUND = (
+    "no candidates found; plain ids in a column like cover_id are not recognised: go through your "
+    "tables yourself"
+)
 OptionalTable = Annotated[str | None, typer.Argument(metavar="TABLE", show_default=False)]
 
 
@@ -281,7 +286,7 @@ def _suggest(*, as_json: bool) -> None:
     for one in found:
         typer.echo(f"# {one['why']}")
         typer.echo(f"{'# ' * (one['options'] is None)}{one['command']}")
-    _say("review them first: column names are all they go by" if found else "no candidates found")
+    _say(REVIEW if found else NONE_FOUND)
 
 
 def _say(line: str) -> None:
