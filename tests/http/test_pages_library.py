@@ -132,6 +132,16 @@ async def test_who_may_only_look_cannot_choose_anything(database: str, db: Db) -
         assert "data-call" not in await shown(client, "/library/delete", **asked)
 
 
+async def test_without_a_library_both_lists_say_what_makes_one(database: str, db: Db) -> None:
+    """An empty page and no error: what is there and what was deleted."""
+    await db.execute("SELECT mediasweep.detach('public.media_assets')")
+    async with visit(database) as client:
+        for path in ("/library", "/library/deleted"):
+            text = await shown(client, path)
+            assert "There is no library in this database" in text
+            assert "mediasweep migrate --with-library" in text
+
+
 async def test_tables_say_what_is_missing_and_what_should_be_attached(
     database: str, db: Db
 ) -> None:

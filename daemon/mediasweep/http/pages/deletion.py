@@ -12,6 +12,7 @@ from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.library import PATH
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.plan import Becomes
+from mediasweep.operations.refusal import RefusedError
 from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.thumbnail import thumbnail
 
@@ -57,8 +58,11 @@ def add_deletion(frame: Frame) -> None:
     @frame.router.get(f"{PATH}/deleted")
     async def deleted_page(request: Request, asked: Annotated[DeletedAsked, Query()]) -> Response:
         """List what was deleted, and what became of it."""
-        found = await undelete.deleted(
-            desk.pool, asked.search or None, after=asked.after or None, limit=PER_PAGE
-        )
+        try:
+            found = await undelete.deleted(
+                desk.pool, asked.search or None, after=asked.after or None, limit=PER_PAGE
+            )
+        except RefusedError:  # there is no library
+            return frame.show(request, "deleted.html", asked=asked, items=None, next=None)
         items = [plan.became(row) for row in found.rows]
         return frame.show(request, "deleted.html", asked=asked, items=items, next=found.next)
