@@ -26,7 +26,7 @@ BEGIN
   END IF;
   most := least(greatest(floor_, share * assets), 1e9);   -- below zero: nothing is known of it yet
   said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), mediasweep.number(assets::numeric))
-               ELSE 'the floor' END;
+               ELSE format('the floor of %s', mediasweep.counted(floor_, 'row')) END;
 END $$;
 
 -- The options that a table may have of its own. There is none that switches the brake off.

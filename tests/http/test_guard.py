@@ -33,6 +33,8 @@ async def test_each_token_does_what_it_is_good_for(database: str) -> None:
             for path in (WHO, SCHEDULER, "/api/openapi.json", "/", "/api/nothing"):
                 refused = await client.get(path, headers=headers)
                 assert (refused.status_code, refused.json()["success"]) == (401, False)
+                wrong = "this token is none of" in refused.json()["detail"]
+                assert wrong == headers.get("Authorization", "").startswith("Bearer")
         assert (await client.get("/metrics")).status_code == 200
         for token, status in ((READ, 403), (OPERATE, 200)):
             assert (await client.get(SCHEDULER, headers=bearer(token))).status_code == 200

@@ -110,6 +110,7 @@ async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
             assert f'value="{id_}"' in gone
         for text in (gone, after):  # the name that people know, and the public id beside
             assert re.search(r'">&lt;img src=x[^<>]*</a> <small[^>]*>covers/2</small>', text)
+        assert "not queued" not in gone
         assert "Nothing matches" in await shown(client, "/library/deleted", search="zzz")
         said = (await client.post("/api/cloudinary/media/restore", json=body)).json()
         assert sorted(said["restored"]) == sorted(body["public_ids"])

@@ -136,6 +136,8 @@ async def test_orphans_are_deleted_where_the_report_that_was_seen_says_so(
             ({"owned": [""]}, 400),
         ):
             assert (await client.post(SYNC, json=wrong)).status_code == status, wrong
+        unowned = (await client.post(SYNC, json={"orphans": "delete"})).json()["detail"]
+        assert ("say in `owned`" in unowned, "--owned" in unowned) == (True, False)
         would = await good(await client.post(SYNC, json=delete | {"dry_run": True}))
         assert would["would"]["assets"] == 2
         assert await db.fetchval("SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue") == 0
@@ -211,4 +213,4 @@ async def test_a_daemon_tests_and_syncs_with_its_own_role(
         await to_thread(cloud.plant, "own/", 2, age_s=3 * DAY_S)
         synced = await good(await client.post(SYNC))
         assert (synced["data"]["synced_items"], synced["data"]["updated_items"]) == (2, 1)
-        assert synced["message"] == "2 orphans, 1 ghosts, 0 mismatches; 2 adopted, 1 marked"
+        assert synced["message"] == "2 orphans, 1 ghost, 0 mismatches; 2 adopted, 1 marked"

@@ -184,7 +184,7 @@ async def test_a_slow_loss_is_stopped(db: Db) -> None:
         "rows": 1,
         "limit": 10,
         "reason": "more than 50 rows of manual were let go of within 24 h (the limit is "
-        "five times the floor); 1 waited when it closed",
+        "five times the floor of 10 rows); 1 waited when it closed",
     }
     assert (await try_claim(db)).brought_nothing
     assert await closed(db) == [0]

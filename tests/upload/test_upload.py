@@ -136,6 +136,8 @@ async def test_a_name_that_is_not_free_is_refused_and_nothing_is_queued(
     for name in ("a b", "a+b", "/a", "a/", "v1/a", "ä" * 256, "", "a//b"):
         with pytest.raises(UploadNameError):
             await send(db, account, b"two", Wanted("a", name=name))
+    with pytest.raises(UploadNameError, match="the folder 'new comer' would not"):
+        await send(db, account, b"two", Wanted("a", folder="/new comer/"))
     assert [row["id"] for row in await queued(db)] == [row["id"] for row in before]
     for fault in ({"effect": "status", "status": 404}, {"effect": "empty"}):
         await to_thread(cloud.faults, {"action": "resources", **fault})

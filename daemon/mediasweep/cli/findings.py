@@ -12,7 +12,7 @@ import typer
 
 from mediasweep.cli.output import print_json, print_table
 from mediasweep.cli.sheet import sheet
-from mediasweep.rules.drift import in_words
+from mediasweep.rules.drift import in_figures, in_words
 from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ async def _findings(
 def _summary(run: Run, shown: int, reconciler: Reconciler) -> str:
     counts = run.counts
     kinds = ("orphans", "ghosts", "mismatches")
-    found = ", ".join(f"{number(counts[kind])} {kind}" for kind in kinds)
     more = sum(counts[kind] for kind in kinds) > shown
     quota = reconciler.quota
     left = f", {number(quota.remaining)} of {number(quota.limit)} left this hour" if quota else ""
     return (
-        f"{counted(counts['assets'], 'asset')} and {counted(counts['refs'], 'reference')}: {found}"
+        f"{counted(counts['assets'], 'asset')} and {counted(counts['refs'], 'reference')}: "
+        f"{in_figures(counts)}"
         f"; {number(counts['young'])} too young to tell"
         f", {number(counts['waiting'])} waiting for deletion"
         f"; {counted(run.calls, 'call')}{left}" + ("; --csv FILE has all findings" if more else "")

@@ -15,7 +15,8 @@ from mediasweep.rules.chosen import Chosen
 MOST = 500  # assets of one request
 PLANNED_MOST = 100  # so that their names fit into an address
 PublicId = Annotated[Text, Field(max_length=255)]  # as long as Cloudinary has them
-NOTHING = "name assets by public_ids or by ids, not by both"
+NOTHING = "name assets: give public_ids or ids"
+BOTH = "name assets by public_ids or by ids, not by both"
 TWICE = "name assets in the query or in the body, not in both"
 
 
@@ -36,7 +37,7 @@ class Kind(Asked):
     def chosen(self, public_ids: list[str], ids: list[UUID]) -> Chosen:
         """Return what is meant; 400 unless it is named, and in one way."""
         if bool(public_ids) == bool(ids):
-            raise HTTPException(400, NOTHING)
+            raise HTTPException(400, BOTH if ids else NOTHING)
         if ids and (self.resource_type or self.delivery_type):
             raise HTTPException(400, "ids say which asset is meant: leave its type out")
         return Chosen(

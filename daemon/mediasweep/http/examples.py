@@ -98,7 +98,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ],
         "unknown": ["covers/9"],
         "holds": [],
-        "brake": "named one by one, these are confirmed, and pass the brake",
+        "brake": "you chose these one by one, so the brake will not hold them",
         "guard": None,
     },
     "media_deleted": SAID
@@ -168,7 +168,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "sync": SAID
     | {
-        "message": "1 orphans, 0 ghosts, 0 mismatches",
+        "message": "1 orphan, 0 ghosts, 0 mismatches",
         "data": {
             "synced_items": 1,
             "updated_items": 0,

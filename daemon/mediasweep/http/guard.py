@@ -33,6 +33,8 @@ COOKIE = "mediasweep_session"
 CSRF = "x-csrf-token"
 LOOKS = {"GET", "HEAD", "OPTIONS"}
 PROXIED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+NEEDED = "a token is needed: Authorization: Bearer, with one of MEDIASWEEP_API_TOKEN"
+WRONG = "this token is none of MEDIASWEEP_API_TOKEN"
 OF_PROXIES = "1.0"  # the HTTP of nginx before 1.29.7, unless told otherwise; it says no more
 
 
@@ -133,8 +135,8 @@ class Guard:
             return Visitor(f"api@{at}", scope)
         if not kind and (session := keys.of_cookie(asked.cookies.get(COOKIE, ""))):
             return Visitor(f"ui@{at}", session.scope, session)
-        said = "a token is needed: Authorization: Bearer, with one of MEDIASWEEP_API_TOKEN"
-        return problem(401, said, {"WWW-Authenticate": "Bearer"})
+        given = kind.lower() == "bearer" and token.strip()
+        return problem(401, WRONG if given else NEEDED, {"WWW-Authenticate": "Bearer"})
 
     def _to_login(self, asked: HTTPConnection, path: str) -> Response:
         onward = f"{path}?{asked.url.query}" if asked.url.query else path

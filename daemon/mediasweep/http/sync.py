@@ -18,8 +18,13 @@ from mediasweep.operations import media
 from mediasweep.operations.comparing import Compared
 from mediasweep.operations.desk import Desk
 from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+from mediasweep.operations.refusal import RefusedError
 
 PATH = "/cloudinary/sync"
+UNOWNED = (
+    'say in `owned` how your own public ids begin, as in ["uploads/"]; what others keep in this '
+    "account looks like an orphan, too"
+)
 Prefix = Annotated[Text, Field(min_length=1)]
 
 
@@ -67,9 +72,11 @@ class SyncAsked(Asked):
     include_deleted: StrictBool | None = False
 
     def wanted(self) -> Wanted:
-        """Return it as the operation takes it."""
+        """Return it as the operation takes it; RefusedError: whose orphans are to be deleted?"""
         folder = (self.folder_filter or "").strip("/")
         owned = self.owned + ([f"{folder}/"] if folder else [])
+        if self.orphans is Orphans.DELETE and not owned:
+            raise RefusedError(UNOWNED)
         kind = self.resource_type_filter
         return Wanted(
             self.orphans,

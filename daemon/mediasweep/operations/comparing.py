@@ -16,9 +16,9 @@ from mediasweep.operations.reconcile import Acted, Wanted, act, check, chosen, r
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.reconcile import Reconciliations
-from mediasweep.rules.drift import Reconciled, ReconcileInterrupted, ReconcileWaits
+from mediasweep.rules.drift import Reconciled, ReconcileInterrupted, ReconcileWaits, in_figures
 from mediasweep.rules.failures import AccountError
-from mediasweep.rules.number import counted, number
+from mediasweep.rules.number import counted
 
 if TYPE_CHECKING:
     import asyncio
@@ -152,13 +152,9 @@ class Comparing:
         if under_way and self.errand.under_way and self._waits:
             return f"waiting until {self._waits.until:%H:%M:%S} UTC: {self._waits.reason}"
         if newest.finished_at is not None:
-            return "acting upon what was found" if under_way else newest.reason or _found(newest)
+            found = newest.reason or in_figures(newest.counts)
+            return "acting upon what was found" if under_way else found
         if place := newest.next_place:
             return f"{counted(newest.listed, 'asset')} listed, {place.resource_type} now"
         done = newest.state == "listing"
         return "comparing" if done else "looking once more at rows whose asset is not there"
-
-
-def _found(run: Run) -> str:
-    kinds = ("orphans", "ghosts", "mismatches")
-    return ", ".join(f"{number(run.counts.get(kind, 0))} {kind}" for kind in kinds)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.chosen import Chosen
 
+NOT_QUEUED = (
+    "nothing was sent from here: its file was deleted at Cloudinary, or its row while the table "
+    "was not attached"
+)
 MOST = 10_000  # deleted rows that are looked through; a name may have had many
 
 
@@ -133,12 +137,7 @@ def became(row: Mapping[str, Any]) -> Planned:
         case Status.FAILED:
             return Planned(row, Becomes.UNCLEAR, said, done=True)
         case None:
-            return Planned(
-                row,
-                Becomes.UNCLEAR,
-                ["nothing was queued: it was deleted at Cloudinary, or where nothing is captured"],
-                done=True,
-            )
+            return Planned(row, Becomes.UNCLEAR, [NOT_QUEUED], done=True)
     return Planned(row, Becomes.WAITING, said, done=True)
 
 
@@ -151,4 +150,4 @@ def _newest(gone: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _brake(gates: Sequence[Mapping[str, Any]]) -> str:
     if any(gate["name"] == "brake" for gate in gates):
         return f"the brake of {LIBRARY} is closed: nothing goes before it is acknowledged"
-    return "named one by one, these are confirmed, and pass the brake"
+    return "you chose these one by one, so the brake will not hold them"

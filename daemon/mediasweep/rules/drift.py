@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mediasweep.rules.asset import DELIVERY_TYPES, RESOURCE_TYPES
+from mediasweep.rules.number import counted
 from mediasweep.rules.text import storable
 
 IDS_MOST = 100  # of one call
@@ -87,6 +88,12 @@ class ReconcileWaits:
 
 
 ReconcileEvent = Reconciled | ReconcileInterrupted | ReconcileWaits
+
+
+def in_figures(counts: Mapping[str, int]) -> str:
+    """Return how many of each kind were found: 2 orphans, 1 ghost, 0 mismatches."""
+    kinds = (("orphan", "orphans"), ("ghost", "ghosts"), ("mismatch", "mismatches"))
+    return ", ".join(counted(counts.get(many, 0), one, many) for one, many in kinds)
 
 
 def in_words(finding: Mapping[str, Any]) -> str:

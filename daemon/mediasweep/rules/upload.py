@@ -47,7 +47,8 @@ class Wanted:
         if self.overwrite and (self.name is None or self.resource_type is None):
             raise UploadNameError("to overwrite an asset, give its name and its resource type")
         name = unguessable if self.name is None else self.name
-        return checked(f"{self.folder.strip('/')}/{name}" if self.folder.strip("/") else name)
+        folder = self.folder.strip("/")
+        return checked(f"{_plain_folder(folder)}/{name}" if folder else name)
 
     def options(self, public_id: str) -> dict[str, object]:
         """Return it as the SDK has it."""
@@ -59,6 +60,15 @@ class Wanted:
             "tags": list(self.tags) or None,
             "context": dict(self.context) or None,
         }
+
+
+def _plain_folder(folder: str) -> str:
+    if not PLAIN.fullmatch(folder):
+        raise UploadNameError(
+            f"the folder {folder!r} would not stay as it is: only letters, digits and - _ . / are "
+            "kept by Cloudinary"
+        )
+    return folder
 
 
 def checked(public_id: str) -> str:

@@ -32,6 +32,14 @@ def moment(at: datetime | None) -> str:
     return TIME.format(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", said)
 
 
+def ending(at: datetime) -> str:
+    """Return how long something goes on that ends at this time, with the exact one behind it."""
+    at = at.astimezone(UTC)
+    left = at - datetime.now(UTC)
+    said = f"for {ago(left)} more" if left > timedelta(seconds=1) else "until now"
+    return TIME.format(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", said)
+
+
 def lasting(given: timedelta | float | None) -> str:
     """Return a length of time, or so many seconds, in one unit."""
     if given is None:
@@ -87,6 +95,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "called": called,
     "commands": commands,
     "moment": moment,
+    "ending": ending,
     "lasting": lasting,
     "size": size,
     "number": known,
