@@ -106,6 +106,10 @@ async def test_the_library_is_listed_by_page_filter_and_order(database: str, db:
         assert first["items"][0]["created_at"].endswith("Z")
         for wrong in ({"sort_by": "id; DROP"}, {"page": "0"}, {"folders": "x"}, {"search": "\0"}):
             assert (await client.get(MEDIA, params=wrong)).status_code == 400
+        both = {"public_ids": ["a"], "ids": [first["items"][0]["id"]]}
+        for named, says in (({}, "give public_ids or ids"), (both, "not by both")):
+            told = await client.request("DELETE", MEDIA, json=named)
+            assert (told.status_code, says in told.json()["detail"]) == (400, True)
 
 
 async def test_where_there_is_no_library_it_says_what_makes_one(database: str, db: Db) -> None:

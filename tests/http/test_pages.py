@@ -113,6 +113,33 @@ async def test_a_row_that_was_put_back_tells_its_times_apart(database: str, db: 
     assert all("holiday.jpg" in text for text in (before, row, listed))
 
 
+async def test_an_outcome_that_its_detail_begins_with_is_said_once(database: str, db: Db) -> None:
+    """In use by what, and not that it is in use in use by it; any other comes before its detail."""
+    [id_] = await enqueue(db, "a")
+    await db.execute(
+        "INSERT INTO mediasweep.journal (queue_id, event, outcome, detail) VALUES"
+        " ($1, 'skipped', 'in_use', 'in use by posts 7'), ($1, 'failed', 'rejected', 'said so')",
+        id_,
+    )
+    async with visit(database) as client:
+        text = (await _pages(client, f"/queue/{id_}"))[f"/queue/{id_}"]
+    said = " ".join(re.sub(r"<[^>]*>", " ", text.partition("Timeline")[2]).split())
+    assert "skipped in use by posts 7" in said
+    assert "failed rejected said so" in said
+
+
+async def test_a_stop_says_how_long_it_lasts_and_what_ends_it(database: str, db: Db) -> None:
+    """For whoever may press it, the button as well as the command."""
+    await db.execute(CLOSED)
+    await db.execute("UPDATE mediasweep.gate SET until = now() + interval '5 min'")
+    async with visit(database, **TOKENS) as client:
+        for token, opens in ((OPERATE, "the button Start, or <code>"), (READ, "<code>")):
+            client.headers.update(bearer(token))
+            text = (await _pages(client, "/gates"))["/gates"]
+            assert re.search(r"by ops, <time [^>]*>for \d+ min more</time>\.", text)
+            assert f"What opens it: {opens}mediasweep resume</code>." in text
+
+
 async def test_success_says_what_was_absent(database: str, db: Db) -> None:
     """What was not there counts as success, and the overview says so."""
     async with visit(database) as client:

@@ -110,7 +110,6 @@ async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
             assert f'value="{id_}"' in gone
         for text in (gone, after):  # the name that people know, and the public id beside
             assert re.search(r'">&lt;img src=x[^<>]*</a> <small[^>]*>covers/2</small>', text)
-        assert "not queued" not in gone
         assert "Nothing matches" in await shown(client, "/library/deleted", search="zzz")
         said = (await client.post("/api/cloudinary/media/restore", json=body)).json()
         assert sorted(said["restored"]) == sorted(body["public_ids"])
@@ -131,6 +130,19 @@ async def test_who_may_only_look_cannot_choose_anything(database: str, db: Db) -
                 True,
             ), path
         assert "data-call" not in await shown(client, "/library/delete", **asked)
+
+
+async def test_what_was_deleted_without_a_queue_row_needs_nobody(database: str, db: Db) -> None:
+    """It was deleted at Cloudinary, say: nothing was queued, and there is nothing to attend to."""
+    ids = [row["id"] for row in await db.fetch(INSERT, EVIL)]
+    await db.execute("ALTER TABLE public.media_assets DISABLE TRIGGER USER")
+    await db.execute("UPDATE public.media_assets SET deleted_at = now() WHERE id = $1", ids[0])
+    async with visit(database) as client:
+        for path, asked in (("/library/deleted", {}), ("/library/delete", {"ids": str(ids[0])})):
+            text = await shown(client, path, **asked)
+            assert text.count('<span class="status">not queued</span>') == 1, path
+            assert "its file was deleted at Cloudinary" in text
+            assert "needs attention" not in text
 
 
 async def test_without_a_library_both_lists_say_what_makes_one(database: str, db: Db) -> None:
