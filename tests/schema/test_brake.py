@@ -57,7 +57,7 @@ async def test_one_more_stops_all_of_it(db: Db) -> None:
     claimed = await try_claim(db)
     why = (
         "more than 10 rows of manual were let go of within 10 min (the limit is the "
-        "floor); 11 waited when it closed"
+        "floor of 10 rows); 11 waited when it closed"
     )
     told = {"source_id": 0, "source": "manual", "rows": 11, "limit": 10, "reason": why}
     assert braked(claimed) == [told]
