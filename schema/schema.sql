@@ -699,7 +699,7 @@ BEGIN
   END IF;
   most := least(greatest(floor_, share * assets), 1e9);   -- below zero: nothing is known of it yet
   said := CASE WHEN most > floor_ THEN format('%s %% of about %s rows', trim_scale((100 * share)::numeric), mediasweep.number(assets::numeric))
-               ELSE 'the floor' END;
+               ELSE format('the floor of %s', mediasweep.counted(floor_, 'row')) END;
 END $$;
 
 CREATE FUNCTION mediasweep.build() RETURNS void
