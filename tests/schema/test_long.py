@@ -78,10 +78,7 @@ async def test_a_long_text_is_read_for_what_stands_in_it(db: Db) -> None:
 
 
 async def test_a_file_in_a_column_of_urls_names_nothing(db: Db) -> None:
-    """A file whose letters spell an address is none; one that is written out may name one.
-
-    What stands behind it, as in a `srcset`, is told by a colon, which no such letters have.
-    """
+    """A file whose letters spell an address is none; one that is written out may name one."""
     await db.execute(NOTES)
     await db.execute(
         "INSERT INTO notes VALUES (1, 'data:image/png;base64,' || $1)",
