@@ -120,7 +120,7 @@ async def test_the_manuals_daemon_drains_a_queue_in_its_limits(
     peak = docker.peak_mib()
     assert peak < LIMIT_MIB
     said = await to_thread(docker, docker.stop)
-    assert f"rows:     {ROWS} completed" in said
+    assert f"rows:     {ROWS:,} completed" in said
     assert docker.told("{{.State.ExitCode}} {{.State.OOMKilled}}") == "0 false"
     log = docker.containers.asked("logs", docker.name)
     assert json.loads((log.stdout + log.stderr).splitlines()[-1])["event"] == "daemon_stopped"

@@ -211,7 +211,7 @@ async def test_the_keyboard_is_enough(working: World) -> None:
         await press("Enter")
         assert await page.evaluate("document.activeElement.id") == "main"
         await press("?")
-        await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
         await press("Escape")
         await walked(page, "Stop…")
         for keys in ("Enter", "Tab", *"lunch", "Tab", *"30", "Enter"):

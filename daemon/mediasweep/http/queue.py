@@ -128,7 +128,7 @@ def add_queue(router: APIRouter, desk: Desk) -> None:
         found = await queue.page(desk.pool, asked.said(), after=asked.after, limit=asked.limit)
         return QueuePage(items=[dict(row) for row in found.rows], next=found.next)
 
-    @router.get("/queue/{id_}", tags=["queue"], responses=like("queue_show"))
+    @router.get("/queue/{id_:uuid}", tags=["queue"], responses=like("queue_show"))
     async def queue_show(id_: UUID) -> QueueRow:
         """Show one row, why it is where it is, and its timeline."""
         found = await queue.show(desk.pool, id_)
