@@ -148,8 +148,7 @@ async def test_every_right_is_needed(db: Db) -> None:
         "SELECT p.object FROM mediasweep.privileges() p WHERE p.verb = 'EXECUTE'"
     )
     spare = {row["object"] for row in granted} - named
-    # of arm and disarm, of source_name, of is_own
-    assert spare == {"asleep_key", "name_of", "selftest_folder"}
+    assert spare == {"asleep_key", "name_of", "selftest_folder"}  # what others of these call
 
 
 @pytest.mark.usefixtures("staff")
