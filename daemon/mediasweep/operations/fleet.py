@@ -67,6 +67,7 @@ async def pause_if_alone(connection: Pool | Connection, *, who: str, auto_start:
     """Begin paused, unless daemons start by themselves, or one is at work; tells whether it did.
 
     `auto_start` is this daemon's own setting, which counts unless one is set for all.
+    A pause that would end by itself has no end then, and keeps its reason.
     """
     common = (await Scheduler(connection).config()).get("auto_start")
     if common or (common is None and auto_start):
