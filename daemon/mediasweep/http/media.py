@@ -23,6 +23,7 @@ from mediasweep.rules.shelf import Shelf, SortBy
 
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
+SAID_OF_ALL = {"title", "description", "default"}
 TIMES = ("created_at", "updated_at", "cloudinary_created_at", "last_synced_at")
 
 
@@ -33,17 +34,25 @@ class Order(StrEnum):
     DESC = "desc"
 
 
-class MediaAsked(Asked):
-    """Which page; rows with all of what is said, `tags` separated by commas."""
+def _or_empty(schema: dict[str, Any]) -> None:
+    meant = {key: schema.pop(key) for key in list(schema) if key not in SAID_OF_ALL}
+    schema["anyOf"] = [*meant.get("anyOf", [meant]), {"const": ""}]
 
-    page: int = Field(default=1, ge=1, le=1_000_000)
-    limit: int = Field(default=50, ge=1, le=200)
+
+class MediaAsked(Asked):
+    """Which page; rows with all of what is said, `tags` separated by commas.
+
+    What is empty counts as left out, as forms send what nobody filled in.
+    """
+
+    page: int = Field(default=1, ge=1, le=1_000_000, json_schema_extra=_or_empty)
+    limit: int = Field(default=50, ge=1, le=200, json_schema_extra=_or_empty)
     folder: Text | None = Field(default=None, description="With what is below it.")
-    resource_type: ResourceType | None = None
+    resource_type: ResourceType | None = Field(default=None, json_schema_extra=_or_empty)
     search: Text | None = Field(default=None, description="Part of a name or text; * and ? too.")
     tags: Text | None = Field(default=None, examples=["summer,2026"])
-    sort_by: SortBy = SortBy.CREATED_AT
-    sort_order: Order = Order.DESC
+    sort_by: SortBy = Field(default=SortBy.CREATED_AT, json_schema_extra=_or_empty)
+    sort_order: Order = Field(default=Order.DESC, json_schema_extra=_or_empty)
 
     @model_validator(mode="before")
     @classmethod
