@@ -14,6 +14,13 @@ from tests.daemons import INSERT_ASSETS, environment, finished, spawn, until
 ROWS = 30
 IMPATIENT = ("-m", "tests.programs", "impatient")
 ATTEMPTS = "SELECT max(processing_attempts) FROM mediasweep.cloudinary_cleanup_queue"
+ALL_BUT_ONE = """
+SELECT count(*) = $1 FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'
+"""
+LEFT = """
+SELECT cloudinary_public_id, status, processing_attempts, due_at > now() AS waits
+  FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NULL
+"""
 FAULTS: list[dict[str, Any]] = [
     {"effect": "status", "status": 500},
     {"effect": "status", "status": 503, "act": True},
@@ -78,6 +85,19 @@ async def test_a_refusal_of_the_account_burns_no_attempt(
     assert await finished(db) == {"completed": 2 * ROWS}
     assert await db.fetchval(ATTEMPTS) == 1
     await daemon.seen("gate_opened")
+    assert await daemon.stop() == 0
+
+
+async def test_an_asset_that_the_key_may_not_delete_does_not_hold_up_the_others(
+    database: str, db: Db, cloud: Cloud
+) -> None:
+    """A 403 of one row closes the gate, but another row tests it; the one stays, unburnt."""
+    await _delete_rows(db, cloud)
+    await to_thread(cloud.faults, {"effect": "status", "status": 403, "public_id": "a7"})
+    daemon = await spawn(environment(database, cloud.url), IMPATIENT)
+    await until(db, ALL_BUT_ONE, ROWS - 1)
+    await daemon.seen("gate_closed", where=lambda r: r["gate"] == "auth")
+    assert tuple(await db.fetchrow(LEFT) or ()) == ("a7", "pending", 0, True)
     assert await daemon.stop() == 0
 
 

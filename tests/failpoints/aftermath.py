@@ -30,12 +30,12 @@ IN_DOUBT = {"handed_over", "unknown"}
 CLAIMS = {"handed_over", "claimed"}
 # each of these may have meant a call that was answered to nobody, or that did nothing
 SENT_AGAIN = "event IN ('handed_over', 'unknown') OR event = 'refused' AND outcome = 'throttled'"
-# what a daemon that froze had only prepared holds nothing but its own number
+# a daemon that froze may have prepared a statement: the server waits for what is to be done with it
 LOCKS = """
 SELECT l.locktype, l.mode, a.application_name, a.query
   FROM pg_locks l JOIN pg_stat_activity a USING (pid)
  WHERE a.datname = current_database() AND a.application_name LIKE 'mediasweep%'
-   AND (l.locktype <> 'virtualxid' OR a.state <> 'active')
+   AND NOT (a.state = 'active' AND a.wait_event = 'ClientRead')
 """
 
 

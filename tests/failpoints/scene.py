@@ -19,7 +19,11 @@ DUE_NOW = """
 UPDATE mediasweep.cloudinary_cleanup_queue SET due_at = clock_timestamp()
  WHERE processed_at IS NULL AND lease_until IS NULL
 """
-DUE_AGAIN = DUE_NOW + " AND error_message LIKE 'the guard could not answer%' AND due_at > now()"
+DUE_AGAIN = f"""
+WITH again AS ({DUE_NOW}
+  AND error_message LIKE 'the guard could not answer%' AND due_at > now() RETURNING true)
+SELECT pg_notify('mediasweep', '') FROM again LIMIT 1
+"""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,9 @@ class Scene:
         await until(self.db, sql)
 
     async def time_passes(self) -> None:
-        """Let what the guard's failure put off be due, and a moment pass."""
+        """Let what the guard's failure put off be due, and a moment pass.
+
+        A daemon that ends while the guard is asked cuts it off, and that is a failure, too.
+        """
         await self.db.execute(DUE_AGAIN)
         await self.db.execute("SELECT pg_sleep(0.1)")

@@ -35,7 +35,8 @@ CREATE TRIGGER note AFTER UPDATE ON mediasweep.inbox FOR EACH ROW
 ALTER TABLE public.media_assets ADD CONSTRAINT good CHECK (display_name <> 'bad')
 """
 MEND = "ALTER TABLE public.media_assets DROP CONSTRAINT good"
-DUE = "UPDATE mediasweep.inbox SET due_at = now() WHERE done_at IS NULL"
+# in the order in which they came: what is said of a name that is gone would write no row
+DUE = "UPDATE mediasweep.inbox SET due_at = received_at WHERE done_at IS NULL"
 ALL_DONE = "SELECT NOT EXISTS (SELECT FROM mediasweep.inbox WHERE done_at IS NULL)"
 INSIDE = ("list:write_row:after", "apply_notification:UPDATE inbox:after")
 TWICE = "SELECT digest FROM public.done GROUP BY digest HAVING count(*) <> 1"
@@ -101,7 +102,7 @@ async def test_a_daemon_killed_at_a_step_of_the_inbox_loses_nothing(mail: Mail) 
         assert (await child.over(), child.struck()) == (-9, {point})
     await database.prepare(mail.db)
     for point in INSIDE:
-        await mail.comes()
+        await mail.comes()  # no daemon is there yet
         await database.hold(mail.db)
         await database.arm(mail.db, [point], "hang")
         child = await mail.nursery.bear(mail.env)
@@ -117,8 +118,8 @@ async def test_a_notification_that_fails_at_a_step_is_applied_later(mail: Mail) 
     await database.prepare(mail.db)
     child = await mail.nursery.bear(mail.env)
     for blow in ("cut", "bug", "deadlock"):
-        await mail.comes()
         await database.arm(mail.db, INSIDE, blow)
+        await mail.comes()
         while await database.left(mail.db):
             await mail.db.execute(f"{DUE}; SELECT pg_sleep(0.1)")
     assert await child.stop() == 0

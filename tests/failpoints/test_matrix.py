@@ -89,7 +89,9 @@ class Play:
     async def all_done(self) -> None:
         """Return when the queue is finished and the world as it is to be."""
         for holds in (UNFINISHED, *self.world.holds):
-            await self.scene.wait(holds)
+            async with asyncio.timeout(WITHIN_S):
+                while not await self.scene.db.fetchval(holds):
+                    await self.scene.time_passes()
 
     async def finish(self, last: Child | None = None) -> None:
         """Heal the world, let this or one more daemon finish, and see that all is well."""

@@ -91,6 +91,10 @@ async def _deletions(scene: Scene) -> None:
 async def _refusal(scene: Scene) -> None:
     """Cloudinary finds that it is too much, once."""
     await scene.db.execute("DELETE FROM mediasweep.gate")
+    await _refuse_again(scene)
+
+
+async def _refuse_again(scene: Scene) -> None:
     await to_thread(scene.cloud.faults, {"status": 420, "message": "Too many", "times": 1})
     await scene.delete_some()
 
@@ -261,7 +265,7 @@ async def _lose_commits(scene: Scene, _: Child) -> None:
 
 WORLDS = {
     "deletions": World(_deletions, more=Scene.delete_some),
-    "refusal": World(_refusal, holds=(NO_GATE,)),
+    "refusal": World(_refusal, more=_refuse_again, holds=(NO_GATE,)),
     "chores": World(_chores, holds=(NOTHING_OLD, REFILLED, NO_GATE)),
     "broken guard": World(_break_guard, heal=_mend_guard),
     "forced": World(_force, meanwhile=_force_again, heal=_resume),

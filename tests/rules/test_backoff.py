@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediasweep.daemon import BACKOFF_CAP, GATE_LONGEST
 from mediasweep.rules.job import Move
 from mediasweep.rules.outcome import Answer, Backoff, Outcome
 
 NOTHING = timedelta(0)
 BASE = timedelta(seconds=15)
-CAP = timedelta(minutes=15)
+CAP = BACKOFF_CAP
 SETTLE = timedelta(seconds=20)
 BACKOFF = Backoff(BASE, CAP, SETTLE)
 UNCLEAR = Answer(Outcome.UNCLEAR)
@@ -68,6 +69,15 @@ def test_full_jitter_is_spread_over_the_range() -> None:
 def test_a_refused_row_does_not_wait(outcome: Outcome, attempt: int) -> None:
     """What is known to have done nothing is due at once: a gate makes it wait, not the row."""
     assert BACKOFF.wait(Answer(outcome), attempt, 3, ALMOST_1) == NOTHING
+
+
+@given(attempts, jitters)
+def test_what_a_key_may_not_delete_lets_others_go_first(attempt: int, jitter: float) -> None:
+    """After a 403 a row stays away for longer than any gate waits; after a 401 it does not."""
+    wait = BACKOFF.wait(Answer(Outcome.AUTH_REFUSED, status=403), attempt, 3, jitter)
+    assert CAP / 2 <= wait <= CAP
+    assert GATE_LONGEST < CAP / 2
+    assert BACKOFF.wait(Answer(Outcome.AUTH_REFUSED, status=401), attempt, 3, jitter) == NOTHING
 
 
 @given(attempts, jitters)

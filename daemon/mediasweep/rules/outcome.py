@@ -18,6 +18,9 @@ from mediasweep.rules.job import Move
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# A key may be allowed to delete some assets and not others. The row steps back, so that another one
+# tests the gate: else the first that is not allowed would keep it closed for all.
+_NOT_ALLOWED = 403
 _TRY_AGAIN = re.compile(r"Try again on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 
@@ -133,8 +136,12 @@ class Backoff:
 
     def wait(self, answer: Answer, attempt: int, max_attempts: int, jitter: float) -> timedelta:
         """Return the wait before the next claim; `attempt` counts from 1, `jitter` is in [0, 1)."""
+        if answer.outcome is Outcome.LOCKED:
+            return self.base * jitter
+        if answer.outcome is Outcome.AUTH_REFUSED and answer.status == _NOT_ALLOWED:
+            return self.cap * (1 + jitter) / 2
         if answer.outcome.move is not Move.UNKNOWN:
-            return self.base * jitter if answer.outcome is Outcome.LOCKED else timedelta(0)
+            return timedelta(0)
         factor = 4 ** min(attempt - 1, 16)
         longest = self.cap if self.base > self.cap / factor else self.base * factor
         wait = longest * jitter
