@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tests.daemons import ROOT
 
-OPERATING = ROOT / "docs" / "operating.md"
+DOCS = ROOT / "docs"
+LISTED = re.compile(r"^\d+\. \[[^]]+\]\(([\w-]+\.md)\)", re.MULTILINE)
+MANUAL = [DOCS / name for name in LISTED.findall((DOCS / "README.md").read_text(encoding="utf-8"))]
 RUN_WITHIN_S = 90.0  # a block has up to ten commands
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 COMMANDS = {"mediasweep": "-m mediasweep", "python": ""}
@@ -25,9 +27,14 @@ class Block:
     text: str
 
 
-def blocks(page: Path) -> list[Block]:
-    """Return the fenced blocks of a page."""
-    found = FENCE.findall(page.read_text(encoding="utf-8"))
+def manual() -> str:
+    """Return the text of the manual, page after page."""
+    return "\n".join(page.read_text(encoding="utf-8") for page in MANUAL)
+
+
+def blocks(*pages: Path) -> list[Block]:
+    """Return the fenced blocks of pages, one page after the other."""
+    found = [block for page in pages for block in FENCE.findall(page.read_text(encoding="utf-8"))]
     return [
         Block(language, re.sub(f"^{indent}", "", text, flags=re.MULTILINE))
         for indent, language, text in found

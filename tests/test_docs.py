@@ -1,9 +1,10 @@
 """The documentation keeps up: what it lists is what there is, and its commands run.
 
-A fenced block marked `sh` or `sql` is run, in the order of its page, on a new database with an
-account of its own; other blocks are only read. A block `mediasweep run` starts a daemon for the
-rest of the page, or until it has begun to work where settings of its own stand above it; the
-emulator runs until the end, at a free port. `$ID` is the newest queue row.
+A fenced block marked `sh` or `sql` is run on a new database with an account of its own: those of
+the README, and those of the manual, page after page in the order of `docs/README.md`; other blocks
+are only read. A block `mediasweep run` starts a daemon for the rest, or until it has begun to work
+where settings of its own stand above it; the emulator runs until the end, at a free port. `$ID` is
+the newest queue row.
 """
 
 from __future__ import annotations
@@ -30,22 +31,21 @@ from mediasweep.report import line
 from mediasweep.rules import outcome
 from mediasweep.settings import SECRETS, Settings
 from tests.daemons import ROOT, environment, finished, running
-from tests.pages import FENCE, OPERATING, RUN_WITHIN_S, blocks, shell, with_commands
+from tests.pages import DOCS, FENCE, MANUAL, RUN_WITHIN_S, blocks, manual, shell, with_commands
 from tests.report.samples import EVENTS
 
 README = ROOT / "README.md"
-ATTACHING = ROOT / "docs" / "attaching.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 EMULATOR = "python -m mediasweep.emulator "
 PORT = "8081"  # of the emulator, in the manual
 NEWEST = "SELECT q.id FROM mediasweep.cloudinary_cleanup_queue q ORDER BY q.queued_at DESC LIMIT 1"
 
 
-def tables(page: Path) -> dict[str, list[str]]:
-    """Return the rows of a page's tables: the first cell, without quotes, and the other cells."""
-    rows = re.findall(r"^\| (.+) \|$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    cells = (re.split(r" \| ", row) for row in rows)
+def tables(text: str) -> dict[str, list[str]]:
+    """Return the rows of all tables: the first cell, without quotes, and the other cells."""
+    lines = re.findall(r"^\| (.+) \|$", text, flags=re.MULTILINE)
+    cells = (re.split(r" \| ", line) for line in lines)
     return {first.strip("`"): rest for first, *rest in cells}
 
 
@@ -66,26 +66,24 @@ def snake(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def operating() -> dict[str, list[str]]:
-    """Give the tables of the operator's manual."""
-    return tables(OPERATING)
+def rows() -> dict[str, list[str]]:
+    """Give the tables of the manual."""
+    return tables(manual())
 
 
 # -- what it lists ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
-def test_every_setting_is_listed_with_its_default(
-    operating: dict[str, list[str]], field: str
-) -> None:
-    """The operator's manual has a row for each setting, with its default and the reason."""
+def test_every_setting_is_listed_with_its_default(rows: dict[str, list[str]], field: str) -> None:
+    """The manual has a row for each setting, with its default and the reason."""
     info = Settings.model_fields[field]
     alias = getattr(info.validation_alias, "choices", [f"MEDIASWEEP_{field.upper()}"])
-    _, default, why = operating[alias[0]]
+    _, default, why = rows[alias[0]]
     expected = "none" if info.default is None else str(info.default)
     assert default == (expected.lower() if isinstance(info.default, bool) else expected)
     assert len(why) > 5
-    assert all(name in OPERATING.read_text(encoding="utf-8") for name in alias)
+    assert all(name in manual() for name in alias)
 
 
 def test_no_setting_is_listed_that_does_not_exist() -> None:
@@ -97,52 +95,52 @@ def test_no_setting_is_listed_that_does_not_exist() -> None:
 
 
 def test_every_secret_is_said_to_come_from_a_file() -> None:
-    """The operator's manual names the file variable of each secret."""
-    text = OPERATING.read_text(encoding="utf-8")
+    """The manual names the file variable of each secret."""
+    text = manual()
     assert not [name for name in SECRETS if f"`{name}_FILE`" not in text]
 
 
-def test_every_metric_is_listed_and_no_other(operating: dict[str, list[str]]) -> None:
+def test_every_metric_is_listed_and_no_other(rows: dict[str, list[str]]) -> None:
     """The metrics of the manual are those of the daemon, by name and type."""
     found = {
         family.name + {"counter": "_total", "info": "_info"}.get(family.type, ""): family.type
         for family in Metrics("1.0").registry.collect()
         if not family.name.startswith("process_")  # which every exporter of Prometheus has
     }
-    listed = {name: row[0] for name, row in operating.items() if name.startswith("mediasweep_")}
+    listed = {name: row[0] for name, row in rows.items() if name.startswith("mediasweep_")}
     assert listed == {name: kind.replace("info", "gauge") for name, kind in found.items()}
 
 
-def test_every_event_is_listed_with_its_level(operating: dict[str, list[str]]) -> None:
+def test_every_event_is_listed_with_its_level(rows: dict[str, list[str]]) -> None:
     """The manual names each event as the log does, its level, its meaning and what to do."""
     levels: dict[str, set[str]] = {}
     for event in EVENTS:
         level, name, _ = line(event)
         assert name == snake(type(event).__name__)
         levels.setdefault(name, set()).add(level)
-    listed = {name: set(operating[name][0].split(" or ")) for name in levels}
+    listed = {name: set(rows[name][0].split(" or ")) for name in levels}
     assert listed == levels
-    assert all(len(operating[name]) == 3 for name in levels)
+    assert all(len(rows[name]) == 3 for name in levels)
 
 
 def test_every_gate_and_outcome_is_listed() -> None:
     """The manual names each gate and each outcome, because both are labels of metrics."""
-    text = OPERATING.read_text(encoding="utf-8")
+    text = manual()
     assert not [name for name in (*GATES, *outcome.Outcome) if f"`{name}`" not in text]
 
 
-def test_every_exit_code_is_listed(operating: dict[str, list[str]]) -> None:
+def test_every_exit_code_is_listed(rows: dict[str, list[str]]) -> None:
     """The manual gives each exit code the meaning that the command gives it."""
     told = re.findall(r"(\d) ([a-zA-Z ]+?) *[·.]", " ".join((mediasweep.cli.__doc__ or "").split()))
     assert [code for code, _ in told] == ["0", "1", "2", "3", "4", "5", "6"]
-    assert {code: operating[code][0] for code, _ in told} == dict(told)
+    assert {code: rows[code][0] for code, _ in told} == dict(told)
 
 
 def test_every_command_and_option_is_shown() -> None:
     """The manual shows each command, and each of its options."""
     root = typer.main.get_command(mediasweep.cli.app)
     assert isinstance(root, TyperGroup)
-    text = OPERATING.read_text(encoding="utf-8")
+    text = manual()
     for name, command in commands(root):
         assert re.search(rf"{name}\b", text), name
         options = [o for p in command.params for o in p.opts if o.startswith("--")]
@@ -202,11 +200,11 @@ def test_every_command_block_is_marked_to_be_run(name: str) -> None:
 
 
 @pytest.mark.timeout(300)  # the manual runs more than forty commands
-@pytest.mark.parametrize("page", [README, OPERATING, ATTACHING], ids=lambda page: page.name)
-async def test_a_page_runs_from_top_to_bottom(
-    blank_database: str, cloud: Cloud, tmp_path: Path, page: Path
+@pytest.mark.parametrize("pages", [[README], MANUAL], ids=["README", "manual"])
+async def test_what_a_reader_is_told_to_run_works(
+    blank_database: str, cloud: Cloud, tmp_path: Path, pages: list[Path]
 ) -> None:
-    """Every command and every statement of the page works, one after the other."""
+    """Every command and every statement works, one after the other and page after page."""
     env = with_commands(environment(blank_database, cloud.url), tmp_path)
     await to_thread(cloud.fill, "covers/", 3)
     port = _free_port()
@@ -214,7 +212,7 @@ async def test_a_page_runs_from_top_to_bottom(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
         await shell("mediasweep migrate", env, tmp_path)
-        for block in blocks(page):
+        for block in blocks(*pages):
             if block.language == "sql":
                 await db.execute(block.text)
             elif block.text.strip() == "mediasweep run":
@@ -226,7 +224,7 @@ async def test_a_page_runs_from_top_to_bottom(
                 await stack.enter_async_context(_emulator(block.text, port, env))
             elif block.language == "sh":
                 await shell(block.text, env | {"ID": str(await db.fetchval(NEWEST))}, tmp_path)
-        if page == README:
+        if pages == [README]:
             assert await finished(db) == {"completed": 1}
             assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
 

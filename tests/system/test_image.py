@@ -23,7 +23,7 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.cli.test_probe import free_port
 from tests.daemons import INSERT_ASSETS, ROOT, finished
-from tests.pages import OPERATING, blocks
+from tests.pages import MANUAL, blocks
 from tests.system.containers import LIMITS, PODMAN, Containers
 
 pytestmark = pytest.mark.timeout(300)  # the first one makes the stand-in, and the image
@@ -62,7 +62,7 @@ class Docker:
         (folder / "docker").write_text(DOCKER, encoding="utf-8")
         (folder / "docker").chmod(0o755)
         self._path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-        shown = [block.text for block in blocks(OPERATING) if block.text.startswith("docker ")]
+        shown = [block.text for block in blocks(*MANUAL) if block.text.startswith("docker ")]
         build, self.migrate, self.run, self.stop = shown
         self(build)
 

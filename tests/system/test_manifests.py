@@ -20,7 +20,7 @@ from mediasweep.http import app
 from mediasweep.http.guard import house
 from mediasweep.settings import SECRETS, Settings, SettingsError, load
 from tests.daemons import ROOT
-from tests.pages import OPERATING, blocks
+from tests.pages import MANUAL, blocks
 from tests.system.manifests import (
     KUBERNETES,
     OVERLAYS,
@@ -46,7 +46,7 @@ def objects(
     """Give what an overlay makes, or the one that the manual shows."""
     if request.param in OVERLAYS:
         return rendered(KUBERNETES / "overlays" / request.param)
-    (shown,) = (b.text for b in blocks(OPERATING) if "kustomize.config.k8s.io" in b.text)
+    (shown,) = (b.text for b in blocks(*MANUAL) if "kustomize.config.k8s.io" in b.text)
     return built_on(tmp_path_factory.mktemp("overlay"), shown)
 
 
@@ -240,7 +240,7 @@ def test_compose_starts_with_what_the_manual_makes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files of the manual are its secrets, and the daemon that it starts can work with them."""
-    (made,) = (b.text for b in blocks(OPERATING) if b.text.startswith("mkdir -m 700 secrets"))
+    (made,) = (b.text for b in blocks(*MANUAL) if b.text.startswith("mkdir -m 700 secrets"))
     subprocess.run(["bash", "-euo", "pipefail", "-c", made], cwd=tmp_path, check=True)
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     files = {name: tmp_path / secret["file"] for name, secret in compose["secrets"].items()}

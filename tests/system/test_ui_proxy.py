@@ -1,4 +1,4 @@
-"""The admin UI through nginx, as docs/operating.md has it: by TLS, and below a path."""
+"""The admin UI through nginx, as the manual has it: by TLS, and below a path."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from playwright.async_api import Browser, expect
 from mediasweep.demo.files import csv
 from mediasweep.emulator.client import Emulator
 from tests.conftest import Server
-from tests.daemons import ROOT
 from tests.http.visits import OPERATE
+from tests.pages import manual
 from tests.system.browser import world
 from tests.system.monitoring import free_port
 
@@ -49,8 +49,7 @@ CLOSED = "SELECT count(*) FROM mediasweep.gate WHERE name = 'pause'"
 @contextmanager
 def nginx(folder: Path, daemon: str) -> Iterator[str]:
     """Run nginx as the page has it, in front of a daemon; yields the address to come by."""
-    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    shown = re.search(r"```nginx\n(.*?)```", page, flags=re.DOTALL)
+    shown = re.search(r"```nginx\n(.*?)```", manual(), flags=re.DOTALL)
     assert shown
     subprocess.run([*CERTIFICATE, *OF_LOCALHOST], cwd=folder, check=True, capture_output=True)
     port, server = free_port(), shown[1]

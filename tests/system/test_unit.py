@@ -14,7 +14,8 @@ from mediasweep import __version__
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Server
-from tests.daemons import INSERT_ASSETS, QUICK, ROOT, Daemon, finished
+from tests.daemons import INSERT_ASSETS, QUICK, Daemon, finished
+from tests.pages import manual
 from tests.proxy import Proxy
 from tests.system.booted import Booted
 from tests.system.containers import Containers
@@ -42,7 +43,7 @@ Queue.claim = claim
 
 def _manual() -> list[str]:
     """Return the commands of the chapter on systemd, block by block."""
-    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    text = manual()
     chapter = text.partition("\n## Under systemd\n")[2].partition("\n## ")[0]
     return re.findall(r"^```bash\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
 
