@@ -1,4 +1,4 @@
-# The daemon and its commands; docs/operating.md says how to run them.
+# The daemon and its commands; docs/deploying.md says how to run them.
 ARG PYTHON=3.13
 
 FROM docker.io/library/python:${PYTHON}-slim AS build

@@ -248,7 +248,7 @@ def _refuse_unknown(env: dict[str, str]) -> None:
     if unknown:
         raise SettingsError(
             f"{', '.join(unknown)} is not a setting of mediasweep: correct or remove it "
-            "(`docs/operating.md` lists them)"
+            "(`docs/settings.md` lists them)"
         )
 
 

@@ -108,7 +108,7 @@ def guard(error: str | None) -> list[Finding]:
     return problem(
         f"the guard cannot answer: {error}",
         "every table has to be asked before each call, so nothing at all is sent",
-        "see “When the guard cannot answer” in docs/operating.md; after a dump was restored, or a "
+        "see “When the guard cannot answer” in docs/trouble.md; after a dump was restored, or a "
         "table renamed, run `mediasweep migrate`",
     )
 

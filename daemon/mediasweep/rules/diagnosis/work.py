@@ -70,7 +70,7 @@ def fallback(captures: Row) -> list[Finding]:
         found += problem(
             f"captures that cannot be queued: {captures['refused']} ({captures['why']})",
             "what these rows let go of is lost sight of unless somebody queues it",
-            "insert what is needed into the queue by hand, as docs/operating.md says",
+            "insert what is needed into the queue by hand, as docs/trouble.md says",
         )
     return found
 
