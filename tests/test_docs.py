@@ -164,7 +164,13 @@ def test_every_command_that_is_named_exists(name: str) -> None:
         assert target in targets, target
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_every_page_is_listed() -> None:
+    """A reader of `docs/README.md` finds each page beside it."""
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "README.md").read_text("utf-8")))
+    assert listed == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "CHANGELOG.md"])
 def test_every_link_and_path_leads_somewhere(name: str) -> None:
     """A relative link has its file and its heading; a path in code exists."""
     page = ROOT / name

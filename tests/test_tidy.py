@@ -69,6 +69,13 @@ def vague(path: str, _text: str) -> Iterator[str]:
         yield "name it after the thing it is about, in the product's words"
 
 
+def pages(_path: str, text: str) -> Iterator[str]:
+    """Send a reader only to pages that are there, in comments and in what the product says too."""
+    for page in re.findall(r"\bdocs/[\w/-]+\.md\b", text):
+        if not (ROOT / page).exists():
+            yield f"{page} is not there: name the page that says it now"
+
+
 def never(pattern: str, where: str, instead: str) -> Law:
     """Forbid a pattern in the files whose path matches."""
 
@@ -85,6 +92,7 @@ LAWS: dict[str, Law] = {
     "sql": sql,
     "broad": never(BROAD, ROOMS, "name the errors you can plan for"),
     "vague": vague,
+    "pages": pages,
     "sleep": never(r"\bsleep\(", r"^tests/.*\.py$", "await the event itself, with a deadline"),
     "ignore": never(r"#\s*type:\s*ignore(?!\[)", r"\.py$", "say which error: ignore[code]"),
     "bulk": never(BULK, r"^daemon/.*\.py$", "delete asset by asset, past the guard"),
@@ -104,13 +112,14 @@ BROKEN: list[tuple[str, str, str]] = [  # a law, then a path and a text that bre
     ("broad", "tests/a.py", "try: a\nexc~ept (OSError, Exception): pass"),
     ("broad", "bench/a.py", "with contextlib.supp~ress(BaseException): a"),
     ("vague", "daemon/mediasweep/helpers/asset.py", ""),
+    ("pages", "deploy/a.yaml", "# docs/~a.md says how"),
     ("sleep", "tests/a.py", "await asyncio.sle~ep(0)"),
     ("ignore", "tests/a.py", "a = b  # ty~pe: ignore"),
     ("bulk", "daemon/mediasweep/a.py", "api.delete_~all_resources()"),
-    ("left over", "docs/a.md", "TO~DO: more"),
-    ("local", "docs/a.md", "see /ho~me/ann/a.md"),
-    ("host", "docs/a.md", "see py~pi.org"),
-    ("voice", "docs/a.md", "Co-Authored~-By: B"),
+    ("left over", "README.md", "TO~DO: more"),
+    ("local", "README.md", "see /ho~me/ann/a.md"),
+    ("host", "README.md", "see py~pi.org"),
+    ("voice", "README.md", "Co-Authored~-By: B"),
 ]
 
 

@@ -1,6 +1,6 @@
 """Everything that can happen in the daemon. Said once; logs, metrics and tests all listen.
 
-The list is the operator's: `docs/watching.md` names each event as it appears in the log.
+`docs/watching.md` names each event as it appears in the log.
 """
 
 from __future__ import annotations
