@@ -200,7 +200,10 @@ def _anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_block_is_marked_to_be_run(name: str) -> None:
     """No block with a command of mediasweep, or with SQL of its schema, is left out of the run."""
-    for block in blocks(ROOT / name):
+    page = ROOT / name
+    run = page in {README, *MANUAL} or page.parent.name == "runbooks"  # those by test_monitoring
+    for block in blocks(page):
+        assert run or block.language not in {"sh", "sql"}, block.text
         shown = re.search(r"(?m)^mediasweep [a-z]|^SELECT mediasweep\.", block.text)
         assert not shown or block.language in {"sh", "sql"}, block.text
 
