@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import to_thread
 from typing import Any
 
 import httpx
 
 from mediasweep.emulator.client import Cloud
+from mediasweep.http.media import WITHIN_S
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import environment, running, until
 from tests.http.visits import visit
@@ -27,6 +29,11 @@ SELECT mediasweep.attach('public.pages', '{"public_id": "pictures"}');
 INSERT INTO public.posts VALUES (1, 'covers/3');
 INSERT INTO public.pages VALUES (5, '{covers/3,covers/9}');
 SELECT mediasweep.protect('logos/');
+"""
+BRAKED = """
+INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
+SELECT 'brake', a.id, 'a flood', 'test' FROM mediasweep.attached a
+ WHERE a.relation = 'public.media_assets'::regclass
 """
 
 
@@ -60,11 +67,21 @@ async def test_a_plan_says_what_keeps_each_asset(database: str, db: Db) -> None:
         await client.post("/api/cloudinary/scheduler", json={"action": "stop"})
         held = (await planned(client, "covers/0"))["holds"]
         assert held == ["pause is closed: the scheduler was stopped", idle]
+        await client.post("/api/cloudinary/scheduler", json={"action": "start"})
+        said = await planned(client, "covers/0")
+        assert said["brake"] == "you name each of these, so the brake will not hold them"
+        await db.execute(BRAKED)
+        said = await planned(client, "covers/0")
+        assert said["items"]["covers/0"] == ("waiting", ["brake is closed: a flood", idle])
+        assert said["brake"].startswith("the brake of media_assets is closed")
         await db.execute("ALTER TABLE public.posts RENAME TO postings")
         said = await planned(client, "covers/0")
         assert said["items"]["covers/0"][0] == "unclear"
         assert "posts" in said["guard"]
-    assert await db.fetchval("SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue") == 0
+        assert await db.fetchval("SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue") == 0
+        async with asyncio.timeout(WITHIN_S / 2):  # nothing is waited for that the brake holds
+            told = (await client.delete(MEDIA, params={"public_ids": "covers/0"})).json()
+        assert [one["public_id"] for one in told["queued"]] == ["covers/0"]
 
 
 async def test_what_was_deleted_is_listed_and_comes_back(

@@ -32,6 +32,11 @@ INSERT INTO public.media_assets
   (cloudinary_public_id, file_size, mime_type, secure_url, url, created_at)
 VALUES ('mediasweep-selftest/killed0', 1, 'image/gif', 'u', 'u', now() - interval '2 h')
 """
+BRAKED = """
+INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
+SELECT 'brake', a.id, 'a flood', 'test' FROM mediasweep.attached a
+ WHERE a.relation = 'public.media_assets'::regclass
+"""
 DROPPED = "DROP TRIGGER media_assets_cleanup_trigger_delete ON public.media_assets"
 CAPTURE = "ALTER TABLE public.media_assets {} TRIGGER ALL"
 UNINDEXED = "DROP INDEX public.media_assets_live_asset"
@@ -106,6 +111,10 @@ async def test_each_broken_part_is_told_in_a_sentence(
         "the gate pause is closed by ann: lunch; it is opened by" in m for m in told.values()
     )
     await fleet.resume(db, who="ann")
+    await db.execute(BRAKED)
+    told = await failures()
+    assert any("the gate brake is closed by test: a flood" in m for m in told.values())
+    await db.execute("DELETE FROM mediasweep.gate")
 
     await db.execute(UNINDEXED)
     told = await failures()

@@ -98,7 +98,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ],
         "unknown": ["covers/9"],
         "holds": [],
-        "brake": "you chose these one by one, so the brake will not hold them",
+        "brake": "you name each of these, so the brake will not hold them",
         "guard": None,
     },
     "media_deleted": SAID

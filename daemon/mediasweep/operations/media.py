@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.shelf import Shelf
 
-LIBRARY = "public.media_assets"
+LIBRARY = "media_assets"  # as `mediasweep.source_name` tells it
 WITHIN = timedelta(seconds=2)  # that a page may take
 TOO_LONG = "given up after 2 s: ask for a folder, a type or tags as well, or in another order"
 NO_LIBRARY = "there is no library: `mediasweep migrate --with-library` makes the table media_assets"

@@ -150,4 +150,4 @@ def _newest(gone: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _brake(gates: Sequence[Mapping[str, Any]]) -> str:
     if any(gate["name"] == "brake" for gate in gates):
         return f"the brake of {LIBRARY} is closed: nothing goes before it is acknowledged"
-    return "you chose these one by one, so the brake will not hold them"
+    return "you name each of these, so the brake will not hold them"

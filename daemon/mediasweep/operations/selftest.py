@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import fleet, queue, scheduler
+from mediasweep.operations.media import LIBRARY
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.operations.upload import Uploaded, UploadError, of_bytes, upload
 from mediasweep.operations.webhooks import shown
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.1
 NO_DAEMON = "no daemon is at work: start `mediasweep run`, and look at its log"
 IDLE = f"{NONE_DELETES}; start one without MEDIASWEEP_DRY_RUN and with MEDIASWEEP_ENABLED=true"
-OURS = {None, "public.media_assets", "manual"}  # the sources of what is let go of here
+OURS = {None, LIBRARY, "manual"}  # the sources of what is let go of here
 
 
 class _FailedError(Exception):
