@@ -58,6 +58,20 @@ async def test_a_database_that_is_away_is_said_in_a_line() -> None:
         assert told.err.startswith("mediasweep: the database does not answer: ")
 
 
+@pytest.mark.parametrize("command", [("run",), ("doctor",), ("demo",)], ids="".join)
+async def test_an_address_of_the_account_that_is_none_is_said_in_a_line(
+    command: tuple[str, ...],
+) -> None:
+    """Not by the SDK, which reads it as it is imported; one copied with its name is as good."""
+    for url in ("foo", "http://key:secret@cloud", "cloudinary//key:secret@cloud"):
+        told = await mediasweep(NOWHERE | {"CLOUDINARY_URL": url}, *command)
+        said = "mediasweep: CLOUDINARY_URL must be cloudinary://key:secret@cloud\n"
+        assert told == Done(2, "", said)
+    copied = NOWHERE | {"CLOUDINARY_URL": f"CLOUDINARY_URL={NOWHERE['CLOUDINARY_URL']}"}
+    if command == ("doctor",):
+        assert "Traceback" not in (await mediasweep(copied, *command)).err
+
+
 async def test_the_version_is_told_in_either_way() -> None:
     """The option that strangers try first does what the command does, and needs no settings."""
     asked = [await mediasweep(NOWHERE, how) for how in ("--version", "version")]
