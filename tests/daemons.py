@@ -163,6 +163,11 @@ async def finished(
 UNFINISHED = (
     "SELECT NOT EXISTS (SELECT FROM mediasweep.cloudinary_cleanup_queue WHERE processed_at IS NULL)"
 )
+LIBRARY_BRAKED = """
+INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
+SELECT 'brake', a.id, 'a flood', 'test' FROM mediasweep.attached a
+ WHERE a.relation = 'public.media_assets'::regclass
+"""
 INSERT_ASSETS = """
 INSERT INTO public.media_assets (cloudinary_public_id, file_size, mime_type, secure_url, url,
 resource_type) SELECT $1::text || n, 1, 'image/png', 'u', 'u', 'image' FROM generate_series(0,

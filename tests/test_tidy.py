@@ -128,6 +128,9 @@ def files() -> tuple[tuple[str, str], ...]:
     """Return path and text of every text file of the project."""
     read: list[tuple[str, str]] = []
     for folder, folders, found in os.walk(ROOT):
+        if "pyvenv.cfg" in found:  # somebody's virtual environment, whatever it is called
+            folders.clear()
+            continue
         folders[:] = [f for f in folders if f not in UNREAD and (f[0] != "." or f == ".ci")]
         for path in (Path(folder, name) for name in found if name[0] != "." and name != "uv.lock"):
             with contextlib.suppress(UnicodeDecodeError):

@@ -170,3 +170,5 @@ async def test_every_answer_has_the_headers_and_the_shape(database: str) -> None
             assert "default-src 'none'" in told.headers["content-security-policy"]
             assert told.headers["x-content-type-options"] == "nosniff"
             assert told.headers["cache-control"] == "no-store"
+        told = await client.patch(SCHEDULER)
+        assert set(told.headers["allow"].split(", ")) == {"GET", "POST", "PUT", "DELETE"}

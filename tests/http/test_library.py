@@ -11,7 +11,7 @@ import httpx
 from mediasweep.emulator.client import Cloud
 from mediasweep.http.media import WITHIN_S
 from mediasweep.postgres.pool import Connection as Db
-from tests.daemons import environment, running, until
+from tests.daemons import LIBRARY_BRAKED, environment, running, until
 from tests.http.visits import visit
 
 MEDIA = "/api/cloudinary/media"
@@ -29,11 +29,6 @@ SELECT mediasweep.attach('public.pages', '{"public_id": "pictures"}');
 INSERT INTO public.posts VALUES (1, 'covers/3');
 INSERT INTO public.pages VALUES (5, '{covers/3,covers/9}');
 SELECT mediasweep.protect('logos/');
-"""
-BRAKED = """
-INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
-SELECT 'brake', a.id, 'a flood', 'test' FROM mediasweep.attached a
- WHERE a.relation = 'public.media_assets'::regclass
 """
 
 
@@ -70,7 +65,7 @@ async def test_a_plan_says_what_keeps_each_asset(database: str, db: Db) -> None:
         await client.post("/api/cloudinary/scheduler", json={"action": "start"})
         said = await planned(client, "covers/0")
         assert said["brake"] == "you name each of these, so the brake will not hold them"
-        await db.execute(BRAKED)
+        await db.execute(LIBRARY_BRAKED)
         said = await planned(client, "covers/0")
         assert said["items"]["covers/0"] == ("waiting", ["brake is closed: a flood", idle])
         assert said["brake"].startswith("the brake of media_assets is closed")

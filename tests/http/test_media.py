@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import to_thread
 from typing import Any
 
@@ -9,8 +10,9 @@ import httpx
 import pytest
 
 from mediasweep.emulator.client import Cloud
+from mediasweep.http.cleanup import WITHIN_S
 from mediasweep.postgres.pool import Connection as Db
-from tests.daemons import environment, running, until
+from tests.daemons import LIBRARY_BRAKED, environment, running, until
 from tests.http.visits import visit
 
 MEDIA = "/api/cloudinary/media"
@@ -66,6 +68,7 @@ async def test_the_library_is_listed_by_page_filter_and_order(database: str, db:
         for asked, expected in (
             ({"sort_by": "file_size"}, ["covers/1", "clip", "covers/2", "covers_/3"]),
             ({"folder": "covers", "sort_by": "file_size"}, ["covers/1", "covers/2"]),
+            ({"folder": "/covers/", "sort_by": "file_size"}, ["covers/1", "covers/2"]),
             ({"resource_type": "video"}, ["clip"]),
             ({"tags": "red, new"}, ["covers/1"]),
             ({"search": "100%"}, ["covers/1"]),
@@ -187,6 +190,11 @@ async def test_deletions_go_to_cloudinary_and_are_waited_for(
         forced = (await client.post("/api/cloudinary/cleanup", json={"limit": 1})).json()
         assert (forced["message"], forced["processed"]) == ("1 processed", 1)
         assert forced["items"][0]["public_id"] == "clip"
+        await db.execute(LIBRARY_BRAKED)
+        await db.execute("DELETE FROM public.media_assets WHERE cloudinary_public_id ~ '_'")
+        async with asyncio.timeout(WITHIN_S / 2):  # no sweep passes a brake: none is waited for
+            forced = (await client.post("/api/cloudinary/cleanup")).json()
+        assert "0 processed, 1 go on: held by brake" in forced["message"]
     assert await db.fetchval(GONE) == ["covers/1", "covers/2"]
 
 

@@ -19,7 +19,7 @@ from mediasweep.operations import fleet, webhooks
 from mediasweep.operations.selftest import run
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep, start
-from tests.daemons import INSERT_ASSETS, Daemon, environment, finished, running
+from tests.daemons import INSERT_ASSETS, LIBRARY_BRAKED, Daemon, environment, finished, running
 from tests.schema.roles import staffed
 from tests.upload.uploads import opened
 
@@ -31,11 +31,6 @@ OLD = """
 INSERT INTO public.media_assets
   (cloudinary_public_id, file_size, mime_type, secure_url, url, created_at)
 VALUES ('mediasweep-selftest/killed0', 1, 'image/gif', 'u', 'u', now() - interval '2 h')
-"""
-BRAKED = """
-INSERT INTO mediasweep.gate (name, source_id, reason, closed_by)
-SELECT 'brake', a.id, 'a flood', 'test' FROM mediasweep.attached a
- WHERE a.relation = 'public.media_assets'::regclass
 """
 DROPPED = "DROP TRIGGER media_assets_cleanup_trigger_delete ON public.media_assets"
 CAPTURE = "ALTER TABLE public.media_assets {} TRIGGER ALL"
@@ -111,7 +106,7 @@ async def test_each_broken_part_is_told_in_a_sentence(
         "the gate pause is closed by ann: lunch; it is opened by" in m for m in told.values()
     )
     await fleet.resume(db, who="ann")
-    await db.execute(BRAKED)
+    await db.execute(LIBRARY_BRAKED)
     told = await failures()
     assert any("the gate brake is closed by test: a flood" in m for m in told.values())
     await db.execute("DELETE FROM mediasweep.gate")

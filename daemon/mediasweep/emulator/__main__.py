@@ -38,7 +38,10 @@ def main() -> None:
     if given.die_with_parent and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     clouds = {given.cloud: Cloud(given.cloud, given.key, given.secret)} if given.cloud else {}
-    asyncio.run(serve(given.host, given.port, clouds, _announce))
+    try:
+        asyncio.run(serve(given.host, given.port, clouds, _announce))
+    except OSError as error:  # of binding: what comes later is the server's
+        parser.exit(1, f"cannot listen on {given.host}:{given.port}: {error.strerror}\n")
 
 
 def _announce(url: str) -> None:

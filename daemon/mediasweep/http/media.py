@@ -65,7 +65,7 @@ class MediaAsked(Asked):
         return Shelf(
             page=self.page,
             limit=self.limit,
-            folder=self.folder or None,
+            folder=(self.folder or "").strip("/") or None,
             resource_type=self.resource_type,
             search=self.search or None,
             tags=tags,

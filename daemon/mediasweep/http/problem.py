@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from mediasweep.http import expected
 from mediasweep.http.headers import HEADERS
@@ -82,6 +82,7 @@ def _problem(status: int, detail: str, errors: list[dict[str, str]] | None = Non
 
 
 CONTENT = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # of every route: FastAPI leaves out its own answer to a bad request where 4XX is told
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request cannot be answered as it is", "content": CONTENT},
@@ -137,11 +138,13 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
 
 def _methods(request: Request) -> set[str]:
     """Return what can be done here; a route of its own, of which there are several, says less."""
-    found: set[str] = set()
-    for route in request.app.router.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return found
+    asked = [{**request.scope, "method": method} for method in METHODS]
+    routes = request.app.router.routes
+    return {
+        scope["method"]
+        for scope in asked
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    }
 
 
 def _invalid(error: RequestValidationError) -> Problem:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import queue, scheduler
+from mediasweep.operations.fleet import still_closed
 from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.postgres.cleanup import Cleanup
 from mediasweep.postgres.fleet import Fleet
@@ -75,6 +76,8 @@ async def process(
         ids = await _put_back(connection, limit, ids if id_ else None, who) or ids
     if not ids:
         return Cleaned("nothing is due", [])
+    if await _held(connection, ids):
+        within_s = 0.0
     if id_ is None:
         await scheduler.force_cleanup(connection, who=who, limit=limit)
     rows = await wait(connection, ids, within_s=within_s)
@@ -124,6 +127,14 @@ async def _put_back(
     async for step in queue.move_rows(connection, ByHand.RETRY, ids, who=who, why=None):
         moved += step.moved
     return moved
+
+
+async def _held(connection: Pool | Connection, ids: Sequence[UUID]) -> bool:
+    """Tell whether a gate that no sweep passes is closed for each of these rows."""
+    closed = [gate for gate in await still_closed(connection) if gate["name"] != "pause"]
+    sources = {gate["source"] for gate in closed}
+    rows = await Cleanup(connection).became(ids)
+    return None in sources or all(row["source"] in sources for row in rows)
 
 
 async def _why(connection: Pool | Connection) -> str:

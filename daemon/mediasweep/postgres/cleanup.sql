@@ -12,7 +12,8 @@ SELECT due.id
 
 -- name: became
 -- $1 ids; these rows as they are now
-SELECT q.id, q.cloudinary_public_id AS public_id, q.status, q.error_message AS error, q.cloudinary_response::text
+SELECT q.id, q.cloudinary_public_id AS public_id, q.status, q.error_message AS error, q.cloudinary_response::text,
+       mediasweep.source_name(q.source_id) AS source
   FROM mediasweep.cloudinary_cleanup_queue q
  WHERE q.id = ANY ($1)
  ORDER BY q.due_at, q.id
