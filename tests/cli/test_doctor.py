@@ -25,7 +25,7 @@ async def test_beside_a_running_daemon_nothing_is_wrong(database: str, cloud: Cl
         as_json = json.loads((await mediasweep(env, "doctor", "--json")).out)
     lines = told.out.splitlines()
     assert (told.code, told.err) == (0, ""), told.out
-    assert lines[0].startswith("note     level: at contract level 2 is public.media_assets")
+    assert lines[0].startswith("note     level: public.media_assets: an asset that is let go of is")
     assert lines[-1] == "30 checks: 2 notes"
     assert len(lines) == 9  # a sentence is a line, where no terminal is
     assert (as_json["healthy"], as_json["database"], len(as_json["checks"])) == (True, True, 30)

@@ -39,12 +39,12 @@ async def test_it_reports_asks_and_acts(
     delete = ("reconcile", "--last", "--orphans", "delete", "--owned", "own/")
     assert (await mediasweep(env, *delete)).code == 2  # nobody to ask
     said = (await mediasweep(env, *delete, "--ghosts=mark", "--dry-run")).err
-    assert "would queue for deletion 2 orphans (14 bytes) and mark 1 ghost of the library;" in said
+    assert "would queue for deletion 2 orphans (14 B) and mark 1 ghost of the library;" in said
     assert (await mediasweep(env, *delete, typed="n\n")).code == 1
     assert not await db.fetch(QUEUED)
     done = await mediasweep(env, *delete, "--json", typed="y\n")
     told = json.loads(done.out)
-    assert "Queue for deletion 2 orphans (14 bytes)?" in done.err
+    assert "Queue for deletion 2 orphans (14 B)?" in done.err
     assert told["acted"]["queued"] == 2
     assert [one["public_id"] for one in told["findings"]] == ["own/1", "own/2"]  # what was done
     assert len(await db.fetch(QUEUED)) == 2

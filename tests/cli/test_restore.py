@@ -45,7 +45,7 @@ async def test_a_dry_run_shows_exactly_what_would_be_restored_and_sends_nothing(
     assert sorted(row["public_id"] for row in told["rows"]) == ["a/0", "a/1", "a/2"]
     table = await restore(env, "--prefix", "a/", "--dry-run")
     assert len(table.out.splitlines()) == 1 + 3
-    assert "would restore 3 assets (15 bytes); nothing was sent" in table.err
+    assert "would restore 3 assets (15 B); nothing was sent" in table.err
     assert await to_thread(cloud.state) == before
     assert await events(db) == {}
     done = await restore(env, "--prefix", "a/", "--yes", "--json")
@@ -76,7 +76,7 @@ async def test_what_has_no_backup_is_listed_as_support_asks_for_it(
     ]
     assert await events(db) == {"restored": 3, "restore_failed": 2}
     asked = await restore(env, "--prefix", "mediasweep-selftest/", "--dry-run")
-    assert "would restore 1 asset (5 bytes)" in asked.err
+    assert "would restore 1 asset (5 B)" in asked.err
     failed = await db.fetchrow(
         "SELECT detail, response, request_id FROM mediasweep.journal WHERE public_id = 'lost0'"
         " AND event = 'restore_failed'"
@@ -186,6 +186,6 @@ async def test_a_person_at_a_terminal_is_asked(
     """The question names how many, how much and where; only a yes restores."""
     await destroyed(db, cloud, "a", 2)
     done = await mediasweep(env, "restore", "--since", "1h", typed=f"{answer}\n")
-    assert f"Restore 2 assets (10 bytes) in cloud {cloud.name}?" in done.err
+    assert f"Restore 2 assets (10 B) in cloud {cloud.name}?" in done.err
     assert done.code == (0 if answer == "y" else 1)
     assert len(await names(cloud)) == (2 if answer == "y" else 0)

@@ -190,14 +190,17 @@ async def test_a_publication_of_all_tables_is_a_note(world: World) -> None:
 async def test_each_table_is_told_its_level(world: World) -> None:
     """What a table is safe with follows from its grace, its asset ids, and whether it looks."""
     more = '"cover", "grace": "1 hour", "references": "wait"'
-    assert [one.what for check, one in (await world.report()).findings if check == "level"] == [
-        "at contract level 2 is public.media_assets: asset ids, not proven on this account"
-    ]
+    [told] = [one for check, one in (await world.report()).findings if check == "level"]
+    gone = "an asset that is let go of is deleted"
+    by_id = "by its asset id, once that has worked here"
+    assert told.what == f"public.media_assets: {gone} at once; {by_id}"
+    assert told.why.endswith("but not if it uses the asset again (contract level 2)")
+    assert told.remedy.endswith("if it may use an asset again, attach it anew with `--grace`")
     await world.db.execute(ARTICLES.replace('"cover"', more))
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]
-    looks = "`references`, so that what is being deleted is not used again"
-    unused = "not used while others have none or a prefix is protected"
+    looks = "`references` keeps rows from using it again meanwhile"
+    unused = "not by its asset id, because others have none or a prefix is protected"
     assert levels == [
-        f"at contract level 0 is public.media_assets: asset ids, {unused}",
-        f"at contract level 1 is public.articles: a grace of 60 min and {looks}",
+        f"public.media_assets: {gone} at once; {unused}",
+        f"public.articles: {gone} 60 min later; {looks}",
     ]

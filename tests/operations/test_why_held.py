@@ -39,7 +39,7 @@ async def test_an_open_writer_is_named_until_it_ends(db: Db, connect: Connect) -
         [id_] = await enqueue(db, "a")
         await beat(db, horizon=horizon((await claim(db)).memory))
         [found] = await why(db, id_)
-        assert found["reason"] is Reason.WRITER
+        assert found["reason"] == Reason.WRITER
         assert found["about"] == f"pid {writer.get_server_pid()} (app)"
         assert timedelta(0) < found["lasts"] < timedelta(minutes=1)
         assert (await claim(db)).held

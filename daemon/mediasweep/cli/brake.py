@@ -11,7 +11,7 @@ from mediasweep.cli.consent import agree
 from mediasweep.cli.foresight import plain, say_kept
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do, who
-from mediasweep.rules.number import counted, number
+from mediasweep.rules.number import counted, number, size
 
 if TYPE_CHECKING:
     from mediasweep.operations.foresight import Foresight
@@ -105,7 +105,7 @@ def _print(held: Mapping[str, Any], *, err: bool = False) -> None:
         "source": held["source"],
         "stopped": f"{cell(held['closed_at'])}: {held['reason']}",
         "rows": number(held["queue_rows"]),
-        "bytes": number(held["bytes"]),
+        "size": size(held["bytes"]),
     }
     if held["queue_rows"]:
         lines["queued"] = f"{cell(held['first_at'])} to {cell(held['last_at'])}"

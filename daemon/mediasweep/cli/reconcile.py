@@ -19,7 +19,7 @@ from mediasweep.cli.output import misused
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 from mediasweep.cli.signals import stop_by_signals
-from mediasweep.rules.number import counted, number
+from mediasweep.rules.number import counted, number, size
 
 if TYPE_CHECKING:
     from mediasweep.loops.reconcile import Reconciler
@@ -192,9 +192,9 @@ async def _plan(runs: Reconciliations, run: Run, wanted: Wanted) -> str:
     from mediasweep.operations.reconcile import Ghosts, Orphans, chosen
 
     plan = []
-    assets, size = await chosen(runs, run, wanted)
+    assets, all_bytes = await chosen(runs, run, wanted)
     if assets and wanted.orphans is Orphans.DELETE:
-        amount = f"{counted(assets, 'orphan')} ({counted(size, 'byte')})"
+        amount = f"{counted(assets, 'orphan')} ({size(all_bytes)})"
         plan.append(f"queue for deletion {amount}")
     elif assets:
         plan.append(f"bring the library in line with {counted(assets, 'asset')}")

@@ -19,7 +19,7 @@ from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 from mediasweep.cli.sheet import sheet
 from mediasweep.cli.signals import stop_by_signals
-from mediasweep.rules.number import counted, number
+from mediasweep.rules.number import counted, number, size
 
 if TYPE_CHECKING:
     from mediasweep.operations.restore import Plan, Progress, Report, Waiting
@@ -147,7 +147,7 @@ def _show(found: Plan, *, as_json: bool) -> None:
 def _amount(found: Plan) -> str:
     unsized = sum(one.bytes is None for one in found.deletions)
     unknown = f", {number(unsized)} of unknown size" if unsized else ""
-    return f"{counted(len(found.deletions), 'asset')} ({counted(found.bytes, 'byte')}{unknown})"
+    return f"{counted(len(found.deletions), 'asset')} ({size(found.bytes)}{unknown})"
 
 
 def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:

@@ -35,6 +35,7 @@ from mediasweep.emulator.client import Cloud, Emulator
 from mediasweep.operations import selftest, webhooks
 from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection
+from mediasweep.rules.number import size
 from mediasweep.rules.selftest import Verdict
 
 SCENE_WITHIN_S = 60.0
@@ -86,8 +87,8 @@ async def _prepare(dsn: str, cloud: Cloud, console: Console) -> None:
     finally:
         await connection.close()
     await asyncio.to_thread(differ, cloud)
-    size = sum(answer["bytes"] for answer in answers)
-    console.print(f"Uploaded {len(answers)} files, {size / 1024:.0f} KiB, and inserted their rows.")
+    amount = size(sum(answer["bytes"] for answer in answers))
+    console.print(f"Uploaded {len(answers)} files, {amount}, and inserted their rows.")
 
 
 async def _play(dsn: str, cloud: Cloud, address: str, console: Console) -> bool:

@@ -14,6 +14,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from mediasweep.rules.number import size
+
 FILE = "file"
 FIELDS_MOST = 20
 FIELD_MOST = 10_000  # bytes of its value
@@ -121,7 +123,7 @@ class Form:
             return
         self._length += end - at
         if self._length > self._most:
-            raise HTTPException(413, f"the file is over {self._most} bytes")
+            raise HTTPException(413, f"the file is over {size(self._most)}")
         self._file += data[at:end]
 
     def _on_part_end(self) -> None:

@@ -16,7 +16,9 @@ from mediasweep.http.media import PATH, WITHIN_S
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.desk import Desk
 from mediasweep.operations.plan import Becomes
+from mediasweep.rules.finding import some
 from mediasweep.rules.job import Status
+from mediasweep.rules.number import number
 
 
 class Fate(BaseModel):
@@ -124,10 +126,16 @@ def add_library(router: APIRouter, desk: Desk) -> None:
         )
         restored = [one.public_id for one in done if one.why is None]
         failed = [NotRestored(public_id=o.public_id, error=o.why) for o in done if o.why]
+        said = [f"{number(len(restored))} restored"] + ([_why_not(failed)] if failed else [])
         return MediaRestored(
-            success=not failed,
-            message=f"{len(restored)} restored"
-            + (f", {len(failed)} not: {failed[0].error}" if failed else ""),
-            restored=restored,
-            failed=failed,
+            success=not failed, message=", ".join(said), restored=restored, failed=failed
         )
+
+
+def _why_not(failed: list[NotRestored]) -> str:
+    """Say how many are not back, and of each reason which ones."""
+    of: dict[str, list[str]] = {}
+    for one in failed:
+        of.setdefault(one.error, []).append(one.public_id)
+    said = [f"{why} ({some(ids)})" for why, ids in of.items()]
+    return f"{number(len(failed))} not: {some(said)}"

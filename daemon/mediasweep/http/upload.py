@@ -25,6 +25,7 @@ from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.problem import RETRY_AFTER_S
 from mediasweep.operations.desk import Desk
 from mediasweep.operations.upload import Uploaded, UploadError, upload
+from mediasweep.rules.number import size
 from mediasweep.rules.outcome import Outcome
 from mediasweep.rules.upload import PART, UploadNameError, Wanted
 
@@ -137,7 +138,7 @@ def add_upload(router: APIRouter, desk: Desk) -> None:
         """Upload a file, and list it in the library."""
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > desk.upload_most + OVERHEAD:
-            raise HTTPException(413, f"the file is over {desk.upload_most} bytes")
+            raise HTTPException(413, f"the file is over {size(desk.upload_most)}")
         async with _turn(desk):
             kind = request.headers.get("content-type", "")
             form = Form(kind, request.stream(), desk.upload_most)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
-from mediasweep.rules.reason import Reason, Why
+from mediasweep.rules.reason import Why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,7 +119,7 @@ class Fleet:
     async def waiting(self) -> list[Why]:
         """Return what the unfinished rows wait for, each row counted once, the most first."""
         found = await self._connection.fetch(SQL["waiting"])
-        return [Why(**{**row, "reason": Reason(row["reason"])}) for row in found]
+        return [Why(**row) for row in found]
 
     async def strays(self) -> list[Mapping[str, Any]]:
         """Return tables that carry our triggers, and are no part `of` an attached one any more."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
 from mediasweep.rules.filter import Filter, Source, like
-from mediasweep.rules.reason import Reason, Why
+from mediasweep.rules.reason import Why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ class Ledger:
         timeline = await self._connection.fetch(SQL["timeline"], id_)
         return Shown(
             dict(row),
-            [Why(**{**reason, "reason": Reason(reason["reason"])}) for reason in reasons],
+            [Why(**reason) for reason in reasons],
             [dict(moved) for moved in timeline],
         )
 

@@ -1,9 +1,13 @@
 """Numbers as people read them: one way in pages, commands, and what the database says
 (`schema/functions/counted.sql`). A comma sets thousands apart, which every terminal and every
-encoding of a database has.
+encoding of a database has. Sizes go by thousands, as the limits of Cloudinary and of uploads do.
 """
 
 from __future__ import annotations
+
+UNITS = ("B", "KB", "MB", "GB", "TB")
+NEXT_FROM = 999.5  # what would be rounded to a thousand is one of the next unit
+WHOLE_FROM = 9.95  # from which on a size needs no decimal
 
 
 def number(count: float) -> str:
@@ -14,3 +18,11 @@ def number(count: float) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: 1 row, 1,500 rows."""
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
+
+
+def size(count: float) -> str:
+    """Return bytes in the unit that fits: 640 B, 1.5 KB, 12 MB."""
+    unit = 0
+    while count >= NEXT_FROM and unit < len(UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.{int(unit > 0 and count < WHOLE_FROM)}f} {UNITS[unit]}"

@@ -50,11 +50,12 @@ class Reason(StrEnum):
 class Why:
     """One reason for one row, or for the `rows` that have it first.
 
-    `about` is what it is about, `detail` says more. It has lasted for `lasts`, and ends in
-    `ends_in`, which is negative once that time has come; None where nobody can say.
+    `reason` is a `Reason`, or the word of a later release that has migrated. `about` is what it is
+    about, `detail` says more. It has lasted for `lasts`, and ends in `ends_in`, which is negative
+    once that time has come; None where nobody can say.
     """
 
-    reason: Reason
+    reason: str
     about: str | None = None
     rows: int = 1
     detail: str | None = None
@@ -71,7 +72,7 @@ def sentence(why: Why) -> str:
     more = f", for {left.removeprefix(' in ')} more" if left else ""
     last = f"; the last beat was {ago(why.lasts)} ago" if why.lasts and about == "alive" else ""
     idle = "" if about == "alive" else " (they are disabled, or on a dry run)"
-    words = {
+    words: dict[str, str] = {
         Reason.LEASED: f"is being deleted by {about or SOMEBODY}, whose lease ends{left}",
         Reason.DETACHED: f"waits for its table {about} to be attached again: "
         "the guard cannot ask a detached one",
@@ -95,14 +96,14 @@ def sentence(why: Why) -> str:
         Reason.NEWER: f"will not be sent: a newer version was uploaded, {about}",
         Reason.NEXT: "is next in line",
     }
-    return words[why.reason]
+    return words.get(why.reason, f"waits: {why.reason}{because}")
 
 
 def brief(why: Why) -> str:
     """Return what is said of all rows that wait for the same thing."""
     rows, about, left = why.rows, why.about, _left(why)
     due = f"due{left}"
-    words = {
+    words: dict[str, str] = {
         Reason.LEASED: f"being deleted by {about or SOMEBODY}",
         Reason.DETACHED: f"of the detached table {about}",
         Reason.UNKNOWN_SOURCE: f"of source {about}, which is no attached table",
@@ -125,7 +126,7 @@ def brief(why: Why) -> str:
         Reason.FALLBACK: "fell back, not queued yet",
         Reason.REFUSED: "fell back, and the queue refuses them",
     }
-    return f"{number(rows)} {words[why.reason]}"
+    return f"{number(rows)} {words.get(why.reason, f'waiting: {why.reason}')}"
 
 
 def outcome(status: str, detail: str | None, response: str | None) -> str:

@@ -11,13 +11,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from mediasweep.rules.number import counted, number
+from mediasweep.rules.number import counted, number, size
 from mediasweep.rules.reason import ago
 
 NONE = "\N{EN DASH}"
-KIB = 1024
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-ROUND_FROM = 10  # from which on a size needs no decimal
 TIME = Markup('<time datetime="{}" title="{}">{}</time>')
 CODE = Markup("<code>{}</code>")
 
@@ -47,18 +44,9 @@ def lasting(given: timedelta | float | None) -> str:
     return ago(given if isinstance(given, timedelta) else timedelta(seconds=given))
 
 
-def size(count: float | None) -> str:
-    """Return bytes in the unit that fits."""
-    if count is None:
-        return NONE
-    unit = 0
-    while count >= KIB and unit < len(UNITS) - 1:
-        count, unit = count / KIB, unit + 1
-    return (
-        f"{count:.1f} {UNITS[unit]}"
-        if unit and count < ROUND_FROM
-        else f"{count:.0f} {UNITS[unit]}"
-    )
+def sized(count: float | None) -> str:
+    """Return bytes as `size` has them, or that they are not known."""
+    return NONE if count is None else size(count)
 
 
 def known(count: float | None) -> str:
@@ -97,7 +85,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "ending": ending,
     "lasting": lasting,
-    "size": size,
+    "size": sized,
     "number": known,
     "plural": counted,
     "words": words,

@@ -136,32 +136,35 @@ def level(tables: Sequence[Row]) -> list[Finding]:
         finding
         for (number, said, remedy), names in alike.items()
         for finding in note(
-            f"at contract level {number} is {some(names)}: {said}",
-            LEVELS[number],
-            remedy,
+            f"{some(names)}: {said}", f"{SAFE[number]} (contract level {number})", remedy
         )
     ]
 
 
 def _contract(table: Row) -> tuple[int, str, str]:
-    """Return the level of a table, what it has for that, and what would raise it."""
+    """Return the level of a table, what becomes of its assets, and what would raise it."""
     rests, by_id = table["rests"] > timedelta(0), bool(table["by_asset_id"])
-    has = [f"a grace of {ago(table['rests'])}"] if rests else []
+    after = f"{ago(table['rests'])} later" if rests else "at once"
+    said = [f"an asset that is let go of is deleted {after}"]
     if by_id and not table["nameless"]:
-        has.append("asset ids, not used while others have none or a prefix is protected")
+        said.append("not by its asset id, because others have none or a prefix is protected")
     elif by_id:
-        has.append("asset ids" + ("" if table["proven"] else ", not proven on this account"))
+        said.append("by its asset id" + ("" if table["proven"] else ", once that has worked here"))
     if table["looks"]:
-        has.append("`references`, so that what is being deleted is not used again")
-    lacking = [name for name, there in (("grace", rests), ("asset_id", by_id)) if not there]
-    remedy = f"if your application does more, attach it with {' and '.join(lacking)}"
-    said = " and ".join(has) or "neither a grace nor asset ids"
-    return 2 * (by_id and table["nameless"]) + rests, said, remedy if lacking else "nothing"
+        said.append("`references` keeps rows from using it again meanwhile")
+    more = [] if rests else ["it may use an asset again, attach it anew with `--grace`"]
+    if not by_id:
+        more.append("it uploads other files under old public ids, attach it anew with `--asset-id`")
+    remedy = f"nothing, unless your application does more: if {'; if '.join(more)}"
+    return 2 * (by_id and table["nameless"]) + rests, "; ".join(said), remedy if more else "nothing"
 
 
-LEVELS = (
-    "safe if an asset that was let go of is never used again",
-    "safe if it is used again within the grace, and no file is uploaded under its id",
-    "safe if another file is uploaded under its id, and it is not used again",
-    "safe if it is used or uploaded again within the grace",
+SAFE = (
+    "this is safe if your application never uses again what it has let go of",
+    "this is safe if your application uses an asset again only within that time, and uploads no "
+    "other file under its public id",
+    "this is safe if your application uploads another file under the public id, but not if it uses "
+    "the asset again",
+    "this is safe if your application uses an asset again, or uploads another file under its "
+    "public id, only within that time",
 )

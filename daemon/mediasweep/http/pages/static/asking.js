@@ -2,6 +2,14 @@
 
 export const byId = (id) => document.getElementById(id);
 
+// Sizes as pages write them, in powers of a thousand (rules/number.py).
+export function sized(bytes) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  for (; bytes >= 999.5 && unit < units.length - 1; unit += 1) bytes /= 1000;
+  return `${bytes.toFixed(unit && bytes < 9.95 ? 1 : 0)} ${units[unit]}`;
+}
+
 const counted = (count) => count.toLocaleString("en");
 const rows = (count) => `${counted(count)} ${count === 1 ? "row" : "rows"}`;
 
@@ -47,9 +55,8 @@ function movable({ move, moved: { length }, kept, cancelled, guard, refused, lef
 export function foretold({ dataset }, told) {
   if (!told.would) return movable(told);
   const { assets, bytes } = told.would;
-  const [unit, named] = bytes < 2 ** 20 ? [2 ** 10, "KiB"] : [2 ** 20, "MiB"];
-  const size = `${counted(Math.ceil(bytes / unit))} ${named}`;
-  return { lines: [`${counted(assets)} ${assets === 1 ? "asset" : "assets"} (${size}) ${dataset.would}`], nothing: !assets };
+  const all = assets ? `${counted(assets)} ${assets === 1 ? "asset" : "assets"} (${sized(bytes)})` : "No asset";
+  return { lines: [`${all} ${dataset.would}`], nothing: !assets };
 }
 
 // Show these lines, and return whether to go on; red is what deletes, or is red itself.

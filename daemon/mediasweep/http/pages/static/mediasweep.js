@@ -35,7 +35,7 @@ export function say(text, bad = false) {
   close.textContent = "×";
   close.setAttribute("aria-label", "Close this message");
   close.addEventListener("click", () => line.remove());
-  line.append(sentence(text), close);
+  line.append(text, close);
   byId("said").replaceChildren(line);
   if (!bad) setTimeout(() => line.remove(), 10000);
 }
@@ -56,7 +56,8 @@ export async function call(method, path, body) {
     throw new Error("mediasweep did not answer; the action may or may not have happened");
   }
   const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(told.detail || `${answer.status} ${answer.statusText}`);
+  const said = told.detail || `${answer.status} ${answer.statusText}`;
+  if (!answer.ok) throw new Error(told.errors ? said : sentence(said)); // a field is named as it is written
   return told;
 }
 
@@ -111,7 +112,7 @@ async function act(element) {
       element.querySelector(":focus")?.blur(); // nobody types there any more, so it is refreshed, too
     }
     const text = told.move ? moved(told).join(" ") : told.message || element.dataset.done || "Done.";
-    say(text, told.success === false);
+    say(sentence(text), told.success === false);
     await refresh();
   } catch (error) {
     if (wrong) refuse(wrong, error.message);
@@ -125,7 +126,7 @@ async function act(element) {
 
 // Say at a field why it was refused, and lead there.
 function refuse(wrong, text) {
-  wrong.textContent = sentence(text);
+  wrong.textContent = text;
   const field = document.querySelector(`[aria-describedby~="${wrong.id}"]`);
   field.setAttribute("aria-invalid", "true");
   field.focus();

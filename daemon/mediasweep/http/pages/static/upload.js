@@ -1,5 +1,6 @@
 // Uploading: files that are chosen or dropped go to the API, two at a time, each with its progress.
 
+import { sized } from "./asking.js";
 import { say } from "./mediasweep.js";
 
 const AT_A_TIME = 2;
@@ -16,8 +17,6 @@ function make(tag, kind = "", text = "") {
   return element;
 }
 
-const size = (bytes) => (bytes < 1024 ? `${bytes} B` : bytes < 1048576 ? `${(bytes / 1024).toFixed(0)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`);
-
 // Return what shows a file: its line, its progress, what is said of it.
 function line(file) {
   const item = make("li", "panel");
@@ -29,7 +28,7 @@ function line(file) {
   const again = make("button", "", "Try again");
   again.type = "button";
   again.hidden = true;
-  item.append(make("span", "name", file.name), make("span", "dim", size(file.size)), bar, said, again);
+  item.append(make("span", "name", file.name), make("span", "dim", sized(file.size)), bar, said, again);
   document.getElementById("sent-list").append(item);
   document.getElementById("sent").hidden = false;
   return { item, bar, said, again };
@@ -106,7 +105,7 @@ function take(files) {
       next();
     });
     if (file.size > most) {
-      fail(one, `larger than ${size(most)}`);
+      fail(one, `larger than ${sized(most)}`);
       one.shown.again.hidden = true;
     } else if (!file.size) {
       fail(one, "empty, or a folder");
