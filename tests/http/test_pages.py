@@ -82,9 +82,9 @@ async def test_what_there_is_is_shown_as_it_was_written(database: str, db: Db) -
         for path, status, says, leads in (
             ("/nothing", 404, "nothing at this address", "/"),
             (gone, 404, "may have been pruned", "/queue"),
-            ("/queue/1", 400, "Id has to look like", "/queue"),
-            ("/library/x", 400, "Id has to look like", "/library"),
-            ("/library?sort=x", 400, "Sort has to be &#39;newest&#39;", "/library"),
+            ("/queue/1", 400, "<code>id</code> has to look like", "/queue"),
+            ("/library/x", 400, "<code>id</code> has to look like", "/library"),
+            ("/library?sort=x", 400, "<code>sort</code> has to be &#39;newest&#39;", "/library"),
         ):
             told = await client.get(path, headers=PAGE)
             problem = told.text.partition('id="problem"')[2]

@@ -196,6 +196,9 @@ async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
             " WHERE kind = 'ghost'"
         )
         assert (await Fleet(db).standing())["drift"] == 3  # that are left
+        await client.post("/api/cloudinary/sync", json=body)
+        text = await shown(client, "/reconcile", kind="ghost")  # are as marked as before
+        assert ("Mark ghosts" in text, text.count('<span class="status">marked')) == (False, 3)
         assert "No self-test has run" in await shown(client, "/selftest")
         await client.post("/api/test-bidirectional-sync")
         text = await shown(client, "/selftest")

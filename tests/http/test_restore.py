@@ -88,7 +88,10 @@ async def test_no_row_comes_back_whose_asset_may_be_gone(
         body = {"public_ids": [f"covers/{n}" for n in (1, 2, 3, 8, 9)]}
         said = (await client.post(f"{MEDIA}/restore", json=body)).json()
     assert said["restored"] == ["covers/3"]
-    assert {one["public_id"]: one["error"] for one in said["failed"]} == {
+    why = {one["public_id"]: one["error"] for one in said["failed"]}
+    reasons = ", ".join(f"{error} ({id_})" for id_, error in why.items())
+    assert said["message"] == f"1 restored, 4 not: {reasons}"
+    assert why == {
         "covers/1": "a daemon is deleting it",
         "covers/2": "another row of the library has its name now",
         "covers/8": NOT_KNOWN,

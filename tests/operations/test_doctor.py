@@ -194,7 +194,7 @@ async def test_each_table_is_told_its_level(world: World) -> None:
     gone = "an asset that is let go of is deleted"
     by_id = "by its asset id, once that has worked here"
     assert told.what == f"public.media_assets: {gone} at once; {by_id}"
-    assert told.why.endswith("but not if it uses the asset again (contract level 2)")
+    assert told.why.endswith("but not if it is used again itself (contract level 2)")
     assert told.remedy.endswith("if it may use an asset again, attach it anew with `--grace`")
     await world.db.execute(ARTICLES.replace('"cover"', more))
     levels = [one.what for check, one in (await world.report()).findings if check == "level"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from dataclasses import replace
+from uuid import uuid4
 
 import asyncpg
 import cloudinary.uploader
@@ -12,7 +13,7 @@ import pytest
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations.reconcile import Acted, Ghosts, Orphans, Wanted, act, chosen
 from mediasweep.postgres.pool import Connection as Db
-from mediasweep.postgres.reconcile import Run
+from mediasweep.postgres.reconcile import Reconciliations, Run
 from tests.conftest import Connect
 from tests.reconcile.sides import AGO, ASKED, DAY_S, HOUR, compare, in_library, reconciler
 from tests.schema.roles import staffed
@@ -146,9 +147,15 @@ async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud:
     assert rows == [("gone", "error", False), ("p0", "synced", True)]
     assert not await db.fetch(QUEUED)
     assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted()
+    await in_library(db, "late")
     again = await compare(db, cloud)
-    await to_thread(upload, cloud, "gone")  # after it was found missing, and before it is marked
+    left = await Reconciliations(db, uuid4()).left(again.id)
+    assert left == {"ghost": 1}  # what was marked is not to be marked again
+    await to_thread(upload, cloud, "late")  # after it was found missing, and before it is marked
     assert await do(db, cloud, again, Wanted(ghosts=Ghosts.MARK)) == Acted(left=1)
+    assert [row["status"] for row in await db.fetch(LIBRARY)] == ["error", "synced", "synced"]
+    await to_thread(upload, cloud, "gone")
+    assert await do(db, cloud, await compare(db, cloud), Wanted(ghosts=Ghosts.MARK)) == Acted()
     assert {row["status"] for row in await db.fetch(LIBRARY)} == {"synced"}
 
 

@@ -119,7 +119,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "media_restore": SAID
     | {
         "success": False,
-        "message": "1 restored, 1 not: Cloudinary has no backup of it",
+        "message": "1 restored, 1 not: Cloudinary has no backup of it (covers/2)",
         "restored": ["covers/1"],
         "failed": [{"public_id": "covers/2", "error": "Cloudinary has no backup of it"}],
     },

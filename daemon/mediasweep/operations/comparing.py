@@ -97,6 +97,10 @@ class Comparing:
         """Return about how many findings of a run nothing was done, by their kinds."""
         return await self._runs().left(run)
 
+    async def markable(self, run: int) -> int:
+        """Return how many ghosts of a run can be marked: those of the library, unless they are."""
+        return await self._runs().count_ghosts(run)
+
     async def findings(
         self, run: int, after: int, most: int, kind: str | None = None
     ) -> Sequence[Mapping[str, Any]]:

@@ -51,8 +51,10 @@ def add_reconcile(frame: Frame) -> None:
         kind = asked.kind or next(there, Kind.ORPHAN)
         found: list[Mapping[str, Any]] = []
         left: Mapping[str, int] = {}
+        markable = 0
         if report:
             left = await comparing.left(report.id)
+            markable = await comparing.markable(report.id)
             found += await comparing.findings(report.id, asked.after, PER_PAGE + 1, kind)
         return frame.show(
             request,
@@ -61,6 +63,7 @@ def add_reconcile(frame: Frame) -> None:
             report=report,
             counts=counts,
             left={kind: left.get(kind, 0) for kind in Kind},
+            markable=markable,
             kinds=PLURALS,
             kind=kind,
             asked=asked,

@@ -160,11 +160,8 @@ def _contract(table: Row) -> tuple[int, str, str]:
 
 
 SAFE = (
-    "this is safe if your application never uses again what it has let go of",
-    "this is safe if your application uses an asset again only within that time, and uploads no "
-    "other file under its public id",
-    "this is safe if your application uploads another file under the public id, but not if it uses "
-    "the asset again",
-    "this is safe if your application uses an asset again, or uploads another file under its "
-    "public id, only within that time",
+    "safe if your application never uses again what it has let go of",
+    "safe if it is used again only within that time, and its public id for no other file",
+    "safe if its public id is used for another file, but not if it is used again itself",
+    "safe if it, or its public id for another file, is used again only within that time",
 )
