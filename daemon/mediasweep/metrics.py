@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 GATES = tuple(OPENED_BY)
 WOKEN_BY = ("start", "notify", "tick", "arming", "backlog")
 BROUGHT = ("rows", "empty", "held", "failed")
+KEPT = ("in_use", "protected", "newer", "other")  # other: what a later release tells
 APIS = ("upload", "admin")
 CODES = ("none", "200", "400", "401", "403", "404", "409", "420", "423", "429", "500", "other")
 NOTIFICATIONS = ("applied", "ignored", "no_library", "failed")
@@ -80,7 +81,7 @@ class Happened:
             "Answers to deletions by outcome; deleted and absent complete a row",
             ["outcome"],
         )
-        self.skipped = counter("skipped", "Rows kept because their asset is in use or protected")
+        self.skipped = counter("skipped", "Rows kept, by why", ["reason"])
         self.lost_claims = counter(
             "claims_lost", "Answers that came after another claim had taken the row over"
         )
@@ -119,16 +120,16 @@ class Happened:
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
-        for outcome in Outcome:
-            self.deletions.labels(outcome)
-        for woken_by in WOKEN_BY:
-            self.sweeps.labels(woken_by)
-        for result in BROUGHT:
-            self.claims.labels(result)
-        for received in webhook.Result:
-            self.webhooks.labels(received)
-        for came_to in NOTIFICATIONS:
-            self.notifications.labels(came_to)
+        for series, values in (
+            (self.deletions, tuple(Outcome)),
+            (self.sweeps, WOKEN_BY),
+            (self.claims, BROUGHT),
+            (self.skipped, KEPT),
+            (self.webhooks, tuple(webhook.Result)),
+            (self.notifications, NOTIFICATIONS),
+        ):
+            for value in values:
+                series.labels(value)
         for api in APIS:
             self.request_seconds.labels(api)
             for code in CODES:
@@ -170,7 +171,8 @@ class Happened:
     def _swept(self, event: events.Swept) -> None:
         self.claims.labels("rows").inc()
         self.sweeps.labels(event.woken_by).inc()
-        self.skipped.inc(event.skipped)
+        for reason, rows in event.kept.items():
+            self.skipped.labels(reason if reason in KEPT else "other").inc(rows)
         self.handovers.inc(event.handed_over)
         if event.since_notified is not None:
             self.wake_to_claim.observe(event.since_notified)

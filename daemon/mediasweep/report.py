@@ -51,12 +51,7 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
         case events.DaemonStarted() | events.DaemonStopping() | events.DaemonStopped():
             return "info", _snake(event), _fields(event)
         case events.Swept():
-            values = _fields(event) | {"seconds": round(event.seconds, 4)}
-            if event.since_notified is None:
-                del values["since_notified"]
-            else:
-                values["since_notified"] = round(event.since_notified, 4)
-            return "info", "swept", values
+            return "info", "swept", _swept(event)
         case events.ClaimedNothing():
             values = _fields(event) | {"seconds": round(event.seconds, 4)}
             return "debug", "claimed_nothing", values
@@ -115,6 +110,14 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
             return "warning", _snake(event), _fields(event)
         case _:
             assert_never(event)
+
+
+def _swept(event: events.Swept) -> dict[str, Any]:
+    """Return what a claim brought; what nothing is known of is left out."""
+    values = _fields(event) | {"seconds": round(event.seconds, 4)}
+    if event.since_notified is not None:
+        values["since_notified"] = round(event.since_notified, 4)
+    return {name: value for name, value in values.items() if value not in (None, {})}
 
 
 def _asset(job: Any) -> dict[str, Any]:  # noqa: ANN401  a Job; typed by the events

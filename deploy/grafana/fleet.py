@@ -162,10 +162,10 @@ LATENCY = (
     ),
     Panel(
         "Kept and given back",
-        "Rows kept because their asset is in use, and attempts given back after a refusal.",
+        "Rows kept, by why, and attempts given back after a refusal.",
         "ops",
         (
-            Query(rate("skipped_total", ""), "kept"),
+            Query(rate("skipped_total", "reason"), "kept: {{reason}}"),
             Query(rate("attempts_refunded_total", ""), "given back"),
         ),
     ),

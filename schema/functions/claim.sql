@@ -6,7 +6,7 @@
 -- `once`, for a dry run, whose claims are rolled back: each row is taken once, and what fell due again is not looked for.
 -- `memory` is what its last claim found out (horizon, cursor, what the brake let pass); opaque, and of one server process.
 -- `news` is what the daemon should know: closed (why nothing is sent), braked (what this claim stopped), config, handed_over
--- (of how many rows nobody said what came of their last claim).
+-- (of how many rows nobody said what came of their last claim), kept (of the skipped rows, how many for which reason).
 
 CREATE OR REPLACE FUNCTION mediasweep.claim(
   daemon        uuid,
@@ -86,7 +86,11 @@ BEGIN
   -- mark
   marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
-  jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
+  jobs := marked.jobs; failed := marked.failed;
+  IF marked.kept IS NOT NULL THEN
+    skipped := (SELECT sum(k.value::integer) FROM jsonb_each_text(marked.kept) k);
+    news := news || jsonb_build_object('kept', marked.kept);
+  END IF;
   handed_over := (SELECT count(*) FROM unnest(sent) s WHERE s.lease_until IS NOT NULL);
   IF handed_over > 0 THEN
     news := news || jsonb_build_object('handed_over', handed_over);

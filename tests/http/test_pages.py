@@ -17,12 +17,14 @@ from mediasweep.http.pages.static import FILES, address
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
+from tests.daemons import ROOT
 from tests.http.visits import ADDRESS, OPERATE, READ, TOKENS, application, bearer, visit
 from tests.operations.standing import beat
 from tests.schema.queue import enqueue
 
 PAGE = {"Accept": "text/html"}
 PAGES = ["/", "/queue", "/queue?status=failed", "/gates", "/gates/brake", "/activity"]
+UI = ROOT / "docs" / "ui.md"
 EVERY = {*PAGES, *(path for path, _ in NAVIGATION)}
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http"
 FAILED = """
@@ -138,6 +140,27 @@ async def test_a_stop_says_how_long_it_lasts_and_what_ends_it(database: str, db:
             text = (await _pages(client, "/gates"))["/gates"]
             assert re.search(r"by ops, <time [^>]*>for \d+ min more</time>\.", text)
             assert f"What opens it: {opens}mediasweep resume</code>." in text
+
+
+async def test_no_daemon_is_at_work_while_nothing_is_sent(database: str, db: Db) -> None:
+    """The overview and the scheduler say that daemons that are alive are stopped."""
+    await beat(db)
+    async with visit(database) as client:
+        texts = await _pages(client, "/", "/gates")
+        assert ("all at work" in texts["/"], "<dd>1 at work" in texts["/gates"]) == (True, True)
+        await db.execute(CLOSED)
+        texts = await _pages(client, "/", "/gates")
+        assert "stopped: nothing is sent" in texts["/"]
+        assert "<dd>1 stopped" in texts["/gates"]
+
+
+async def test_the_manual_names_the_keys_that_pages_do(database: str) -> None:
+    """No other, and none is left out."""
+    [told] = re.findall(r"`/`\s+goes to .*?`Esc`", UI.read_text("utf-8"), re.DOTALL)
+    async with visit(database) as client:
+        texts = await _pages(client, "/library", "/library/deleted")
+    keys = [key for text in texts.values() for key in re.findall(r"<dt><kbd>(.*?)</kbd>", text)]
+    assert set(re.findall(r"`(.*?)`", told)) == set(keys)
 
 
 async def test_success_says_what_was_absent(database: str, db: Db) -> None:

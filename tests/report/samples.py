@@ -56,10 +56,10 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
     (events.DaemonStopped(0), "info", "daemon_stopped", {"in_flight_left": 0}),
     (events.Swept(3, 2, 1, 1, 0.123456, "notify"), "info", "swept", SWEPT | {"seconds": 0.1235}),
     (
-        events.Swept(3, 2, 1, 1, 0.1, "notify", 2, 0.01234),
+        events.Swept(3, 2, 1, 1, 0.1, "notify", 2, 0.01234, {"in_use": 2}),
         "info",
         "swept",
-        SWEPT | {"seconds": 0.1, "handed_over": 2, "since_notified": 0.0123},
+        SWEPT | {"seconds": 0.1, "handed_over": 2, "since_notified": 0.0123, "kept": {"in_use": 2}},
     ),
     (
         events.ClaimedNothing("held", 0.123456, "tick"),

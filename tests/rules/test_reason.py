@@ -71,6 +71,12 @@ def test_every_reason_has_words() -> None:
             assert sentence(Why(reason))
 
 
+def test_a_reason_of_a_later_release_is_told_as_it_is_written() -> None:
+    """This release knows no sentence for it, and shows the word with what is said beside it."""
+    assert sentence(Why("quarantined", detail="since noon")) == "waits: quarantined (since noon)"
+    assert brief(Why("quarantined", rows=1500)) == "1,500 waiting: quarantined"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172800, "2 d")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -41,6 +42,7 @@ async def test_an_asset_in_use_is_skipped_and_its_user_named(db: Db) -> None:
     await use(db, "a")
     claimed = await claim(db)
     assert (claimed.assets, claimed.skipped, claimed.failed) == (["b"], 1, 0)
+    assert json.loads(claimed.news)["kept"] == {"in_use": 1}
     kept = (await rows(db))[0]
     assert tuple(
         kept[name] for name in ("status", "error_message", "claim_no", "processing_attempts")

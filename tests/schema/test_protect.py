@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import asyncpg
 import pytest
 
@@ -28,6 +30,7 @@ async def test_a_protected_asset_is_kept_whenever_the_prefix_came(db: Db) -> Non
     await enqueue(db, "logos/after", "logos")
     claimed = await claim(db)
     assert (sorted(claimed.assets), claimed.skipped) == (["logos", "photos/1"], 2)
+    assert json.loads(claimed.news)["kept"] == {"protected": 2}
     assert {r["error_message"] for r in await rows(db) if r["status"] == "skipped"} == {
         "protected by the prefix logos/"
     }

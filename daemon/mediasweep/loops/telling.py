@@ -73,5 +73,6 @@ class Telling:
                 woken_by=attempt.woken_by,
                 handed_over=claim.news.handed_over,
                 since_notified=None if attempt.notified_s is None else now_s - attempt.notified_s,
+                kept=claim.news.kept,
             )
         )

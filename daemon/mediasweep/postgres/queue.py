@@ -89,7 +89,7 @@ class News:
     `closed`: why nothing is being sent, if so; `paused`: for no other reason than a pause.
     `forced`: its rows go through a pause, because somebody asked for a sweep. `braked`: the sources
     that it stopped. `config`: what an operator has set for all daemons. `handed_over`: so many rows
-    had been claimed before, and nobody said what came of it.
+    had been claimed before, and nobody said what came of it. `kept`: skipped rows by why.
     """
 
     closed: str | None = None
@@ -97,6 +97,7 @@ class News:
     forced: bool = False
     braked: Sequence[Mapping[str, Any]] = ()
     handed_over: int = 0
+    kept: Mapping[str, int] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 
 

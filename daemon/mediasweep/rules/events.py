@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
@@ -53,7 +53,7 @@ class DaemonStopped:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A claim brought something: rows to delete, rows kept because in use, rows given up.
+    """A claim brought something: rows to delete, rows skipped (`kept`: by why), rows given up.
 
     `handed_over`: of how many of them nobody said what came of their last claim; `since_notified`:
     seconds from the notification that led to the claim to its commit, if one did.
@@ -67,6 +67,7 @@ class Swept:
     woken_by: str
     handed_over: int = 0
     since_notified: float | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

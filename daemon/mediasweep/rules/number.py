@@ -25,4 +25,4 @@ def size(count: float) -> str:
     unit = 0
     while count >= NEXT_FROM and unit < len(UNITS) - 1:
         count, unit = count / 1000, unit + 1
-    return f"{count:.{int(unit > 0 and count < WHOLE_FROM)}f} {UNITS[unit]}"
+    return f"{count:,.{int(unit > 0 and count < WHOLE_FROM)}f} {UNITS[unit]}"
