@@ -61,13 +61,13 @@ async def test_a_plan_says_what_keeps_each_asset(database: str, db: Db) -> None:
         assert {becomes for becomes, _ in both["items"].values()} == {"waiting"}
         await client.post("/api/cloudinary/scheduler", json={"action": "stop"})
         held = (await planned(client, "covers/0"))["holds"]
-        assert held == ["pause is closed: the scheduler was stopped", idle]
+        assert held == ["the gate pause is closed: the scheduler was stopped", idle]
         await client.post("/api/cloudinary/scheduler", json={"action": "start"})
         said = await planned(client, "covers/0")
         assert said["brake"] == "you name each of these, so the brake will not hold them"
         await db.execute(LIBRARY_BRAKED)
         said = await planned(client, "covers/0")
-        assert said["items"]["covers/0"] == ("waiting", ["brake is closed: a flood", idle])
+        assert said["items"]["covers/0"] == ("waiting", ["the gate brake is closed: a flood", idle])
         assert said["brake"].startswith("the brake of media_assets is closed")
         await db.execute("ALTER TABLE public.posts RENAME TO postings")
         said = await planned(client, "covers/0")

@@ -76,7 +76,7 @@ async def plan(connection: Pool | Connection, chosen: Chosen) -> Plan:
     media = Media(connection)
     meant = await named(media, chosen)
     gates = await closed(connection)
-    holds = [f"{gate['name']} is closed: {gate['reason']}" for gate in gates]
+    holds = [f"the gate {gate['name']} is closed: {gate['reason']}" for gate in gates]
     if not await Fleet(connection).at_work():
         holds.append("no daemon that deletes is at work")
     rows, guard = await _planned(media, [row["id"] for row in meant if row["live"]])
