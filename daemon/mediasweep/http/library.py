@@ -134,8 +134,8 @@ def add_library(router: APIRouter, desk: Desk) -> None:
 
 def _why_not(failed: list[NotRestored]) -> str:
     """Say how many are not back, and of each reason which ones."""
-    of: dict[str, list[str]] = {}
+    why_not: dict[str, list[str]] = {}
     for one in failed:
-        of.setdefault(one.error, []).append(one.public_id)
-    said = [f"{why} ({some(ids)})" for why, ids in of.items()]
+        why_not.setdefault(one.error, []).append(one.public_id)
+    said = [f"{why} ({some(ids)})" for why, ids in why_not.items()]
     return f"{number(len(failed))} not: {some(said)}"

@@ -98,7 +98,7 @@ class Comparing:
         return await self._runs().left(run)
 
     async def markable(self, run: int) -> int:
-        """Return how many ghosts of a run can be marked: those of the library, unless they are."""
+        """Return how many ghosts of a run can be marked: those of the library that are not."""
         return await self._runs().count_ghosts(run)
 
     async def findings(
