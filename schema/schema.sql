@@ -1261,7 +1261,11 @@ BEGIN
   -- mark
   marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
-  jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
+  jobs := marked.jobs; failed := marked.failed;
+  IF marked.kept IS NOT NULL THEN
+    skipped := (SELECT sum(k.value::integer) FROM jsonb_each_text(marked.kept) k);
+    news := news || jsonb_build_object('kept', marked.kept);
+  END IF;
   handed_over := (SELECT count(*) FROM unnest(sent) s WHERE s.lease_until IS NOT NULL);
   IF handed_over > 0 THEN
     news := news || jsonb_build_object('handed_over', handed_over);
@@ -3445,7 +3449,7 @@ BEGIN
   RETURN NOT coalesce(other.later, false);
 END $$;
 
-CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
+CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT kept jsonb, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3510,9 +3514,10 @@ BEGIN
                                 CASE WHEN nameless THEN m.asset_id END, m.processing_attempts, m.max_attempts, m.in_doubt,
                                 clock_timestamp() - m.queued_at)::mediasweep.job
                             ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
-         count(*) FILTER (WHERE m.status = 'skipped'),
+         (SELECT jsonb_object_agg(k.outcome, k.rows) FROM (
+            SELECT o.outcome, count(*) AS rows FROM marked o WHERE o.status = 'skipped' GROUP BY o.outcome) k),
          count(*) FILTER (WHERE m.status = 'failed')
-    INTO jobs, skipped, failed
+    INTO jobs, kept, failed
     FROM marked m;
 END $$;
 
@@ -4824,6 +4829,12 @@ BEGIN
     FROM mediasweep.reconcile_finding o
    WHERE f.run_id = run AND f.kind = 'orphan' AND o.run_id = before.id AND o.kind = 'orphan'
      AND o.asset_id = f.asset_id AND o.version IS NOT DISTINCT FROM f.version AND o.public_id = f.public_id;
+  UPDATE mediasweep.reconcile_finding f SET action = o.action, acted_at = o.acted_at
+    FROM mediasweep.reconcile_finding o
+   WHERE f.run_id = run AND f.kind = 'ghost' AND o.kind = 'ghost' AND o.action = 'marked'
+     AND o.run_id = (SELECT max(r.id) FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = me.cloud_name)
+     AND o.source_id = f.source_id AND o.public_id = f.public_id
+     AND (o.resource_type, o.delivery_type, o.asset_id) IS NOT DISTINCT FROM (f.resource_type, f.delivery_type, f.asset_id);
   UPDATE mediasweep.reconcile_run r
      SET state = CASE WHEN failed IS NULL THEN 'done' ELSE 'failed' END, reason = failed, finished_at = clock_timestamp(),
          counts = r.counts || (
@@ -7431,7 +7442,7 @@ REVOKE ALL ON FUNCTION mediasweep.make_roles(owner text, daemon_ text, reader te
 
 REVOKE ALL ON FUNCTION mediasweep.make_way(row_id uuid, asset text, name jsonb, named timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT kept jsonb, OUT failed integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint, ids bigint[]) FROM PUBLIC;
 
