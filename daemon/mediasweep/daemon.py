@@ -32,7 +32,7 @@ from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, boot_s
 from mediasweep.loops.upkeep import Upkeep
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.figures import Figures
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.operations.probes import Probes
@@ -179,8 +179,10 @@ class Daemon:
     async def run(self, sock: socket.socket, house: House, visitors: Pool) -> None:
         """Work, and answer HTTP with connections of its own, until told to stop."""
         await self._enter()
-        desk = Desk(visitors, self.account, self.settings, self.stopping, self.emit)
-        app = build(self.probes, self.webhooks, self.metrics.registry, self._refresh, desk, house)
+        backend = Backend(visitors, self.account, self.settings, self.stopping, self.emit)
+        app = build(
+            self.probes, self.webhooks, self.metrics.registry, self._refresh, backend, house
+        )
         host, port = sock.getsockname()[:2]
         try:
             async with asyncio.TaskGroup() as group:
@@ -190,7 +192,7 @@ class Daemon:
                     group.create_task(self.heartbeat.run(), name="heartbeat"),
                     group.create_task(self.upkeep.run(), name="upkeep"),
                     group.create_task(self.inbox.run(), name="inbox"),
-                    group.create_task(desk.run(), name="desk"),
+                    group.create_task(backend.run(), name="backend"),
                 ]
                 if self.reconcile is not None:
                     others.append(group.create_task(self.reconcile.run(), name="reconcile"))

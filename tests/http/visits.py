@@ -17,7 +17,7 @@ from mediasweep.cloudinary import Account, Credentials
 from mediasweep.emulator.client import Cloud
 from mediasweep.http.app import build
 from mediasweep.http.guard import house
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.postgres.pool import Pool, open_pool
 from mediasweep.settings import Settings
 from tests.upload.uploads import opened
@@ -42,8 +42,8 @@ def application(pool: Pool | None, account: Account | None = None, **given: obje
     unused: Any = None
     nobody: Any = SimpleNamespace(credentials=Credentials("cloud", "key", "secret"))
     set_ = settings(**given)
-    desk = Desk(pool or unused, account or nobody, set_, asyncio.Event(), lambda _: None)
-    return build(unused, unused, CollectorRegistry(), _nothing, desk, house(set_))
+    backend = Backend(pool or unused, account or nobody, set_, asyncio.Event(), lambda _: None)
+    return build(unused, unused, CollectorRegistry(), _nothing, backend, house(set_))
 
 
 @asynccontextmanager

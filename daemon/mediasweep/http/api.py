@@ -19,29 +19,29 @@ from mediasweep.http.session import add_session
 from mediasweep.http.sync import add_sync
 from mediasweep.http.upload import add_upload
 from mediasweep.http.verify import add_verify
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 
 PREFIX = "/api"
 DESCRIPTION = "/api/openapi.json"
 
 
-def add_api(app: FastAPI, desk: Desk, house: House) -> None:
+def add_api(app: FastAPI, backend: Backend, house: House) -> None:
     """Add the routes to the application."""
     token = HTTPBearer(description="one of MEDIASWEEP_API_TOKEN", auto_error=False)
     # for the description only: the guard has looked at the token before
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(token)], responses=RESPONSES)
     gate = APIRouter(prefix=PREFIX, responses=RESPONSES)
     add_session(router, gate, house)
-    add_cleanup(router, desk)
-    add_scheduler(router, desk)
-    add_media(router, desk)
-    add_library(router, desk)
-    add_upload(router, desk)
-    add_sync(router, desk)
-    add_verify(router, desk)
-    add_selftest(router, desk)
-    add_queue(router, desk)
-    add_brake(router, desk)
-    add_overview(router, desk)
+    add_cleanup(router, backend)
+    add_scheduler(router, backend)
+    add_media(router, backend)
+    add_library(router, backend)
+    add_upload(router, backend)
+    add_sync(router, backend)
+    add_verify(router, backend)
+    add_selftest(router, backend)
+    add_queue(router, backend)
+    add_brake(router, backend)
+    add_overview(router, backend)
     app.include_router(gate)
     app.include_router(router)

@@ -24,7 +24,7 @@ from mediasweep.http.headers import Headers
 from mediasweep.http.pages.site import add_pages
 from mediasweep.http.problem import add_problems
 from mediasweep.http.webhook import add_webhook
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.probes import Probes
 from mediasweep.operations.webhooks import Webhooks
 
@@ -37,7 +37,7 @@ def build(
     webhooks: Webhooks,
     registry: CollectorRegistry,
     refresh: Refresh,
-    desk: Desk,
+    backend: Backend,
     house: House,
 ) -> FastAPI:
     """Return the application; `refresh` sets the gauges that come from the database."""
@@ -55,8 +55,8 @@ def build(
     app.add_middleware(Headers)  # the outermost
     _add_probes(app, probes, registry, refresh)
     add_webhook(app, webhooks)
-    add_api(app, desk, house)
-    pages = add_pages(app, desk, house)
+    add_api(app, backend, house)
+    pages = add_pages(app, backend, house)
     add_problems(app, pages.tell)
     return app
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import brake
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 
 
 class Held(BaseModel):
@@ -61,20 +61,20 @@ class Acknowledged(Answer):
     digest: str
 
 
-def add_brake(router: APIRouter, desk: Desk) -> None:
+def add_brake(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get("/brake", tags=["brake"], responses=like("brake_show"))
     async def brake_show() -> Brakes:
         """Show each closed brake, and what it holds."""
-        return Brakes(brakes=[Held(**held) for held in await brake.show(desk.pool)])
+        return Brakes(brakes=[Held(**held) for held in await brake.show(backend.pool)])
 
     @router.get("/brake/{digest}", tags=["brake"], responses=like("brake_look"))
     async def brake_look(request: Request, digest: Text) -> HeldRows:
         """Tell what a digest would let go, and what of it is in use or protected."""
         try:
-            held = await brake.look(desk.pool, digest, who=request.state.visitor.who)
-            seen = await brake.foresee(desk.pool, digest)
+            held = await brake.look(backend.pool, digest, who=request.state.visitor.who)
+            seen = await brake.foresee(backend.pool, digest)
         except brake.DigestError as error:
             raise HTTPException(400, str(error)) from error
         kept = {str(id_): why for id_, why in seen.kept.items()}
@@ -85,7 +85,7 @@ def add_brake(router: APIRouter, desk: Desk) -> None:
         """Let go what a digest names; refused unless the rows are still exactly those."""
         who = request.state.visitor.who
         try:
-            rows = await brake.acknowledge(desk.pool, asked.digest, who=who)
+            rows = await brake.acknowledge(backend.pool, asked.digest, who=who)
         except brake.DigestError as error:
             raise HTTPException(400, str(error)) from error
         return Acknowledged(acknowledged=rows, digest=asked.digest)

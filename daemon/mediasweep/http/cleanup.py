@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt
 from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
 from mediasweep.operations import cleanup
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.rules.job import Status
 
 PATH = "/cloudinary/cleanup"
@@ -65,20 +65,20 @@ class CleanupDone(Answer):
     items: list[CleanupItem]
 
 
-def add_cleanup(router: APIRouter, desk: Desk) -> None:
+def add_cleanup(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(PATH, tags=["cleanup"], responses=like("cleanup_status"))
     async def cleanup_status() -> CleanupStatus:
         """Tell how the queue stands."""
-        return CleanupStatus(**await cleanup.status(desk.pool, await desk.rows.get()))
+        return CleanupStatus(**await cleanup.status(backend.pool, await backend.rows.get()))
 
     @router.post(PATH, tags=["cleanup"], responses=like("cleanup_process"))
     async def cleanup_process(request: Request, asked: CleanupAsked | None = None) -> CleanupDone:
         """Have what is due done now, also while stopped, and wait for it up to twenty seconds."""
         asked = asked or CleanupAsked()
         done = await cleanup.process(
-            desk.pool,
+            backend.pool,
             limit=asked.limit,
             retry=asked.force_retry,
             id_=asked.specific_id,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from mediasweep.operations.comparing import Compared
+from mediasweep.operations.reconcile_runner import ReconcileState
 
 WITHIN_S = 5.0  # that a request waits for the end of what it began
 
@@ -36,7 +36,7 @@ class Comparison(BaseModel):
     acted: Acted = Acted()
 
 
-def comparison(compared: Compared) -> Comparison:
+def comparison(compared: ReconcileState) -> Comparison:
     """Return it as it is told."""
     run, done = compared.newest, compared.acted
     acted = Acted(

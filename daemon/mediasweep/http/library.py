@@ -14,7 +14,7 @@ from mediasweep.http.chosen import Named, PlanAsked
 from mediasweep.http.examples import like
 from mediasweep.http.media import PATH, WITHIN_S
 from mediasweep.operations import plan, undelete
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.plan import Becomes
 from mediasweep.rules.finding import some
 from mediasweep.rules.job import Status
@@ -88,13 +88,13 @@ class MediaRestored(Answer):
     failed: list[NotRestored]
 
 
-def add_library(router: APIRouter, desk: Desk) -> None:
+def add_library(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(f"{PATH}/plan", tags=["media"], responses=like("media_plan"))
     async def media_plan(asked: Annotated[PlanAsked, Query()]) -> MediaPlan:
         """Tell what would become of these assets if they were deleted now."""
-        found = await plan.plan(desk.pool, asked.meant())
+        found = await plan.plan(backend.pool, asked.meant())
         return MediaPlan(
             items=[
                 Fate(**one.row, becomes=one.becomes, why=list(one.why), done=one.done)
@@ -110,7 +110,7 @@ def add_library(router: APIRouter, desk: Desk) -> None:
     async def media_deleted(asked: Annotated[DeletedAsked, Query()]) -> DeletedPage:
         """List what was deleted from the library, and what became of it."""
         found = await undelete.deleted(
-            desk.pool, asked.search or None, after=asked.after, limit=asked.limit
+            backend.pool, asked.search or None, after=asked.after, limit=asked.limit
         )
         return DeletedPage(items=[DeletedRow(**row) for row in found.rows], next=found.next)
 
@@ -118,8 +118,8 @@ def add_library(router: APIRouter, desk: Desk) -> None:
     async def media_restore(request: Request, asked: Named) -> MediaRestored:
         """Bring deleted rows back, and their assets from Cloudinary's backup if they are gone."""
         done = await undelete.undelete(
-            desk.pool,
-            desk.account,
+            backend.pool,
+            backend.account,
             asked.meant(),
             who=request.state.visitor.who,
             within_s=WITHIN_S,

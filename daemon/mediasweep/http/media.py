@@ -16,7 +16,7 @@ from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.chosen import DeleteAsked, DeleteQuery, ResourceType
 from mediasweep.http.examples import like
 from mediasweep.operations import media
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.job import UNFINISHED, Status
 from mediasweep.rules.shelf import Shelf, SortBy
@@ -147,13 +147,13 @@ class MediaDeleted(Answer):
     verified: list[str] | None
 
 
-def add_media(router: APIRouter, desk: Desk) -> None:
+def add_media(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
         """List the library."""
-        found = await media.page(desk.pool, asked.shelf(), desk.library.get())
+        found = await media.page(backend.pool, asked.shelf(), backend.library.get())
         pages = -(-found.total // asked.limit)
         pagination = Pagination(
             page=asked.page,
@@ -183,7 +183,7 @@ def add_media(router: APIRouter, desk: Desk) -> None:
         chosen = asked.meant(body)
         verify = asked.verify or (body is not None and body.verify)
         done = await media.delete(
-            desk.pool, chosen, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
+            backend.pool, chosen, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
         )
         return _told(chosen, done, verify=verify)
 

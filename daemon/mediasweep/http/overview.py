@@ -10,7 +10,7 @@ from pydantic import Field
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import activity, attach
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.rules.journal import Entries, Entry
 
 BIGINT_MOST = 2**63 - 1
@@ -58,26 +58,26 @@ class ActivityPage(Answer):
     next: int | None
 
 
-def add_overview(router: APIRouter, desk: Desk) -> None:
+def add_overview(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get("/status", tags=["overview"], responses=like("status"))
     async def status() -> Overview:
         """Tell how everything stands."""
-        return Overview(**await desk.status.get())
+        return Overview(**await backend.status.get())
 
     @router.get("/tables", tags=["overview"], responses=like("tables"))
     async def tables() -> Tables:
         """List the attached tables."""
-        strays = await attach.strays(desk.pool)
+        strays = await attach.strays(backend.pool)
         return Tables(
-            tables=await attach.listing(desk.pool), strays=[dict(stray) for stray in strays]
+            tables=await attach.listing(backend.pool), strays=[dict(stray) for stray in strays]
         )
 
     @router.get("/activity", tags=["overview"], responses=like("activity_list"))
     async def activity_list(asked: Annotated[EntriesAsked, Query()]) -> ActivityPage:
         """Tell what was done, and by whom."""
         found, next_ = await activity.page(
-            desk.pool, asked.wanted(), before=asked.before, limit=asked.limit
+            backend.pool, asked.wanted(), before=asked.before, limit=asked.limit
         )
         return ActivityPage(items=[dict(row) for row in found], next=next_)

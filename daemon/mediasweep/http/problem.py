@@ -21,7 +21,7 @@ from starlette.routing import Match
 
 from mediasweep.http import expected
 from mediasweep.http.headers import HEADERS
-from mediasweep.operations.desk import (
+from mediasweep.operations.backend import (
     BROKEN,
     PASSING,
     DatabaseError,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, field_validator
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import queue
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.foresight import Foresight
 from mediasweep.rules.filter import Said
 from mediasweep.rules.job import ByHand, Status
@@ -119,19 +119,19 @@ class Moved(Answer):
     guard: str | None
 
 
-def add_queue(router: APIRouter, desk: Desk) -> None:
+def add_queue(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get("/queue", tags=["queue"], responses=like("queue_list"))
     async def queue_list(asked: Annotated[Paged, Query()]) -> QueuePage:
         """List rows by filter, page by page."""
-        found = await queue.page(desk.pool, asked.said(), after=asked.after, limit=asked.limit)
+        found = await queue.page(backend.pool, asked.said(), after=asked.after, limit=asked.limit)
         return QueuePage(items=[dict(row) for row in found.rows], next=found.next)
 
     @router.get("/queue/{id_:uuid}", tags=["queue"], responses=like("queue_show"))
     async def queue_show(id_: UUID) -> QueueRow:
         """Show one row, why it is where it is, and its timeline."""
-        found = await queue.show(desk.pool, id_)
+        found = await queue.show(backend.pool, id_)
         if found is None:
             raise HTTPException(404, f"there is no row {id_}")
         said = found["row"]["cloudinary_response"]
@@ -140,27 +140,27 @@ def add_queue(router: APIRouter, desk: Desk) -> None:
     @router.post("/queue/retry", tags=["queue"], responses=like("queue_retry"))
     async def queue_retry(request: Request, asked: MoveAsked) -> Moved:
         """Put failed or skipped rows back to pending; they go through guard, gates and brake."""
-        return await _move(desk, ByHand.RETRY, asked, request.state.visitor.who)
+        return await _move(backend, ByHand.RETRY, asked, request.state.visitor.who)
 
     @router.post("/queue/cancel", tags=["queue"], responses=like("queue_cancel"))
     async def queue_cancel(request: Request, asked: MoveAsked) -> Moved:
         """Skip rows that were never sent, and the others of their assets, so that these stay."""
-        return await _move(desk, ByHand.CANCEL, asked, request.state.visitor.who)
+        return await _move(backend, ByHand.CANCEL, asked, request.state.visitor.who)
 
 
-async def _move(desk: Desk, move: ByHand, asked: MoveAsked, who: str) -> Moved:
-    chosen = await _choose(desk, move, asked)
+async def _move(backend: Backend, move: ByHand, asked: MoveAsked, who: str) -> Moved:
+    chosen = await _choose(backend, move, asked)
     moved: list[UUID] = []
     refused: dict[UUID, str] = {}
     seen = Foresight()
     cancelled: dict[UUID, str] = {}
     if asked.dry_run:
-        told = await queue.rehearse(desk.pool, move, chosen.ids)
+        told = await queue.rehearse(backend.pool, move, chosen.ids)
         moved, refused = list(told.moved), dict(told.refused)
         seen = told.foreseen or seen
         cancelled = dict(told.cancelled)
     else:
-        async for step in queue.move_rows(desk.pool, move, chosen.ids, who=who, why=asked.why):
+        async for step in queue.move_rows(backend.pool, move, chosen.ids, who=who, why=asked.why):
             moved += step.moved
             refused |= step.refused
     return Moved(
@@ -175,13 +175,13 @@ async def _move(desk: Desk, move: ByHand, asked: MoveAsked, who: str) -> Moved:
     )
 
 
-async def _choose(desk: Desk, move: ByHand, asked: MoveAsked) -> queue.Choice:
+async def _choose(backend: Backend, move: ByHand, asked: MoveAsked) -> queue.Choice:
     said = asked.filter.said() if asked.filter else Said()
     if bool(asked.ids) == (not said.is_empty):
         raise HTTPException(400, f"say which rows to {move}: by ids or by a filter, not both")
     if asked.ids:
         return queue.Choice(list(dict.fromkeys(asked.ids)))
-    return await queue.choose(desk.pool, move, said, limit=asked.limit)
+    return await queue.choose(backend.pool, move, said, limit=asked.limit)
 
 
 def loads(said: str | None) -> Any:  # noqa: ANN401  whatever Cloudinary said

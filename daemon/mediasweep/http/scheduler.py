@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.operations import scheduler
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.rules.gate import PAUSE_MINUTES
 from mediasweep.rules.number import counted, number
 from mediasweep.rules.settable import LIMITS
@@ -114,45 +114,45 @@ class SchedulerDone(Answer):
     config: Config
 
 
-def add_scheduler(router: APIRouter, desk: Desk) -> None:
+def add_scheduler(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     async def done(message: str) -> SchedulerDone:
-        stats = SchedulerState(**await scheduler.status(desk.pool))
+        stats = SchedulerState(**await scheduler.status(backend.pool))
         return SchedulerDone(message=message, stats=stats, config=stats.config)
 
     @router.get(PATH, tags=["scheduler"], responses=like("scheduler_status"))
     async def scheduler_status() -> SchedulerStatus:
         """Tell how the fleet stands."""
-        return SchedulerStatus(scheduler=SchedulerState(**await desk.scheduler.get()))
+        return SchedulerStatus(scheduler=SchedulerState(**await backend.scheduler.get()))
 
     @router.post(PATH, tags=["scheduler"], responses=like("scheduler_act"))
     async def scheduler_act(request: Request, asked: SchedulerAsked) -> SchedulerDone:
         """Start, stop, restart, configure, sweep once, or only tell how the fleet stands."""
         who = request.state.visitor.who
         if asked.action is Action.CONFIGURE:
-            return await done(await _configure(desk, asked.config, who))
+            return await done(await _configure(backend, asked.config, who))
         if asked.action is Action.STOP:
-            return await done(await _stop(desk, asked.reason, asked.minutes, who))
-        return await done(await _act(desk, asked.action, who))
+            return await done(await _stop(backend, asked.reason, asked.minutes, who))
+        return await done(await _act(backend, asked.action, who))
 
     @router.put(PATH, tags=["scheduler"], responses=like("scheduler_configure"))
     async def scheduler_configure(request: Request, config: ConfigAsked) -> SchedulerDone:
         """Set values for all daemons; null takes one back."""
-        return await done(await _configure(desk, config, request.state.visitor.who))
+        return await done(await _configure(backend, config, request.state.visitor.who))
 
     @router.delete(PATH, tags=["scheduler"], responses=like("scheduler_stop"))
     async def scheduler_stop(request: Request) -> SchedulerDone:
         """Stop all daemons, as the action does."""
-        return await done(await _stop(desk, None, None, request.state.visitor.who))
+        return await done(await _stop(backend, None, None, request.state.visitor.who))
 
 
-async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
+async def _configure(backend: Backend, asked: ConfigAsked | None, who: str) -> str:
     if asked is None:
         raise HTTPException(400, "`config` is missing: say what to set")
     config = asked.model_dump(exclude_unset=True)
     try:
-        await scheduler.configure(desk.pool, config, who=who)
+        await scheduler.configure(backend.pool, config, who=who)
     except ValueError as error:
         raise HTTPException(400, str(error)) from error
     said = {
@@ -162,21 +162,21 @@ async def _configure(desk: Desk, asked: ConfigAsked | None, who: str) -> str:
     return "; ".join(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
 
 
-async def _stop(desk: Desk, reason: str | None, minutes: float | None, who: str) -> str:
+async def _stop(backend: Backend, reason: str | None, minutes: float | None, who: str) -> str:
     duration = None if minutes is None else timedelta(minutes=minutes)
-    stop = await scheduler.stop(desk.pool, who=who, reason=reason, duration=duration)
+    stop = await scheduler.stop(backend.pool, who=who, reason=reason, duration=duration)
     until = f" until {stop.until:%Y-%m-%d %H:%M:%S} UTC" if stop.until else ""
     return f"stopped{until}"
 
 
-async def _act(desk: Desk, action: Action, who: str) -> str:
+async def _act(backend: Backend, action: Action, who: str) -> str:
     if action is Action.START:
-        return "started" if await scheduler.start(desk.pool, who=who) else "was not stopped"
+        return "started" if await scheduler.start(backend.pool, who=who) else "was not stopped"
     if action is Action.RESTART:
-        opened = await scheduler.restart(desk.pool, who=who)
+        opened = await scheduler.restart(backend.pool, who=who)
         return f"restarted; opened: {', '.join(opened)}" if opened else "restarted"
     if action is Action.FORCE_CLEANUP:
-        forced = await scheduler.force_cleanup(desk.pool, who=who)
+        forced = await scheduler.force_cleanup(backend.pool, who=who)
         behind = "".join(
             f"; {number(rows)} stay behind {gate}" for gate, rows in forced.behind.items()
         )

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from mediasweep.http.answer import Answer
 from mediasweep.http.examples import like
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 
 PATH = "/test-bidirectional-sync"
 WITHIN_S = 25.0
@@ -44,18 +44,18 @@ class TestReport(Answer):
     error: str | None
 
 
-def add_selftest(router: APIRouter, desk: Desk) -> None:
+def add_selftest(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     def told() -> TestReport:
-        plain = dict(desk.trial.report.plain(datetime.now(UTC)))
+        plain = dict(backend.selftest.report.plain(datetime.now(UTC)))
         del plain["probe"]
-        errand = desk.trial.errand
+        task = backend.selftest.task
         return TestReport(
             **plain,
-            running=errand.under_way,
-            started_at=desk.trial.began_at,
-            error=str(errand.trouble) if errand.trouble else None,
+            running=task.under_way,
+            started_at=backend.selftest.began_at,
+            error=str(task.trouble) if task.trouble else None,
         )
 
     @router.get(PATH, tags=["selftest"], responses=like("selftest_report"))
@@ -66,6 +66,6 @@ def add_selftest(router: APIRouter, desk: Desk) -> None:
     @router.post(PATH, tags=["selftest"], responses=like("selftest"))
     async def selftest(request: Request) -> TestReport:
         """Test with throw-away assets whether all works; it goes on without you after 25 s."""
-        desk.trial.begin(request.state.visitor.who)
-        await desk.trial.errand.wait(WITHIN_S)
+        backend.selftest.begin(request.state.visitor.who)
+        await backend.selftest.task.wait(WITHIN_S)
         return told()

@@ -15,9 +15,9 @@ from mediasweep.http.examples import like
 from mediasweep.http.media import DatabaseSetup, MediaStats
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.operations import media
-from mediasweep.operations.comparing import Compared
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+from mediasweep.operations.reconcile_runner import ReconcileState
 from mediasweep.operations.refusal import RefusedError
 
 PATH = "/cloudinary/sync"
@@ -137,14 +137,14 @@ class SyncDone(Answer):
     would: Chosen | None = None
 
 
-def add_sync(router: APIRouter, desk: Desk) -> None:
+def add_sync(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(PATH, tags=["sync"], responses=like("sync_status"))
     async def sync_status() -> SyncTold:
         """Tell how library and account stand to each other."""
-        figures = dict(await desk.library.get() or {})
-        compared = await desk.comparing.state()
+        figures = dict(await backend.library.get() or {})
+        compared = await backend.reconcile.state()
         return SyncTold(
             sync_status=_status(figures, compared),
             stats=MediaStats(**figures),
@@ -157,18 +157,18 @@ def add_sync(router: APIRouter, desk: Desk) -> None:
         asked = asked or SyncAsked()
         wanted = asked.wanted()
         if asked.dry_run:
-            assets, size = await desk.comparing.foresee(wanted, asked.run)
+            assets, size = await backend.reconcile.foresee(wanted, asked.run)
             would = Chosen(assets=assets, bytes=size)
-            return _done(await desk.comparing.state(), would)
-        await desk.comparing.begin(wanted, request.state.visitor.who, asked.run)
-        acted = await desk.comparing.errand.wait(WITHIN_S)
-        done = _done(await desk.comparing.state())
+            return _done(await backend.reconcile.state(), would)
+        await backend.reconcile.begin(wanted, request.state.visitor.who, asked.run)
+        acted = await backend.reconcile.task.wait(WITHIN_S)
+        done = _done(await backend.reconcile.state())
         if acted and wanted.acts:  # upon a report that was seen, what it has found is no news
             done.message = acted.says if asked.run else f"{done.message}; {acted.says}"
         return done
 
 
-def _status(figures: dict[str, int], compared: Compared) -> SyncStatus:
+def _status(figures: dict[str, int], compared: ReconcileState) -> SyncStatus:
     complete = compared.complete
     counts = complete.counts if complete else {}
     open_ = sum(counts.get(kind, 0) for kind in ("orphans", "ghosts", "mismatches"))
@@ -186,7 +186,7 @@ def _status(figures: dict[str, int], compared: Compared) -> SyncStatus:
     )
 
 
-def _done(compared: Compared, would: Chosen | None = None) -> SyncDone:
+def _done(compared: ReconcileState, would: Chosen | None = None) -> SyncDone:
     run, told, ready = compared.newest, comparison(compared), compared.has_library
     errors = [told.reason] if told.reason else []
     took = (run.finished_at or run.heard_at) - run.started_at if run else timedelta(0)

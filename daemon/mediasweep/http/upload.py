@@ -23,7 +23,7 @@ from mediasweep.http.examples import like
 from mediasweep.http.form import FILE, Form
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.problem import RETRY_AFTER_S
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.upload import Uploaded, UploadError, upload
 from mediasweep.rules.number import size
 from mediasweep.rules.outcome import Outcome
@@ -129,7 +129,7 @@ def _form() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def add_upload(router: APIRouter, desk: Desk) -> None:
+def add_upload(router: APIRouter, backend: Backend) -> None:
     """Add the route."""
     path, answers = UPLOAD.removeprefix(router.prefix), like("media_upload")
 
@@ -137,30 +137,30 @@ def add_upload(router: APIRouter, desk: Desk) -> None:
     async def media_upload(request: Request) -> UploadDone:
         """Upload a file, and list it in the library."""
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > desk.upload_most + OVERHEAD:
-            raise HTTPException(413, f"the file is over {size(desk.upload_most)}")
-        async with _turn(desk):
+        if length.isdecimal() and int(length) > backend.upload_most + OVERHEAD:
+            raise HTTPException(413, f"the file is over {size(backend.upload_most)}")
+        async with _turn(backend):
             kind = request.headers.get("content-type", "")
-            form = Form(kind, request.stream(), desk.upload_most)
+            form = Form(kind, request.stream(), backend.upload_most)
             await form.begin(PART)
             wanted = _read(form)
-            done = await _upload(desk, form, wanted, request.state.visitor.who)
+            done = await _upload(backend, form, wanted, request.state.visitor.who)
         return _told(done, wanted)
 
 
 @asynccontextmanager
-async def _turn(desk: Desk) -> AsyncIterator[None]:
+async def _turn(backend: Backend) -> AsyncIterator[None]:
     """Wait until it may be in memory; what its sender has to send stays there meanwhile."""
     try:
         async with asyncio.timeout(TURN_WITHIN_S):
-            await desk.uploads.acquire()
+            await backend.uploads.acquire()
     except TimeoutError:
         said = "other uploads are under way"
         raise HTTPException(503, said, {"Retry-After": RETRY_AFTER_S}) from None
     try:
         yield
     finally:
-        desk.uploads.release()
+        backend.uploads.release()
 
 
 def _read(form: Form) -> Wanted:
@@ -171,9 +171,9 @@ def _read(form: Form) -> Wanted:
     return asked.wanted(form.filename or "")
 
 
-async def _upload(desk: Desk, form: Form, wanted: Wanted, who: str) -> Uploaded:
+async def _upload(backend: Backend, form: Form, wanted: Wanted, who: str) -> Uploaded:
     try:
-        return await upload(desk.pool, desk.account, form.read, wanted, who=who)
+        return await upload(backend.pool, backend.account, form.read, wanted, who=who)
     except UploadNameError as error:
         raise HTTPException(400, str(error)) from error
     except UploadError as error:

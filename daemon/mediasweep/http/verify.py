@@ -12,9 +12,9 @@ from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.overview import BIGINT_MOST
-from mediasweep.operations.comparing import Compared
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+from mediasweep.operations.reconcile_runner import ReconcileState
 
 PATH = "/sync/verify"
 
@@ -94,22 +94,22 @@ class VerifyDone(Verified):
     fix_results: FixResults
 
 
-def add_verify(router: APIRouter, desk: Desk) -> None:
+def add_verify(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(PATH, tags=["sync"], responses=like("verify_report"))
     async def verify_report(asked: Annotated[VerifyPage, Query()]) -> Verified:
         """Tell in what the two sides differ, as the last comparison found it."""
-        return Verified(**await _told(desk, await desk.comparing.state(), asked))
+        return Verified(**await _told(backend, await backend.reconcile.state(), asked))
 
     @router.post(PATH, tags=["sync"], responses=like("verify"))
     async def verify(request: Request, asked: VerifyAsked | None = None) -> VerifyDone:
         """Compare, and mend what is to be mended; go on with it."""
         wanted = (asked or VerifyAsked()).wanted()
-        await desk.comparing.begin(wanted, request.state.visitor.who)
-        await desk.comparing.errand.wait(WITHIN_S)
-        compared = await desk.comparing.state()
-        told = await _told(desk, compared, VerifyPage())
+        await backend.reconcile.begin(wanted, request.state.visitor.who)
+        await backend.reconcile.task.wait(WITHIN_S)
+        compared = await backend.reconcile.state()
+        told = await _told(backend, compared, VerifyPage())
         run: Comparison = told["run"]
         fixed = FixResults(
             fixed_missing_in_database=run.acted.adopted,
@@ -119,11 +119,11 @@ def add_verify(router: APIRouter, desk: Desk) -> None:
         return VerifyDone(**told, fixes_applied=wanted.acts, fix_results=fixed)
 
 
-async def _told(desk: Desk, compared: Compared, asked: VerifyPage) -> dict[str, Any]:
+async def _told(backend: Backend, compared: ReconcileState, asked: VerifyPage) -> dict[str, Any]:
     report = compared.complete
     found: list[dict[str, Any]] = []
     if report:
-        rows = await desk.comparing.findings(report.id, asked.after, asked.limit)
+        rows = await backend.reconcile.findings(report.id, asked.after, asked.limit)
         found = [dict(row) for row in rows]
     counts = report.counts if report else {}
     took = report.finished_at - report.started_at if report and report.finished_at else None
@@ -152,7 +152,7 @@ async def _told(desk: Desk, compared: Compared, asked: VerifyPage) -> dict[str, 
     }
 
 
-def _recommend(counts: Mapping[str, int], compared: Compared) -> list[str]:
+def _recommend(counts: Mapping[str, int], compared: ReconcileState) -> list[str]:
     """Return what there is to do about it, in sentences."""
     if compared.complete is None:
         return ["nothing is known yet: POST /api/sync/verify compares"]

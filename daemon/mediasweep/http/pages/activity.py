@@ -23,7 +23,7 @@ def add_activity(frame: Frame) -> None:
     async def activity_page(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """Tell what was done, and by whom."""
         entries, next_ = await activity.page(
-            frame.desk.pool, asked.wanted(), before=asked.before, limit=asked.limit
+            frame.backend.pool, asked.wanted(), before=asked.before, limit=asked.limit
         )
         given = asked.model_dump(mode="json", include={"event", "actor", "own"}, exclude_none=True)
         return frame.show(

@@ -29,13 +29,13 @@ class DeletedAsked(Asked):
 
 def add_deletion(frame: Frame) -> None:
     """Add the pages, before the one of an asset, whose path would take them."""
-    desk = frame.desk
+    backend = frame.backend
 
     @frame.router.get(f"{PATH}/delete")
     async def delete_page(request: Request, asked: Annotated[PlanAsked, Query()]) -> Response:
         """Tell what a deletion would come to; and once it was made, how far it has come."""
         chosen = asked.meant() if asked.ids or asked.public_ids else Chosen()
-        found = await plan.plan(desk.pool, chosen)
+        found = await plan.plan(backend.pool, chosen)
         live = [one for one in found.items if not one.done]
         return frame.show(
             request,
@@ -49,7 +49,7 @@ def add_deletion(frame: Frame) -> None:
                     one.row["resource_type"],
                     one.row["delivery_type"],
                     one.row["secure_url"].rpartition(".")[2],
-                    desk.delivery,
+                    backend.delivery,
                 )
                 for one in live
             },
@@ -60,7 +60,7 @@ def add_deletion(frame: Frame) -> None:
         """List what was deleted, and what became of it."""
         try:
             found = await undelete.deleted(
-                desk.pool, asked.search or None, after=asked.after or None, limit=PER_PAGE
+                backend.pool, asked.search or None, after=asked.after or None, limit=PER_PAGE
             )
         except RefusedError:  # there is no library
             return frame.show(request, "deleted.html", asked=asked, items=None, next=None)

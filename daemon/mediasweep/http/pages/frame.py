@@ -23,7 +23,7 @@ from mediasweep.http.guard import House, Visitor
 from mediasweep.http.pages.static import address
 from mediasweep.http.pages.words import FILTERS
 from mediasweep.http.problem import Problem, wants_page
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 from mediasweep.rules.access import Scope
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -51,13 +51,15 @@ class OfForm(BaseModel):
 
 
 class Frame:
-    """What every page is put into. `router` takes the routes, which ask `desk`."""
+    """What every page is put into. `router` takes the routes, which ask `backend`."""
 
-    def __init__(self, desk: Desk, house: House, navigation: Sequence[tuple[str, str]]) -> None:
-        self.desk = desk
+    def __init__(
+        self, backend: Backend, house: House, navigation: Sequence[tuple[str, str]]
+    ) -> None:
+        self.backend = backend
         self.house = house
         self.router = APIRouter(include_in_schema=False)
-        self._policy = POLICY.format(desk.delivery)
+        self._policy = POLICY.format(backend.delivery)
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -72,7 +74,7 @@ class Frame:
             "static": lambda name: self.link(address(name)),
             "navigation": navigation,
             "version": __version__,
-            "cloud": desk.cloud,
+            "cloud": backend.cloud,
         }
 
     def link(self, path: str, **query: object) -> str:

@@ -29,7 +29,7 @@ def add_gates(frame: Frame) -> None:
     @frame.router.get("/gates")
     async def gates_page(request: Request) -> Response:
         """Tell what is closed, by whom and until when, and steer the fleet."""
-        pool = frame.desk.pool
+        pool = frame.backend.pool
         closed = await fleet.still_closed(pool)
         return frame.show(
             request,
@@ -38,7 +38,7 @@ def add_gates(frame: Frame) -> None:
             open_=[name for name in GATES if name not in {gate["name"] for gate in closed}],
             about=GATES,
             tested=TESTED,
-            scheduler=await frame.desk.scheduler.get(),
+            scheduler=await frame.backend.scheduler.get(),
             limits=LIMITS,
             pause_minutes=PAUSE_MINUTES,
         )
@@ -46,8 +46,8 @@ def add_gates(frame: Frame) -> None:
     @frame.router.get("/gates/brake")
     async def brake_page(request: Request) -> Response:
         """Show exactly what each closed brake holds, and what of it would be kept all the same."""
-        held = await brake.show(frame.desk.pool)
+        held = await brake.show(frame.backend.pool)
         seen: dict[str, Foresight] = {
-            one["digest"]: await brake.foresee(frame.desk.pool, one["digest"]) for one in held
+            one["digest"]: await brake.foresee(frame.backend.pool, one["digest"]) for one in held
         }
         return frame.show(request, "brake.html", held=held, seen=seen)

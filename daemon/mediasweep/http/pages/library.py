@@ -114,12 +114,12 @@ def card(row: Mapping[str, Any], delivery: str) -> Card:
 
 def add_library(frame: Frame) -> None:
     """Add the pages."""
-    desk = frame.desk
+    backend = frame.backend
 
     @frame.router.get(PATH)
     async def library(request: Request, asked: Annotated[LibraryAsked, Query()]) -> Response:
         """Show a page of the library."""
-        found = await media.page(desk.pool, asked.shelf(), desk.library.get())
+        found = await media.page(backend.pool, asked.shelf(), backend.library.get())
         here = {**asked.model_dump(exclude={"page"}), "sort": asked.sort.value}
         return frame.show(
             request,
@@ -131,22 +131,22 @@ def add_library(frame: Frame) -> None:
             types=list(ResourceType),
             per_page=PER_PAGE,
             total=None if found.figures is None else found.total,
-            cards=[card(row, desk.delivery) for row in found.items],
+            cards=[card(row, backend.delivery) for row in found.items],
         )
 
     @frame.router.get(f"{PATH}/{{id_}}")
     async def asset(request: Request, id_: UUID) -> Response:
         """Show one asset, and what uses it."""
-        row = await media.row(desk.pool, id_)
+        row = await media.row(backend.pool, id_)
         if row is None:
             raise HTTPException(404, "no row of the library has this id")
-        found = await plan.plan(desk.pool, Chosen(ids=[id_]))
+        found = await plan.plan(backend.pool, Chosen(ids=[id_]))
         times = ("created_at", "updated_at", "last_synced_at", "deleted_at")
         return frame.show(
             request,
             "asset.html",
             row=dict(row) | {name: _time(row[name]) for name in times},
-            card=card(row, desk.delivery),
+            card=card(row, backend.delivery),
             fate=found.items[0] if found.items else None,
             guard=found.guard,
         )

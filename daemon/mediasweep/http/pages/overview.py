@@ -17,6 +17,6 @@ def add_overview(frame: Frame) -> None:
     @frame.router.get("/")
     async def overview_page(request: Request) -> Response:
         """Tell how everything stands."""
-        desk = frame.desk
-        seen = await overview.look(desk.pool, await desk.figures.get(), history)
+        backend = frame.backend
+        seen = await overview.look(backend.pool, await backend.figures.get(), history)
         return frame.show(request, "overview.html", seen=seen, none_deletes=NONE_DELETES)

@@ -33,7 +33,7 @@ def add_queue(frame: Frame) -> None:
     @frame.router.get("/queue")
     async def queue_page(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """List rows, page by page, with what can be done about them; or what to write instead."""
-        pool = frame.desk.pool
+        pool = frame.backend.pool
         wrong, found = "", queue.Page([], None)
         try:
             found = await queue.page(pool, asked.said(), after=asked.after, limit=asked.limit)
@@ -49,7 +49,7 @@ def add_queue(frame: Frame) -> None:
             given=given,
             filtered=len(given) > 1,  # beside the status
             found=found,
-            figures=await frame.desk.rows.get(),
+            figures=await frame.backend.rows.get(),
             sources=await queue.sources(pool),
             reasons=REASONS,
             tabs=TABS,
@@ -60,7 +60,7 @@ def add_queue(frame: Frame) -> None:
     @frame.router.get("/queue/{id_}")
     async def row_page(request: Request, id_: UUID) -> Response:
         """Show one row, why it is where it is, and what happened to it."""
-        found = await queue.show(frame.desk.pool, id_)
+        found = await queue.show(frame.backend.pool, id_)
         if found is None:
             raise HTTPException(404, f"there is no row {id_}")
         answer = loads(found["row"]["cloudinary_response"])

@@ -37,14 +37,14 @@ PLURALS = {Kind.ORPHAN: "orphans", Kind.GHOST: "ghosts", Kind.MISMATCH: "mismatc
 
 def add_reconcile(frame: Frame) -> None:
     """Add the page."""
-    comparing = frame.desk.comparing
+    reconcile = frame.backend.reconcile
 
     @frame.router.get("/reconcile")
     async def reconcile_page(
         request: Request, asked: Annotated[ReconcileAsked, Query()]
     ) -> Response:
         """Show the last report, and how the comparison stands that is under way."""
-        compared = await comparing.state()
+        compared = await reconcile.state()
         report = compared.complete
         counts = report.counts if report else {}
         there = (kind for kind, name in PLURALS.items() if counts.get(name))
@@ -53,9 +53,9 @@ def add_reconcile(frame: Frame) -> None:
         left: Mapping[str, int] = {}
         markable = 0
         if report:
-            left = await comparing.left(report.id)
-            markable = await comparing.markable(report.id)
-            found += await comparing.findings(report.id, asked.after, PER_PAGE + 1, kind)
+            left = await reconcile.left(report.id)
+            markable = await reconcile.markable(report.id)
+            found += await reconcile.findings(report.id, asked.after, PER_PAGE + 1, kind)
         return frame.show(
             request,
             "reconcile.html",

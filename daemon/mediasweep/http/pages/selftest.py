@@ -37,7 +37,7 @@ CHECKS = {
 
 def add_selftest(frame: Frame) -> None:
     """Add the page."""
-    trial = frame.desk.trial
+    selftest = frame.backend.selftest
 
     @frame.router.get("/selftest")
     async def selftest_page(request: Request) -> Response:
@@ -46,8 +46,8 @@ def add_selftest(frame: Frame) -> None:
             request,
             "selftest.html",
             checks=CHECKS,
-            verdicts={one.name: one for one in trial.report.verdicts},
-            running=trial.errand.under_way,
-            trouble=trial.errand.trouble,
-            began_at=trial.began_at,
+            verdicts={one.name: one for one in selftest.report.verdicts},
+            running=selftest.task.under_way,
+            trouble=selftest.task.trouble,
+            began_at=selftest.began_at,
         )

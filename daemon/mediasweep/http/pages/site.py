@@ -20,7 +20,7 @@ from mediasweep.http.pages.selftest import add_selftest
 from mediasweep.http.pages.static import add_static
 from mediasweep.http.pages.tables import add_tables
 from mediasweep.http.pages.upload import add_upload
-from mediasweep.operations.desk import Desk
+from mediasweep.operations.backend import Backend
 
 NAVIGATION = (
     ("/", "Overview"),
@@ -34,9 +34,9 @@ NAVIGATION = (
 )
 
 
-def add_pages(app: FastAPI, desk: Desk, house: House) -> Frame:
+def add_pages(app: FastAPI, backend: Backend, house: House) -> Frame:
     """Add the pages; returns their frame, which also shows what went wrong."""
-    frame = Frame(desk, house, NAVIGATION)
+    frame = Frame(backend, house, NAVIGATION)
     add_static(app)
     add_login(frame)
     add_overview(frame)

@@ -26,7 +26,7 @@ def add_tables(frame: Frame) -> None:
     @frame.router.get("/tables")
     async def tables_page(request: Request, asked: Annotated[TablesAsked, Query()]) -> Response:
         """List the attached tables, what is missing on them, and what to do about it."""
-        pool = frame.desk.pool
+        pool = frame.backend.pool
         found = await attach.listing(pool)
         return frame.show(
             request,

@@ -15,6 +15,6 @@ def add_upload(frame: Frame) -> None:
     @frame.router.get(f"{PATH}/upload")
     async def upload_page(request: Request, folder: str = "") -> Response:
         """Offer to take files."""
-        ready = await media.is_there(frame.desk.pool)
-        most = frame.desk.upload_most
+        ready = await media.is_there(frame.backend.pool)
+        most = frame.backend.upload_most
         return frame.show(request, "upload.html", ready=ready, folder=folder, most=most)

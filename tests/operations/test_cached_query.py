@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from mediasweep.operations import remembered
-from mediasweep.operations.remembered import KEPT_S, REST, WITHIN_S, Remembered
+from mediasweep.operations.cached_query import KEPT_S, REST, WITHIN_S, CachedQuery
 
 
 class Question:
@@ -17,7 +16,7 @@ class Question:
         self.now_s = 0.0
         self.takes_s = 0.0
         self.asked = 0
-        monkeypatch.setattr(remembered, "boot_s", lambda: self.now_s)
+        monkeypatch.setattr(cached_query, "boot_s", lambda: self.now_s)
 
     async def ask(self) -> int:
         """Return how often it was asked."""
@@ -29,7 +28,7 @@ class Question:
 async def test_a_quick_answer_is_always_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a single one took long."""
     question = Question(monkeypatch)
-    asked = Remembered(question.ask)
+    asked = CachedQuery(question.ask)
     for number in range(1, 9):
         question.takes_s = 10 * WITHIN_S if number == 4 else WITHIN_S / 2
         assert await asked.get() == number
@@ -40,7 +39,7 @@ async def test_a_costly_answer_is_told_again_until_the_next_one_is_there(
 ) -> None:
     """It is fetched meanwhile, not too often, and one that is too old is told to nobody."""
     question = Question(monkeypatch)
-    asked = Remembered(question.ask)
+    asked = CachedQuery(question.ask)
     question.takes_s = 2 * WITHIN_S
     for number in (1, 2, 3):
         assert await asked.get() == number

@@ -22,7 +22,7 @@ KEPT_S = 60.0  # after which an answer is too old to be told
 REST = 5  # times as long as it took, until a costly one is asked for again
 
 
-class Remembered(Generic[T]):
+class CachedQuery(Generic[T]):
     """One question. What it raises is raised for those who wait for it."""
 
     def __init__(self, ask: Callable[[], Coroutine[object, object, T]]) -> None:
@@ -40,7 +40,7 @@ class Remembered(Generic[T]):
         if not long or age_s > KEPT_S:
             return await self._hear()
         if self._asking is None and age_s > REST * self._took_s[-1]:
-            self._asking = asyncio.create_task(self._hear(), name="remembered")
+            self._asking = asyncio.create_task(self._hear(), name="cached-query")
             self._asking.add_done_callback(self._asked)
         return self._heard[0]
 

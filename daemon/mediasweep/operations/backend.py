@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mediasweep.operations import cleanup, fleet, media, overview, scheduler
-from mediasweep.operations.comparing import Comparing
-from mediasweep.operations.remembered import Remembered
-from mediasweep.operations.trial import Trial
+from mediasweep.operations.cached_query import CachedQuery
+from mediasweep.operations.reconcile_runner import ReconcileRunner
+from mediasweep.operations.selftest_runner import SelftestRunner
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
 from mediasweep.postgres.whose import PostgresError, of_yours
 from mediasweep.rules.address import delivery
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
     from mediasweep.settings import Settings
 
-__all__ = ["BROKEN", "PASSING", "DatabaseError", "Desk", "PostgresError", "of_yours"]
+__all__ = ["BROKEN", "PASSING", "Backend", "DatabaseError", "PostgresError", "of_yours"]
 
 UPLOADS = 2  # at a time, each of which holds some 25 MiB
 
 
 @dataclass(slots=True)
-class Desk:
+class Backend:
     """Connections that the work does not need, the account, and what was begun here and goes on.
 
     `stopping`: the daemon is.
@@ -41,17 +41,17 @@ class Desk:
     stopping: asyncio.Event
     emit: Emit
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
-    comparing: Comparing = field(init=False)
-    trial: Trial = field(init=False)
-    status: Remembered[dict[str, Any]] = field(init=False)
-    scheduler: Remembered[dict[str, Any]] = field(init=False)
-    figures: Remembered[Mapping[str, Any]] = field(init=False)
-    rows: Remembered[dict[str, int]] = field(init=False)
-    library: Remembered[Mapping[str, Any] | None] = field(init=False)
+    reconcile: ReconcileRunner = field(init=False)
+    selftest: SelftestRunner = field(init=False)
+    status: CachedQuery[dict[str, Any]] = field(init=False)
+    scheduler: CachedQuery[dict[str, Any]] = field(init=False)
+    figures: CachedQuery[Mapping[str, Any]] = field(init=False)
+    rows: CachedQuery[dict[str, int]] = field(init=False)
+    library: CachedQuery[Mapping[str, Any] | None] = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare what may be begun."""
-        self.comparing = Comparing(
+        self.reconcile = ReconcileRunner(
             self.pool,
             self.account,
             self.settings.reconcile_share,
@@ -59,12 +59,12 @@ class Desk:
             self.emit,
             dry_run=self.settings.dry_run,
         )
-        self.trial = Trial(self.pool, self.account)
-        self.status = Remembered(lambda: fleet.status(self.pool, cloud=self.cloud))
-        self.scheduler = Remembered(lambda: scheduler.status(self.pool))
-        self.figures = Remembered(lambda: overview.figures(self.pool))
-        self.rows = Remembered(lambda: cleanup.rows(self.pool))
-        self.library = Remembered(lambda: media.figures(self.pool))
+        self.selftest = SelftestRunner(self.pool, self.account)
+        self.status = CachedQuery(lambda: fleet.status(self.pool, cloud=self.cloud))
+        self.scheduler = CachedQuery(lambda: scheduler.status(self.pool))
+        self.figures = CachedQuery(lambda: overview.figures(self.pool))
+        self.rows = CachedQuery(lambda: cleanup.rows(self.pool))
+        self.library = CachedQuery(lambda: media.figures(self.pool))
 
     @property
     def upload_most(self) -> int:
@@ -86,7 +86,7 @@ class Desk:
         try:
             await asyncio.Event().wait()
         finally:
-            await self.comparing.errand.end()
-            await self.trial.errand.end()
+            await self.reconcile.task.end()
+            await self.selftest.task.end()
             for asked in (self.status, self.scheduler, self.figures, self.rows, self.library):
                 asked.end()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from mediasweep.loops.reconcile import PATIENCE, Reconciler
-from mediasweep.operations.errand import Errand
+from mediasweep.operations.background_task import BackgroundTask
 from mediasweep.operations.reconcile import Acted, Wanted, act, check, chosen, reconcile
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.fleet import Fleet
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ReconcileState:
     """How the newest comparison stands, and the newest complete one.
 
     `acted`: for how many of the findings of the complete one each action was taken. `trouble`: why
@@ -48,7 +48,7 @@ class Compared:
 
 
 @dataclass(slots=True)
-class Comparing:
+class ReconcileRunner:
     """What this daemon was asked to compare; `share` of the hourly calls of the Admin API."""
 
     pool: Pool
@@ -57,7 +57,7 @@ class Comparing:
     stopping: asyncio.Event
     emit: Emit
     dry_run: bool
-    errand: Errand[Acted] = field(default_factory=lambda: Errand("a comparison"))
+    task: BackgroundTask[Acted] = field(default_factory=lambda: BackgroundTask("a comparison"))
     _waits: ReconcileWaits | None = None
 
     async def begin(self, wanted: Wanted, who: str, run: int | None = None) -> None:
@@ -69,7 +69,7 @@ class Comparing:
         await self._check(runs, wanted)
         seen = None if run is None else await self._seen(runs, run)
         self._waits = None
-        self.errand.begin(lambda: self._work(runs, wanted, who, seen))
+        self.task.begin(lambda: self._work(runs, wanted, who, seen))
 
     async def foresee(self, wanted: Wanted, run: int | None = None) -> tuple[int, int]:
         """Return how many orphans of a report would be acted upon, and their bytes."""
@@ -77,19 +77,19 @@ class Comparing:
         await self._check(runs, wanted)
         return await chosen(runs, await self._seen(runs, run), wanted)
 
-    async def state(self) -> Compared:
+    async def state(self) -> ReconcileState:
         """Return how it stands."""
         runs, cloud = self._runs(), self.account.credentials.cloud_name
         newest = await runs.newest(cloud)
         complete = next((run for run in await runs.last(cloud) if run.state == "done"), None)
-        under_way = self.errand.under_way or await runs.under_way(cloud, PATIENCE)
-        return Compared(
+        under_way = self.task.under_way or await runs.under_way(cloud, PATIENCE)
+        return ReconcileState(
             newest=newest,
             complete=complete,
             under_way=under_way,
             says=self._says(newest, under_way=under_way),
             acted=await runs.acted(complete.id) if complete else {},
-            trouble=str(self.errand.trouble) if self.errand.trouble else None,
+            trouble=str(self.task.trouble) if self.task.trouble else None,
             has_library=await runs.has_library(),
         )
 
@@ -153,7 +153,7 @@ class Comparing:
             return "nothing was compared yet"
         if not under_way and newest.finished_at is None:
             return "it was left, and is gone on with by the next one"
-        if under_way and self.errand.under_way and self._waits:
+        if under_way and self.task.under_way and self._waits:
             return f"waiting until {self._waits.until:%H:%M:%S} UTC: {self._waits.reason}"
         if newest.finished_at is not None:
             found = newest.reason or in_figures(newest.counts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mediasweep.operations.errand import Errand
+from mediasweep.operations.background_task import BackgroundTask
 from mediasweep.operations.selftest import run
 from mediasweep.rules.selftest import Report
 
@@ -18,18 +18,18 @@ CHECK = timedelta(seconds=20)  # that a check may wait
 
 
 @dataclass(slots=True)
-class Trial:
+class SelftestRunner:
     """The last self-test of this daemon: what came of it so far, and when it was begun."""
 
     pool: Pool
     account: Account
-    errand: Errand[Report] = field(default_factory=lambda: Errand("a self-test"))
+    task: BackgroundTask[Report] = field(default_factory=lambda: BackgroundTask("a self-test"))
     report: Report = field(default_factory=Report)
     began_at: datetime | None = None
 
     def begin(self, who: str) -> None:
         """Begin; raises RefusedError as long as another one is under way."""
-        self.errand.begin(lambda: self._work(who))
+        self.task.begin(lambda: self._work(who))
         self.report, self.began_at = Report(), datetime.now(UTC)
 
     async def _work(self, who: str) -> Report:
