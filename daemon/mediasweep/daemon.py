@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from mediasweep import __version__
+from mediasweep.http.access import AccessPolicy
 from mediasweep.http.app import build
-from mediasweep.http.guard import House
 from mediasweep.http.server import serve
 from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
@@ -35,7 +35,7 @@ from mediasweep.loops.upkeep import Upkeep
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.figures import Figures
 from mediasweep.operations.fleet import pause_if_alone
-from mediasweep.operations.probes import Probes
+from mediasweep.operations.health import Health
 from mediasweep.operations.webhooks import Webhooks
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.fleet import Fleet
@@ -125,7 +125,7 @@ class Daemon:
         self.figures = Figures(self.fleet)
         self.reconcile = self._reconcile()
         parts = self.wake, self.sweep, self.heartbeat, self.upkeep
-        self.probes = Probes(*parts, stopping, enabled=self.works, reconcile=self.reconcile)
+        self.health = Health(*parts, stopping, enabled=self.works, reconcile=self.reconcile)
 
     def _beat(self) -> Heartbeat:
         return Heartbeat(
@@ -176,12 +176,12 @@ class Daemon:
             self.emit,
         )
 
-    async def run(self, sock: socket.socket, house: House, visitors: Pool) -> None:
+    async def run(self, sock: socket.socket, access: AccessPolicy, visitors: Pool) -> None:
         """Work, and answer HTTP with connections of its own, until told to stop."""
         await self._enter()
         backend = Backend(visitors, self.account, self.settings, self.stopping, self.emit)
         app = build(
-            self.probes, self.webhooks, self.metrics.registry, self._refresh, backend, house
+            self.health, self.webhooks, self.metrics.registry, self._refresh, backend, access
         )
         host, port = sock.getsockname()[:2]
         try:
@@ -245,9 +245,9 @@ class Daemon:
         """Take note that the work loop has turned; tell the supervisor, once it is up and while it
         gets on.
         """
-        self.probes.turned_s = boot_s()
-        if self.wake.tried and not self.stopping.is_set() and self.probes.moves():
-            self.supervisor.turned(self.probes.doing)
+        self.health.turned_s = boot_s()
+        if self.wake.tried and not self.stopping.is_set() and self.health.moves():
+            self.supervisor.turned(self.health.doing)
 
     async def _until_time_is_up(self) -> None:
         await self.stopping.wait()
@@ -267,7 +267,7 @@ class Daemon:
         state = await self.figures.state()
         if state is not None:
             self.metrics.fleet.show(state)
-        self.metrics.own.show(self.probes.standing())
+        self.metrics.own.show(self.health.standing())
 
 
 def terms(settings: Settings, cloud: str) -> Terms:

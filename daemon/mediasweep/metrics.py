@@ -31,7 +31,7 @@ from mediasweep.rules.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mediasweep.operations.probes import Standing
+    from mediasweep.operations.health import Standing
 
 GATES = tuple(OPENED_BY)
 WOKEN_BY = ("start", "notify", "tick", "arming", "backlog")

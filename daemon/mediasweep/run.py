@@ -35,7 +35,7 @@ from mediasweep.systemd import Supervisor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mediasweep.http.guard import House
+    from mediasweep.http.access import AccessPolicy
     from mediasweep.rules.events import Emit
 
 POOL_SIZE = 4
@@ -46,7 +46,7 @@ LEAVE_WITHIN = timedelta(seconds=10)  # once the time for finishing is up
 FIRST_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
-async def run(settings: Settings, house: House) -> int:
+async def run(settings: Settings, access: AccessPolicy) -> int:
     """Run until stopped by a signal; returns how many sent rows could not be recorded in time.
 
     Raises StartError, DatabaseError or SchemaError where it cannot start.
@@ -90,7 +90,7 @@ async def run(settings: Settings, house: House) -> int:
         await _check_account(account, report.emit, stopping)
         starting.close()  # from here on the daemon itself answers
         daemon = Daemon(settings, pool, account, report, stopping, hard_stop, supervisor)
-        await daemon.run(sock, house, visitors)
+        await daemon.run(sock, access, visitors)
         return daemon.sweep.in_flight
 
 

@@ -23,7 +23,7 @@ WATCHDOG_S = 2.0  # a daemon that is silent for so long would be killed
 BUSY_S = 3 * WATCHDOG_S  # for a machine that has other things to do
 HANG = """
 import asyncio, os, sys
-import mediasweep.operations.probes
+import mediasweep.operations.health
 from {module} import {owner}
 
 whole = {owner}.{call}
@@ -35,7 +35,7 @@ async def hang(self, *given):
     return await whole(self, *given)
 
 {owner}.{call} = hang
-mediasweep.operations.probes.HANGS_S = {silence_s}
+mediasweep.operations.health.HANGS_S = {silence_s}
 sys.argv = ["mediasweep", "run"]
 from mediasweep.cli import main
 main()

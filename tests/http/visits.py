@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.emulator.client import Cloud
+from mediasweep.http.access import access_policy
 from mediasweep.http.app import build
-from mediasweep.http.guard import house
 from mediasweep.operations.backend import Backend
 from mediasweep.postgres.pool import Pool, open_pool
 from mediasweep.settings import Settings
@@ -43,7 +43,7 @@ def application(pool: Pool | None, account: Account | None = None, **given: obje
     nobody: Any = SimpleNamespace(credentials=Credentials("cloud", "key", "secret"))
     set_ = settings(**given)
     backend = Backend(pool or unused, account or nobody, set_, asyncio.Event(), lambda _: None)
-    return build(unused, unused, CollectorRegistry(), _nothing, backend, house(set_))
+    return build(unused, unused, CollectorRegistry(), _nothing, backend, access_policy(set_))
 
 
 @asynccontextmanager

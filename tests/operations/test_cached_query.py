@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mediasweep.operations import cached_query
 from mediasweep.operations.cached_query import KEPT_S, REST, WITHIN_S, CachedQuery
 
 

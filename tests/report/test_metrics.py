@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from mediasweep.metrics import APIS, BROUGHT, FLEET, GATES, WOKEN_BY, Metrics
-from mediasweep.operations.probes import Standing
+from mediasweep.operations.health import Standing
 from mediasweep.report import Report
 from mediasweep.rules import events
 from mediasweep.rules.asset import Asset

@@ -9,7 +9,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations import webhooks
-from mediasweep.operations.probe import probe
+from mediasweep.operations.account_probe import probe
 from mediasweep.postgres.pool import Connection as Db
 from tests.daemons import environment, finished, running
 from tests.inbox.library import hear_all

@@ -45,7 +45,7 @@ esac
 """
 # modules that are compiled whenever they are imported, because nobody can write their bytecode
 UNCOMPILED = """
-import os, sys, mediasweep.run, mediasweep.cli.probe
+import os, sys, mediasweep.run, mediasweep.cli.liveness
 cached = {name: getattr(module, "__cached__", None) for name, module in sys.modules.items()}
 print([name for name, path in cached.items() if path and not os.path.exists(path)])
 """

@@ -17,7 +17,7 @@ import yaml
 
 from mediasweep import __version__
 from mediasweep.http import app
-from mediasweep.http.guard import house
+from mediasweep.http.access import access_policy
 from mediasweep.settings import SECRETS, Settings, SettingsError, load
 from tests.daemons import ROOT
 from tests.pages import MANUAL, blocks
@@ -255,7 +255,7 @@ def test_compose_starts_with_what_the_manual_makes(
     login = f"{named['POSTGRES_USER']}:{password}"
     assert read.dsn() == f"postgresql://{login}@postgres/{named['POSTGRES_DB']}"
     assert read.credentials()["cloud_name"] == "cloud"
-    assert house(read).keys.asked
+    assert access_policy(read).keys.asked
     assert (read.bind()[0], daemon["ports"]) == (ANYWHERE, [f"127.0.0.1:8080:{read.bind()[1]}"])
     grace = int(daemon["stop_grace_period"].removesuffix("s"))
     assert grace >= read.stop_timeout + GRACE_BEYOND_S

@@ -22,13 +22,13 @@ def run() -> None:
     configure_logging(form=settings.log_format, level=settings.log_level)
     for name in [name for name in os.environ if name.startswith("CLOUDINARY_")]:
         del os.environ[name]  # the SDK would read them too when it is imported, and differently
-    from mediasweep.http.guard import house
+    from mediasweep.http.access import access_policy
     from mediasweep.run import run as run_daemon
 
-    doors = house(settings)
+    access = access_policy(settings)
     settings = settings.model_copy(update={"api_token": None})  # of which only hashes are kept
     os.environ.pop("MEDIASWEEP_API_TOKEN", None)
-    left = asyncio.run(run_daemon(settings, doors))
+    left = asyncio.run(run_daemon(settings, access))
     # calls may still hang in their threads, which Python would wait for; what they do is leased
     sys.stderr.flush()
     os._exit(1 if left else 0)

@@ -32,10 +32,10 @@ def status(
     if probe:
         if as_json:
             misused("--probe says nothing but its exit code: leave out --json")
-        from mediasweep.cli.probe import probe as ask_daemon
+        from mediasweep.cli.liveness import check_liveness
         from mediasweep.settings import load
 
-        ask_daemon(*load().bind())
+        check_liveness(*load().bind())
         return
     from mediasweep.operations import fleet
 

@@ -48,7 +48,7 @@ def selftest(
 
 
 async def _run(within: timedelta, say: Callable[[Verdict], None], *, probing: bool) -> Report:
-    from mediasweep.operations.probe import probe
+    from mediasweep.operations.account_probe import probe
     from mediasweep.operations.selftest import run
 
     task = asyncio.current_task()

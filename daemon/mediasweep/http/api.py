@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 
+from mediasweep.http.access import AccessPolicy
 from mediasweep.http.brake import add_brake
 from mediasweep.http.cleanup import add_cleanup
-from mediasweep.http.guard import House
 from mediasweep.http.library import add_library
 from mediasweep.http.media import add_media
 from mediasweep.http.overview import add_overview
@@ -25,13 +25,13 @@ PREFIX = "/api"
 DESCRIPTION = "/api/openapi.json"
 
 
-def add_api(app: FastAPI, backend: Backend, house: House) -> None:
+def add_api(app: FastAPI, backend: Backend, access: AccessPolicy) -> None:
     """Add the routes to the application."""
     token = HTTPBearer(description="one of MEDIASWEEP_API_TOKEN", auto_error=False)
-    # for the description only: the guard has looked at the token before
+    # for the description only: access control has looked at the token before
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(token)], responses=RESPONSES)
     gate = APIRouter(prefix=PREFIX, responses=RESPONSES)
-    add_session(router, gate, house)
+    add_session(router, gate, access)
     add_cleanup(router, backend)
     add_scheduler(router, backend)
     add_media(router, backend)

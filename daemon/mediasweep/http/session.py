@@ -12,8 +12,8 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 
+from mediasweep.http.access import COOKIE, SESSION, AccessPolicy, Visitor
 from mediasweep.http.examples import like
-from mediasweep.http.guard import COOKIE, SESSION, House, Visitor
 from mediasweep.http.keys import SESSION_S
 from mediasweep.http.problem import problem
 from mediasweep.rules.access import Scope
@@ -60,14 +60,14 @@ class SessionAnswer(BaseModel):
     csrf: str | None
 
 
-def add_session(router: APIRouter, gate: APIRouter, house: House) -> None:
+def add_session(router: APIRouter, gate: APIRouter, access: AccessPolicy) -> None:
     """Add the routes of a session; `gate` is for those without a token yet."""
     tries = Tries()
     path = SESSION.removeprefix(router.prefix)
 
     def told(visitor: Visitor) -> SessionAnswer:
         csrf = visitor.session.csrf if visitor.session else None
-        return SessionAnswer(scope=visitor.scope, read_only=house.read_only, csrf=csrf)
+        return SessionAnswer(scope=visitor.scope, read_only=access.read_only, csrf=csrf)
 
     @router.get(path, tags=["session"], responses=like("who_am_i"))
     async def who_am_i(request: Request) -> SessionAnswer:
@@ -84,7 +84,7 @@ def add_session(router: APIRouter, gate: APIRouter, house: House) -> None:
             after_s = math.ceil(wait_s)
             said = f"too many failed logins: try again in {after_s} s"
             return problem(429, said, {"Retry-After": str(after_s)})
-        session = house.keys.open(login.token.get_secret_value())
+        session = access.keys.open(login.token.get_secret_value())
         if session is None:
             tries.failed(at)
             return problem(401, "no such token", {"WWW-Authenticate": "Bearer"})

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, field_validator
 
 from mediasweep import __version__
-from mediasweep.http.guard import House, Visitor
+from mediasweep.http.access import AccessPolicy, Visitor
 from mediasweep.http.pages.static import address
 from mediasweep.http.pages.words import FILTERS
 from mediasweep.http.problem import Problem, wants_page
@@ -54,10 +54,10 @@ class Frame:
     """What every page is put into. `router` takes the routes, which ask `backend`."""
 
     def __init__(
-        self, backend: Backend, house: House, navigation: Sequence[tuple[str, str]]
+        self, backend: Backend, access: AccessPolicy, navigation: Sequence[tuple[str, str]]
     ) -> None:
         self.backend = backend
-        self.house = house
+        self.access = access
         self.router = APIRouter(include_in_schema=False)
         self._policy = POLICY.format(backend.delivery)
         self._templates = Environment(
@@ -81,7 +81,7 @@ class Frame:
         """Return a path as a browser has to ask for it; what is None or empty is left out."""
         given = {name: value for name, value in query.items() if value not in (None, "", [], ())}
         asked = f"?{urlencode(given, doseq=True)}" if given else ""
-        return f"{self.house.root_path}{quote(path)}{asked}"
+        return f"{self.access.root_path}{quote(path)}{asked}"
 
     def show(
         self,
@@ -96,7 +96,7 @@ class Frame:
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         why_not = self._why_not(visitor)
         text = self._templates.get_template(template).render(
-            here=request.scope["path"].removeprefix(self.house.root_path) or "/",
+            here=request.scope["path"].removeprefix(self.access.root_path) or "/",
             visitor=visitor,
             csrf=visitor.session.csrf if visitor and visitor.session else "",
             may=visitor is not None and why_not is None,
@@ -120,7 +120,7 @@ class Frame:
         )
 
     def _why_not(self, visitor: Visitor | None) -> str | None:
-        if self.house.read_only:
+        if self.access.read_only:
             return READ_ONLY
         if visitor is not None and not visitor.scope.covers(Scope.OPERATE):
             return READS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from mediasweep.http.guard import LOGIN
+from mediasweep.http.access import LOGIN
 from mediasweep.http.pages.frame import Frame
 
 
@@ -17,8 +17,8 @@ def add_login(frame: Frame) -> None:
         return frame.show(
             request,
             "login.html",
-            onward=frame.house.root_path + local(next),
-            asked=frame.house.keys.asked,
+            onward=frame.access.root_path + local(next),
+            asked=frame.access.keys.asked,
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from mediasweep.http.guard import House
+from mediasweep.http.access import AccessPolicy
 from mediasweep.http.pages.activity import add_activity
 from mediasweep.http.pages.deletion import add_deletion
 from mediasweep.http.pages.frame import Frame
@@ -34,9 +34,9 @@ NAVIGATION = (
 )
 
 
-def add_pages(app: FastAPI, backend: Backend, house: House) -> Frame:
+def add_pages(app: FastAPI, backend: Backend, access: AccessPolicy) -> Frame:
     """Add the pages; returns their frame, which also shows what went wrong."""
-    frame = Frame(backend, house, NAVIGATION)
+    frame = Frame(backend, access, NAVIGATION)
     add_static(app)
     add_login(frame)
     add_overview(frame)

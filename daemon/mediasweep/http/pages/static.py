@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from mediasweep.http.guard import STATIC
+from mediasweep.http.access import STATIC
 
 FOLDER = Path(__file__).parent / "static"
 MEDIA_TYPES = {

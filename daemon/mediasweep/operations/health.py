@@ -45,7 +45,7 @@ class Standing:
 
 
 @dataclass(slots=True)
-class Probes:
+class Health:
     """What one running daemon knows of itself."""
 
     wake: Wake

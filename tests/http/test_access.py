@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from mediasweep.http.guard import house
+from mediasweep.http.access import access_policy
 from mediasweep.settings import StartError
 from tests.http.visits import ADDRESS, OPERATE, READ, TOKENS, bearer, settings, visit
 
@@ -19,11 +19,11 @@ def test_beyond_loopback_a_token_is_needed() -> None:
     """A bind that others reach is refused without one, with exit code 2 and what to do."""
     for bind in ("0.0.0.0:0", "[::]:0", "example.com:80"):
         with pytest.raises(StartError, match="set MEDIASWEEP_API_TOKEN") as refused:
-            house(settings(http_bind=bind))
+            access_policy(settings(http_bind=bind))
         assert refused.value.code == 2
-        assert house(settings(http_bind=bind, **TOKENS)).names is None
+        assert access_policy(settings(http_bind=bind, **TOKENS)).names is None
     for bind in ("127.0.0.1:0", "[::1]:0", "localhost:80", "127.8.0.1:0"):
-        assert house(settings(http_bind=bind)).names
+        assert access_policy(settings(http_bind=bind)).names
 
 
 async def test_each_token_does_what_it_is_good_for(database: str) -> None:

@@ -45,7 +45,7 @@ NOT_ASKED = (
 
 
 @dataclass(slots=True)
-class Probe:
+class AccountProbe:
     """One probe: its asset, and where notifications come in."""
 
     connection: Pool | Connection
@@ -145,13 +145,13 @@ async def probe(
 ) -> list[Seen]:
     """Return what was seen, one line a question; raises RefusedError where there is no library."""
     uploads = Uploads(connection)
-    public_id = f"{FOLDER}/{secrets.token_hex(8)}/Probe"
+    public_id = f"{FOLDER}/{secrets.token_hex(8)}/AccountProbe"
     wanted = Wanted("probe.gif", resource_type="image")
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:
         raise RefusedError(refused or "refused")
     since = await clock.now(connection)
-    asking = Probe(connection, account, within.total_seconds(), public_id, since)
+    asking = AccountProbe(connection, account, within.total_seconds(), public_id, since)
     try:
         return await asking.look()
     finally:

@@ -1,6 +1,6 @@
 """Who comes in: every request passes here, and what is not let in by a rule stays out.
 
-Probes, metrics, the login page and what it loads need nothing, the webhook has its signature. For
+Health, metrics, the login page and what it loads need nothing, the webhook has its signature. For
 the rest: a Host that is ours, against pages that point their own name at this address; nothing
 changed from another site; and a token or session that is good for it, GET to read, all else to
 operate. A person who asks for a page without one is led to the login. Without a token set, whoever
@@ -48,7 +48,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AccessPolicy:
     """What decides about a visitor: the keys, the names of this server (None: any), and the path
     under which a proxy shows it.
     """
@@ -60,7 +60,7 @@ class House:
     root_path: str
 
 
-def house(settings: Settings) -> House:
+def access_policy(settings: Settings) -> AccessPolicy:
     """Return who is to be let in; raises StartError where that would be everybody."""
     host, _ = settings.bind()
     keys = Keys(settings.tokens())
@@ -74,19 +74,21 @@ def house(settings: Settings) -> House:
     further = settings.hosts()
     closed = is_loopback(host) or bool(further)
     names = LOOPBACK_NAMES | {host.lower()} | further if closed else None
-    return House(keys, names, further, settings.http_read_only, settings.http_root_path or "")
+    return AccessPolicy(
+        keys, names, further, settings.http_read_only, settings.http_root_path or ""
+    )
 
 
-class Guard:
+class AccessControl:
     """Lets in, and tells the route who it is; or answers in its place."""
 
-    def __init__(self, app: ASGIApp, house: House) -> None:
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app = app
-        self._house = house
+        self._policy = policy
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on, if its visitor is let in."""
-        scope["root_path"] = self._house.root_path
+        scope["root_path"] = self._policy.root_path
         connection = HTTPConnection(scope)
         path = _path(scope)
         if scope["type"] != "http" or not (path in OPEN or path.startswith(STATIC)):
@@ -100,7 +102,7 @@ class Guard:
     def _of(self, asked: HTTPConnection, path: str, method: str) -> Visitor | Response | None:
         """Return who this is, None for who logs in, or why they are not let in."""
         host = asked.headers.get("host", "")
-        if self._house.names is not None and host_name(host) not in self._house.names:
+        if self._policy.names is not None and host_name(host) not in self._policy.names:
             return problem(421, "unknown host name: add it to MEDIASWEEP_HTTP_HOSTS")
         looks = method in LOOKS
         if not looks and self._from_elsewhere(asked, host):
@@ -116,14 +118,14 @@ class Guard:
             visitor.session.csrf.encode(), asked.headers.get(CSRF, "").encode("latin-1")
         ):
             return problem(403, f"{CSRF} is missing or not that of this session")
-        if self._house.read_only:
+        if self._policy.read_only:
             return problem(403, "this daemon only looks: MEDIASWEEP_HTTP_READ_ONLY is true")
         if not visitor.scope.covers(Scope.OPERATE):
             return problem(403, "this token may only read")
         return visitor
 
     def _visitor(self, asked: HTTPConnection) -> Visitor | Response:
-        keys = self._house.keys
+        keys = self._policy.keys
         at = asked.client.host if asked.client else "unknown"
         if not keys.asked:
             old = asked.scope.get("http_version") == OF_PROXIES
@@ -140,7 +142,7 @@ class Guard:
 
     def _to_login(self, asked: HTTPConnection, path: str) -> Response:
         onward = f"{path}?{asked.url.query}" if asked.url.query else path
-        return RedirectResponse(f"{self._house.root_path}{LOGIN}?next={quote(onward)}", 303)
+        return RedirectResponse(f"{self._policy.root_path}{LOGIN}?next={quote(onward)}", 303)
 
     def _from_elsewhere(self, asked: HTTPConnection, host: str) -> bool:
         """Tell whether a browser says that it was sent here by another site's page."""
@@ -153,7 +155,7 @@ class Guard:
             parts = urlsplit(origin)
         except ValueError:
             return True
-        return parts.netloc != host and parts.hostname not in self._house.further_names
+        return parts.netloc != host and parts.hostname not in self._policy.further_names
 
 
 def _path(scope: Connection) -> str:

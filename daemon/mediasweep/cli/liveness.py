@@ -13,7 +13,7 @@ WITHIN_S = 5.0
 SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a daemon may listen on
 
 
-def probe(host: str, port: int) -> None:
+def check_liveness(host: str, port: int) -> None:
     """Ask /livez of a daemon that listens there, and exit with 1 unless it is well."""
     connection = HTTPConnection(SELF.get(host, host), port, timeout=WITHIN_S)
     try:
