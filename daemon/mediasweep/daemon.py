@@ -25,7 +25,7 @@ from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
 from mediasweep.loops.inbox import InboxLoop
 from mediasweep.loops.predecessor import identity, is_gone
 from mediasweep.loops.pulse import pulse
-from mediasweep.loops.reconcile import Asked, ReconcileLoop, Reconciler
+from mediasweep.loops.reconcile import ReconcileLoop, Reconciler, RunRequest
 from mediasweep.loops.rehearsal import Rehearsal
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
@@ -172,7 +172,7 @@ class Daemon:
         return ReconcileLoop(
             Reconciler(runs, self.account, share, self.stopping, say),
             timedelta(hours=self.settings.reconcile_hours),
-            Asked(self.who, timedelta(hours=24)),
+            RunRequest(self.who, timedelta(hours=24)),
             self.emit,
         )
 

@@ -125,7 +125,7 @@ class Happened:
             (self.sweeps, WOKEN_BY),
             (self.claims, BROUGHT),
             (self.skipped, KEPT),
-            (self.webhooks, tuple(webhook.Result)),
+            (self.webhooks, tuple(webhook.WebhookResult)),
             (self.notifications, NOTIFICATIONS),
         ):
             for value in values:

@@ -20,7 +20,7 @@ from mediasweep.rules.webhook import (
     NotificationApplied,
     NotificationFailed,
     NotificationReceived,
-    Result,
+    WebhookResult,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def line(event: events.Event) -> tuple[str, str, dict[str, Any]]:
         case events.GuardFailed() | events.BrakeClosed() | events.Recalled():
             return "error", _snake(event), _fields(event)
         case NotificationReceived(result=result):
-            taken = result in {Result.ACCEPTED, Result.DUPLICATE}
+            taken = result in {WebhookResult.ACCEPTED, WebhookResult.DUPLICATE}
             return "debug" if taken else "warning", "notification_received", _fields(event)
         case NotificationApplied():
             return "debug", "notification_applied", _fields(event)

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.emulator.client import Cloud
-from mediasweep.operations.doctor import Report, examine
+from mediasweep.operations.doctor import DoctorReport, examine
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.settings import SettingsError, load
 from tests.conftest import Server
@@ -44,7 +44,7 @@ class World:
         await self.db.execute(BEAT, DAEMON, __version__, json.dumps({"works": True, "grace_s": 0}))
         await self.db.execute(INSTALL, DAEMON, self.cloud.name)
 
-    async def report(self) -> Report:
+    async def report(self) -> DoctorReport:
         """Examine it."""
         env = environment(self.dsn, self.cloud.url) | self.more
         with patch.dict(os.environ, {name: value for name, value in env.items() if value}):

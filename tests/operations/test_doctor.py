@@ -12,7 +12,7 @@ import pytest
 from mediasweep.demo.cluster import Cluster
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations import doctor
-from mediasweep.operations.doctor import Report
+from mediasweep.operations.doctor import DoctorReport
 from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.diagnosis import work
@@ -32,7 +32,7 @@ async def world(server: Server, database: str, db: Db, cloud: Cloud) -> World:
     return world
 
 
-def wrong(report: Report) -> dict[str, str]:
+def wrong(report: DoctorReport) -> dict[str, str]:
     """Return what is wrong, check by check, in all words."""
     told: dict[str, str] = {}
     for check, one in report.findings:

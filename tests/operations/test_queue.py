@@ -10,7 +10,7 @@ import pytest
 
 from mediasweep.operations import queue
 from mediasweep.postgres.pool import Connection as Db
-from mediasweep.rules.filter import FilterError, Said
+from mediasweep.rules.filter import FilterError, RawFilter
 from mediasweep.rules.job import ByHand, Status
 from mediasweep.rules.moment import MomentError
 from tests.conftest import Connect
@@ -24,7 +24,7 @@ HALF_SENT = (
 )
 
 
-async def _move(db: Db, move: ByHand, ids: Sequence[uuid.UUID]) -> list[queue.Step]:
+async def _move(db: Db, move: ByHand, ids: Sequence[uuid.UUID]) -> list[queue.MoveStep]:
     steps = queue.move_rows(db, move, ids, who="ann", why=None)
     return [step async for step in steps]
 
@@ -36,7 +36,7 @@ async def _statuses(db: Db) -> dict[str, str]:
 async def test_only_what_matches_is_moved(db: Db) -> None:
     """A cancel by filter leaves alone what the filter does not say."""
     await enqueue(db, "a/1", "a/2", "b/1")
-    chosen = await queue.choose(db, ByHand.CANCEL, Said(public_id="a/*"), limit=10)
+    chosen = await queue.choose(db, ByHand.CANCEL, RawFilter(public_id="a/*"), limit=10)
     [step] = await _move(db, ByHand.CANCEL, chosen.ids)
     assert (len(step.moved), step.refused) == (2, {})
     assert await _statuses(db) == {"a/1": "skipped", "a/2": "skipped", "b/1": "pending"}
@@ -58,7 +58,7 @@ async def test_a_cancel_is_known_by_the_journal(db: Db) -> None:
 async def test_what_comes_after_the_choice_is_not_moved(db: Db) -> None:
     """The rows that a person agreed to are those that were chosen, and no later ones."""
     await enqueue(db, "a/1")
-    chosen = await queue.choose(db, ByHand.CANCEL, Said(public_id="a/*"), limit=10)
+    chosen = await queue.choose(db, ByHand.CANCEL, RawFilter(public_id="a/*"), limit=10)
     await enqueue(db, "a/2")
     await _move(db, ByHand.CANCEL, chosen.ids)
     assert await _statuses(db) == {"a/1": "skipped", "a/2": "pending"}
@@ -68,7 +68,7 @@ async def test_a_cancel_by_filter_names_what_a_daemon_has(db: Db) -> None:
     """What is too late to cancel is among the rows that match, and is refused by name."""
     ids = await enqueue(db, "a/1", "a/2")
     await claim(db, batch=1)
-    chosen = await queue.choose(db, ByHand.CANCEL, Said(public_id="a/*"), limit=10)
+    chosen = await queue.choose(db, ByHand.CANCEL, RawFilter(public_id="a/*"), limit=10)
     [step] = await _move(db, ByHand.CANCEL, chosen.ids)
     assert step.refused == {ids[0]: "a daemon is deleting it"}
     assert step.moved == [ids[1]]
@@ -77,7 +77,7 @@ async def test_a_cancel_by_filter_names_what_a_daemon_has(db: Db) -> None:
 async def test_a_limit_says_how_many_are_left(db: Db) -> None:
     """The oldest are chosen, and the others are counted."""
     ids = await enqueue(db, *(f"a{n}" for n in range(5)))
-    said = Said(statuses=(Status.PENDING,))
+    said = RawFilter(statuses=(Status.PENDING,))
     chosen = await queue.choose(db, ByHand.CANCEL, said, limit=3)
     assert (chosen.ids, chosen.left) == (ids[:3], 2)
     assert (await queue.choose(db, ByHand.CANCEL, said, limit=5)).left == 0
@@ -91,14 +91,16 @@ async def test_a_retry_by_filter_finds_what_ended_badly(db: Db) -> None:
     jobs = (await claim(db, batch=2)).jobs
     said = ("failed", "rejected"), ("completed", "deleted")
     await record(db, *(result(job, *one) for job, one in zip(jobs, said, strict=True)))
-    chosen = await queue.choose(db, ByHand.RETRY, Said(public_id="a/*"), limit=10)
+    chosen = await queue.choose(db, ByHand.RETRY, RawFilter(public_id="a/*"), limit=10)
     assert chosen.ids == [jobs[0]["id"]]
     await _move(db, ByHand.RETRY, chosen.ids)
     assert await _statuses(db) == {"a/1": "pending", "a/2": "completed", "a/3": "pending"}
 
 
-@pytest.mark.parametrize("said", [Said(source="nothing"), Said(statuses=(Status.COMPLETED,))])
-async def test_a_filter_that_can_match_nothing_is_refused(db: Db, said: Said) -> None:
+@pytest.mark.parametrize(
+    "said", [RawFilter(source="nothing"), RawFilter(statuses=(Status.COMPLETED,))]
+)
+async def test_a_filter_that_can_match_nothing_is_refused(db: Db, said: RawFilter) -> None:
     """A typing error is told, instead of moving nothing."""
     with pytest.raises(FilterError):
         await queue.choose(db, ByHand.CANCEL, said, limit=10)
@@ -107,7 +109,7 @@ async def test_a_filter_that_can_match_nothing_is_refused(db: Db, said: Said) ->
 async def test_a_moment_that_is_none_is_refused(db: Db) -> None:
     """So is a time that cannot be read."""
     with pytest.raises(MomentError):
-        await queue.rows(db, Said(since="soon"), limit=10)
+        await queue.rows(db, RawFilter(since="soon"), limit=10)
 
 
 async def test_times_are_those_of_the_database(db: Db) -> None:
@@ -117,8 +119,8 @@ async def test_times_are_those_of_the_database(db: Db) -> None:
         "UPDATE mediasweep.cloudinary_cleanup_queue SET queued_at = queued_at - interval '61 min'"
         " WHERE cloudinary_public_id = 'old'"
     )
-    [new] = (await queue.rows(db, Said(since="1h"), limit=10)).rows
-    [old] = (await queue.rows(db, Said(until="1h"), limit=10)).rows
+    [new] = (await queue.rows(db, RawFilter(since="1h"), limit=10)).rows
+    [old] = (await queue.rows(db, RawFilter(until="1h"), limit=10)).rows
     assert (old["cloudinary_public_id"], new["cloudinary_public_id"]) == ("old", "new")
 
 

@@ -11,7 +11,7 @@ from mediasweep.postgres import clock
 from mediasweep.postgres.journal import SQL, Journal
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.moment import Window
-from mediasweep.rules.restore import Verdict, Wanted
+from mediasweep.rules.restore import RestoreFilter, RestoreResult
 
 MANY = 1000
 FILES = 2  # the second table that was attached, after the library
@@ -64,7 +64,7 @@ async def journal(db: Db) -> Journal:
     return Journal(db)
 
 
-async def names(journal: Journal, wanted: Wanted, window: Window = ALWAYS) -> list[str]:
+async def names(journal: Journal, wanted: RestoreFilter, window: Window = ALWAYS) -> list[str]:
     """Return the public ids of the deletions that fit."""
     return [one.public_id for one in await journal.deletions(wanted, window, MANY)]
 
@@ -72,24 +72,24 @@ async def names(journal: Journal, wanted: Wanted, window: Window = ALWAYS) -> li
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(), ["f/one", "f/two", "c/one", "f_three"]),
-        (Wanted(prefix="f/"), ["f/one", "f/two"]),
-        (Wanted(prefix="f_"), ["f_three"]),
-        (Wanted(prefix="%"), []),
-        (Wanted(public_ids=["c/one", "f/two", "absent"]), ["f/two", "c/one"]),
-        (Wanted(source=FILES), ["f/one", "f/two"]),
-        (Wanted(source=FILES + 1), ["c/one"]),
-        (Wanted(source=0), ["f_three"]),
-        (Wanted(source=99), []),
-        (Wanted(reason="soft_deleted"), ["f/two"]),
-        (Wanted(actor="ann"), ["f/one", "c/one"]),
-        (Wanted(app="psql"), ["c/one", "f_three"]),
-        (Wanted(actor="bob", app="admin", prefix="f", source=FILES), ["f/two"]),
-        (Wanted(actor="ann", reason="soft_deleted"), []),
+        (RestoreFilter(), ["f/one", "f/two", "c/one", "f_three"]),
+        (RestoreFilter(prefix="f/"), ["f/one", "f/two"]),
+        (RestoreFilter(prefix="f_"), ["f_three"]),
+        (RestoreFilter(prefix="%"), []),
+        (RestoreFilter(public_ids=["c/one", "f/two", "absent"]), ["f/two", "c/one"]),
+        (RestoreFilter(source=FILES), ["f/one", "f/two"]),
+        (RestoreFilter(source=FILES + 1), ["c/one"]),
+        (RestoreFilter(source=0), ["f_three"]),
+        (RestoreFilter(source=99), []),
+        (RestoreFilter(reason="soft_deleted"), ["f/two"]),
+        (RestoreFilter(actor="ann"), ["f/one", "c/one"]),
+        (RestoreFilter(app="psql"), ["c/one", "f_three"]),
+        (RestoreFilter(actor="bob", app="admin", prefix="f", source=FILES), ["f/two"]),
+        (RestoreFilter(actor="ann", reason="soft_deleted"), []),
     ],
 )
 async def test_a_deletion_has_to_fit_all_that_is_wanted(
-    journal: Journal, wanted: Wanted, expected: list[str]
+    journal: Journal, wanted: RestoreFilter, expected: list[str]
 ) -> None:
     """Each filter keeps what fits, newest first, and several are taken together."""
     assert await names(journal, wanted) == expected
@@ -99,29 +99,29 @@ async def test_a_window_keeps_what_was_deleted_in_it(db: Db, journal: Journal) -
     """The bounds are those of the recorded deletion, by the database's clock."""
     now = await clock.now(db)
     hours = [now - timedelta(hours=n) for n in range(5)]
-    assert await names(journal, Wanted(), Window(since=hours[1])) == ["f/one"]
-    assert await names(journal, Wanted(), Window(until=hours[3])) == ["c/one", "f_three"]
+    assert await names(journal, RestoreFilter(), Window(since=hours[1])) == ["f/one"]
+    assert await names(journal, RestoreFilter(), Window(until=hours[3])) == ["c/one", "f_three"]
     between = Window(hours[3] - timedelta(minutes=1), hours[1])
-    assert await names(journal, Wanted(), between) == ["f/two", "c/one"]
+    assert await names(journal, RestoreFilter(), between) == ["f/two", "c/one"]
 
 
 async def test_a_row_of_the_queue_names_its_deletion(db: Db, journal: Journal) -> None:
     """By the id of a queue row its own deletion is found, with all that is known of it."""
-    (found,) = await journal.deletions(Wanted(public_ids=["f/one"]), ALWAYS, MANY)
+    (found,) = await journal.deletions(RestoreFilter(public_ids=["f/one"]), ALWAYS, MANY)
     assert found.queue_id is not None
-    assert await journal.deletions(Wanted(ids=[found.queue_id]), ALWAYS, MANY) == [found]
+    assert await journal.deletions(RestoreFilter(ids=[found.queue_id]), ALWAYS, MANY) == [found]
     expected = {"source": "files", "reason": "row_deleted", "actor": "ann", "app": "admin"}
     expected |= {"format": "webp", "resource_type": "image", "delivery_type": "upload"}
     assert {name: getattr(found, name) for name in expected} == expected
     assert (found.bytes, found.certain) == (7, True)
     await db.execute("DELETE FROM mediasweep.cloudinary_cleanup_queue")
-    (pruned,) = await journal.deletions(Wanted(public_ids=["f/one"]), ALWAYS, MANY)
+    (pruned,) = await journal.deletions(RestoreFilter(public_ids=["f/one"]), ALWAYS, MANY)
     assert pruned == found
 
 
 async def test_a_limit_takes_the_newest(journal: Journal) -> None:
     """Of more than are wanted, the newest are returned."""
-    found = await journal.deletions(Wanted(), ALWAYS, 2)
+    found = await journal.deletions(RestoreFilter(), ALWAYS, 2)
     assert [one.public_id for one in found] == ["f/one", "f/two"]
 
 
@@ -133,7 +133,7 @@ async def test_a_lost_answer_is_a_deletion_that_may_have_been(
     for name in ("absent", "f/one"):
         await db.execute(EVENT, name, event, "unclear")
     await db.execute(UNFINISHED, "f/one")
-    found = await journal.deletions(Wanted(public_ids=["absent", "f/one"]), ALWAYS, MANY)
+    found = await journal.deletions(RestoreFilter(public_ids=["absent", "f/one"]), ALWAYS, MANY)
     assert [(one.public_id, one.certain) for one in found] == [("absent", False)]
 
 
@@ -144,7 +144,7 @@ async def test_a_deletion_that_the_database_had_lost_counts(db: Db, journal: Jou
         " SELECT 'recalled', o, gen_random_uuid(), 'lost/' || o"
         " FROM unnest('{deleted,unclear,absent}'::text[]) o"
     )
-    found = await journal.deletions(Wanted(prefix="lost/"), ALWAYS, MANY)
+    found = await journal.deletions(RestoreFilter(prefix="lost/"), ALWAYS, MANY)
     certain = {one.public_id: one.certain for one in found}
     assert certain == {"lost/deleted": True, "lost/unclear": False}
 
@@ -153,13 +153,13 @@ async def test_what_was_taken_back_is_left_out_until_it_is_deleted_again(
     db: Db, journal: Journal
 ) -> None:
     """A restore covers every earlier deletion of the asset, a failed one none, a later one none."""
-    wanted = Wanted(public_ids=["f/one"])
+    wanted = RestoreFilter(public_ids=["f/one"])
     before = await journal.deletions(wanted, ALWAYS, MANY)
-    await journal.note_restores([Verdict(before[0], "no")], "ann")
+    await journal.note_restores([RestoreResult(before[0], "no")], "ann")
     assert await journal.deletions(wanted, ALWAYS, MANY) == before
     await db.execute(EVENT, "f/one", "completed", "deleted")
     newer, older = await journal.deletions(wanted, ALWAYS, MANY)
-    await journal.note_restores([Verdict(newer)], "ann")
+    await journal.note_restores([RestoreResult(newer)], "ann")
     assert await journal.deletions(wanted, ALWAYS, MANY) == []
     back = await journal.deletions(wanted, ALWAYS, MANY, taken_back=True)
     assert back == [newer, older]
@@ -176,7 +176,7 @@ async def test_a_restore_of_the_same_id_under_another_type_covers_nothing(
         "INSERT INTO mediasweep.journal (event, public_id, resource_type, delivery_type)"
         " VALUES ('restored', 'f/one', 'raw', 'upload'), ('restored', 'f/one', 'image', 'private')"
     )
-    assert await names(journal, Wanted(public_ids=["f/one"])) == ["f/one"]
+    assert await names(journal, RestoreFilter(public_ids=["f/one"])) == ["f/one"]
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,10 @@ async def test_what_an_answer_tells_of_the_asset_is_known_from_then_on(
     db: Db, journal: Journal, told: dict[str, Any], expected: tuple[object, ...]
 ) -> None:
     """Format, size and asset id come from the answer; what is odd in it does no harm."""
-    (one,) = await journal.deletions(Wanted(public_ids=["f/one"]), ALWAYS, MANY)
-    await journal.note_restores([Verdict(one, None, {"public_id": "f/one", **told}, "r1")], "ann")
+    (one,) = await journal.deletions(RestoreFilter(public_ids=["f/one"]), ALWAYS, MANY)
+    await journal.note_restores(
+        [RestoreResult(one, None, {"public_id": "f/one", **told}, "r1")], "ann"
+    )
     row = await db.fetchrow("SELECT * FROM mediasweep.journal WHERE event = 'restored'")
     assert row is not None
     assert (row["format"], row["bytes"], row["asset_id"]) == expected
@@ -204,7 +206,7 @@ async def test_what_an_answer_tells_of_the_asset_is_known_from_then_on(
 async def test_nothing_to_note_is_noted_by_no_statement(journal: Journal) -> None:
     """An empty list is no error."""
     await journal.note_restores([], "ann")
-    assert await names(journal, Wanted(prefix="c")) == ["c/one"]
+    assert await names(journal, RestoreFilter(prefix="c")) == ["c/one"]
 
 
 async def test_whether_something_was_taken_back_is_found_by_an_index(db: Db) -> None:

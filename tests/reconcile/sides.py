@@ -11,13 +11,13 @@ from uuid import uuid4
 
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.emulator.client import Cloud
-from mediasweep.loops.reconcile import Asked, Reconciler
+from mediasweep.loops.reconcile import Reconciler, RunRequest
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Reconciliations, Run
 
 DAY_S = 86400
 HOUR = timedelta(hours=1)
-ASKED = Asked("a test", 24 * HOUR)
+ASKED = RunRequest("a test", 24 * HOUR)
 SHAPES = """
 CREATE TABLE posts (id integer PRIMARY KEY, gallery text[]);
 CREATE TABLE pages (id integer PRIMARY KEY, data jsonb);
@@ -56,7 +56,7 @@ async def reconciler(
         account.close()
 
 
-async def compare(db: Db, cloud: Cloud, asked: Asked = ASKED) -> Run:
+async def compare(db: Db, cloud: Cloud, asked: RunRequest = ASKED) -> Run:
     """Compare once, and return the run."""
     async with reconciler(db, cloud) as one:
         return await one.run(asked)

@@ -11,14 +11,21 @@ import cloudinary.uploader
 import pytest
 
 from mediasweep.emulator.client import Cloud
-from mediasweep.operations.reconcile import Acted, Ghosts, Orphans, Wanted, act, chosen
+from mediasweep.operations.reconcile import (
+    Ghosts,
+    Orphans,
+    ReconcileActions,
+    ReconcileOptions,
+    act,
+    chosen,
+)
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Reconciliations, Run
 from tests.conftest import Connect
 from tests.reconcile.sides import AGO, ASKED, DAY_S, HOUR, compare, in_library, reconciler
 from tests.schema.roles import staffed
 
-DELETE = Wanted(orphans=Orphans.DELETE, owned=("own/",))
+DELETE = ReconcileOptions(orphans=Orphans.DELETE, owned=("own/",))
 QUEUED = """
 SELECT q.cloudinary_public_id, q.trigger_source, q.status, q.deletion_reason, q.actor
   FROM mediasweep.cloudinary_cleanup_queue q ORDER BY 1
@@ -29,7 +36,7 @@ SELECT m.cloudinary_public_id, m.sync_status::text AS status, m.sync_error_messa
 """
 
 
-async def do(db: Db, cloud: Cloud, run: Run, wanted: Wanted) -> Acted:
+async def do(db: Db, cloud: Cloud, run: Run, wanted: ReconcileOptions) -> ReconcileActions:
     """Act on a run."""
     async with reconciler(db, cloud) as one:
         return await act(one, run, wanted, "me", lambda _: None)
@@ -49,9 +56,9 @@ async def test_only_owned_orphans_that_stay_the_same_are_queued(db: Db, cloud: C
     await to_thread(cloud.plant, "others/", 2, age_s=3 * DAY_S)
     await to_thread(cloud.fill, "own/fresh", 1)  # the webhook of which was dropped
     once = await compare(db, cloud)
-    assert await do(db, cloud, once, DELETE) == Acted()  # sighted for the first time
+    assert await do(db, cloud, once, DELETE) == ReconcileActions()  # sighted for the first time
     twice = await compare(db, cloud)
-    assert await do(db, cloud, twice, DELETE) == Acted()  # not an hour later
+    assert await do(db, cloud, twice, DELETE) == ReconcileActions()  # not an hour later
     await to_thread(upload, cloud, "own/2")
     await db.execute(AGO, 2 * HOUR)
     run = await compare(db, cloud)
@@ -59,8 +66,8 @@ async def test_only_owned_orphans_that_stay_the_same_are_queued(db: Db, cloud: C
     await to_thread(destroy, cloud, "own/4")
     async with reconciler(db, cloud) as one:
         assert await chosen(one.runs, run, DELETE) == (3, 21)
-    assert await do(db, cloud, run, DELETE) == Acted(queued=1, left=2)
-    assert await do(db, cloud, run, DELETE) == Acted()
+    assert await do(db, cloud, run, DELETE) == ReconcileActions(queued=1, left=2)
+    assert await do(db, cloud, run, DELETE) == ReconcileActions()
     queued = [tuple(row) for row in await db.fetch(QUEUED)]
     assert queued == [("own/0", "reconcile", "pending", "orphan", "me")]
 
@@ -94,8 +101,8 @@ async def test_orphans_are_adopted_by_the_library(db: Db, cloud: Cloud) -> None:
         " processed_at) VALUES ('p2', 'skipped', now())"
     )
     run = await compare(db, cloud)
-    wanted = Wanted(orphans=Orphans.ADOPT)
-    assert await do(db, cloud, run, wanted) == Acted(adopted=1, left=1)
+    wanted = ReconcileOptions(orphans=Orphans.ADOPT)
+    assert await do(db, cloud, run, wanted) == ReconcileActions(adopted=1, left=1)
     assert [row["cloudinary_public_id"] for row in await db.fetch(LIBRARY)] == ["p0", "p1"]
     row = await db.fetchrow(ADOPTED)
     assert row is not None
@@ -112,9 +119,9 @@ async def test_rows_are_brought_in_line_with_their_assets(db: Db, cloud: Cloud) 
     await to_thread(cloud.plant, "p", 3, age_s=3 * DAY_S)
     await to_thread(cloudinary.uploader.add_tag, "blue", ["p1"], **given)
     await to_thread(cloudinary.uploader.add_context, {"alt": "a cat"}, ["p2"], **given)
-    wanted = Wanted(orphans=Orphans.ADOPT)
+    wanted = ReconcileOptions(orphans=Orphans.ADOPT)
     run = await compare(db, cloud, replace(ASKED, adopting=True))
-    assert await do(db, cloud, run, wanted) == Acted(adopted=3)
+    assert await do(db, cloud, run, wanted) == ReconcileActions(adopted=3)
     await db.execute(
         "UPDATE public.media_assets SET tags = tags || '{own}'::text[], alt_text = 'own'"
         " WHERE 'blue' = ANY (tags)"
@@ -127,14 +134,14 @@ async def test_rows_are_brought_in_line_with_their_assets(db: Db, cloud: Cloud) 
     assert (run.counts["orphans"], run.counts["mismatches"]) == (0, 3)
     async with reconciler(db, cloud) as one:
         assert (await chosen(one.runs, run, wanted))[0] == 3
-    assert await do(db, cloud, run, wanted) == Acted(adopted=3)
+    assert await do(db, cloud, run, wanted) == ReconcileActions(adopted=3)
     assert [tuple(row) for row in await db.fetch(IN_LINE)] == [
         ("p1", ["own", "red"], "own", "seen", "p1"),
         ("p2", [], None, None, "p2"),
         ("q0", [], None, None, "q0"),
     ]
     assert not await db.fetch(QUEUED)
-    assert await do(db, cloud, run, wanted) == Acted()
+    assert await do(db, cloud, run, wanted) == ReconcileActions()
 
 
 async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud: Cloud) -> None:
@@ -142,20 +149,22 @@ async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud:
     await in_library(db, "p0", "gone")
     await to_thread(cloud.plant, "p", 1, age_s=3 * DAY_S)
     run = await compare(db, cloud)
-    assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted(marked=1)
+    assert await do(db, cloud, run, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions(
+        marked=1
+    )
     rows = [tuple(row) for row in await db.fetch(LIBRARY)]
     assert rows == [("gone", "error", False), ("p0", "synced", True)]
     assert not await db.fetch(QUEUED)
-    assert await do(db, cloud, run, Wanted(ghosts=Ghosts.MARK)) == Acted()
+    assert await do(db, cloud, run, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions()
     await in_library(db, "late")
     again = await compare(db, cloud)
     left = await Reconciliations(db, uuid4()).left(again.id)
     assert left == {"ghost": 1}  # what was marked is not to be marked again
     await to_thread(upload, cloud, "late")  # after it was found missing, and before it is marked
-    assert await do(db, cloud, again, Wanted(ghosts=Ghosts.MARK)) == Acted(left=1)
+    assert await do(db, cloud, again, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions(left=1)
     assert [row["status"] for row in await db.fetch(LIBRARY)] == ["error", "synced", "synced"]
     await to_thread(upload, cloud, "gone")
-    assert await do(db, cloud, await compare(db, cloud), Wanted(ghosts=Ghosts.MARK)) == Acted()
+    assert await do(db, cloud, await compare(db, cloud), ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions()
     assert {row["status"] for row in await db.fetch(LIBRARY)} == {"synced"}
 
 
@@ -218,7 +227,7 @@ async def test_the_daemons_role_may_compare_and_act(database: str, db: Db, cloud
             await db.execute(AGO, 2 * HOUR)
             run = await compare(daemon, cloud)
             assert (await do(daemon, cloud, run, DELETE)).queued == 1
-            assert (await do(daemon, cloud, run, Wanted(ghosts=Ghosts.MARK))).marked == 1
+            assert (await do(daemon, cloud, run, ReconcileOptions(ghosts=Ghosts.MARK))).marked == 1
             async with reconciler(reader, cloud) as one:
                 assert len(await one.runs.findings(run.id, 0, 9)) == 2
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cloudinary.uploader
 
 from mediasweep.emulator.client import Cloud
-from mediasweep.operations.reconcile import Acted, Orphans, Wanted, act
+from mediasweep.operations.reconcile import Orphans, ReconcileActions, ReconcileOptions, act
 from mediasweep.postgres.pool import Connection as Db
 from tests.reconcile.sides import AGO, ASKED, HOUR, compare, reconciler
 
@@ -56,8 +56,8 @@ async def test_what_is_nearly_named_is_never_deleted(db: Db, cloud: Cloud) -> No
     await db.execute(AGO, 2 * HOUR)
     run = await compare(db, cloud, asked)
     async with reconciler(db, cloud) as one:
-        wanted = Wanted(orphans=Orphans.DELETE, owned=("own/",))
-        assert await act(one, run, wanted, "me", lambda _: None) == Acted(queued=1)
+        wanted = ReconcileOptions(orphans=Orphans.DELETE, owned=("own/",))
+        assert await act(one, run, wanted, "me", lambda _: None) == ReconcileActions(queued=1)
         ids = [row["id"] for row in await db.fetch(IDS, run.id)]
         assert await one.runs.delete(run.id, ids, ["own/"], "me") == 0
     told = {

@@ -9,14 +9,14 @@ from uuid import uuid4
 import pytest
 
 from mediasweep.emulator.client import Cloud
-from mediasweep.loops.reconcile import Asked
-from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted, check
+from mediasweep.loops.reconcile import RunRequest
+from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions, check
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Reconciliations
 from tests.reconcile.sides import ASKED, DAY_S, compare, found, in_library, reconciler
 
-SHRUNKEN = Asked("a test", timedelta(hours=24), shrunken=True)
+SHRUNKEN = RunRequest("a test", timedelta(hours=24), shrunken=True)
 LISTED = "SELECT count(*) FROM mediasweep.reconcile_listed"
 
 
@@ -114,16 +114,16 @@ async def test_no_deletion_waits_for_a_comparison(db: Db, cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("wanted", "home", "dry_run", "said"),
     [
-        (Wanted(), "another", False, "belongs to the cloud another"),
-        (Wanted(ghosts=Ghosts.MARK), None, True, "MEDIASWEEP_DRY_RUN"),
-        (Wanted(orphans=Orphans.DELETE), None, False, "--owned"),
-        (Wanted(orphans=Orphans.DELETE, owned=("a/", "")), None, False, "--owned"),
-        (Wanted(orphans=Orphans.ADOPT), None, False, "no library"),
-        (Wanted(orphans=Orphans.DELETE, owned=("a/",)), None, False, "moved away"),
+        (ReconcileOptions(), "another", False, "belongs to the cloud another"),
+        (ReconcileOptions(ghosts=Ghosts.MARK), None, True, "MEDIASWEEP_DRY_RUN"),
+        (ReconcileOptions(orphans=Orphans.DELETE), None, False, "--owned"),
+        (ReconcileOptions(orphans=Orphans.DELETE, owned=("a/", "")), None, False, "--owned"),
+        (ReconcileOptions(orphans=Orphans.ADOPT), None, False, "no library"),
+        (ReconcileOptions(orphans=Orphans.DELETE, owned=("a/",)), None, False, "moved away"),
     ],
 )
 async def test_what_may_not_be_done_here_is_refused(
-    db: Db, wanted: Wanted, home: str | None, said: str, *, dry_run: bool
+    db: Db, wanted: ReconcileOptions, home: str | None, said: str, *, dry_run: bool
 ) -> None:
     """Each refusal says what stands in the way, before anything is listed."""
     if said == "no library":

@@ -13,7 +13,7 @@ import pytest
 
 from mediasweep.emulator.client import Cloud
 from mediasweep.loops.reconcile import PATIENCE, ReconcileLoop, Reconciler
-from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted, act
+from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions, act
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.rules.drift import Reconciled, ReconcileWaits
@@ -113,7 +113,7 @@ async def test_whatever_step_adopting_dies_at_the_next_one_does_the_rest(
     await in_library(db, "gone", "p0")
     await to_thread(cloud.plant, "p", 3, age_s=3 * DAY_S)
     run = await compare(db, cloud)
-    wanted = Wanted(orphans=Orphans.ADOPT, ghosts=Ghosts.MARK)
+    wanted = ReconcileOptions(orphans=Orphans.ADOPT, ghosts=Ghosts.MARK)
     at, points = 0, [""]
     while len(points) >= at:
         at += 1

@@ -17,7 +17,7 @@ from mediasweep.rules.webhook import (
     NotificationApplied,
     NotificationFailed,
     NotificationReceived,
-    Result,
+    WebhookResult,
 )
 
 ID = UUID(int=1)
@@ -149,13 +149,13 @@ LINES: list[tuple[events.Event, str, str, dict[str, object]]] = [
         {"problems": ("many due",)},
     ),
     (
-        NotificationReceived(Result.DUPLICATE, "upload"),
+        NotificationReceived(WebhookResult.DUPLICATE, "upload"),
         "debug",
         "notification_received",
         {"result": "duplicate", "notification_type": "upload", "detail": None},
     ),
     (
-        NotificationReceived(Result.STALE, None, "old"),
+        NotificationReceived(WebhookResult.STALE, None, "old"),
         "warning",
         "notification_received",
         {"result": "stale", "notification_type": None, "detail": "old"},

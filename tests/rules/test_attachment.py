@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mediasweep.rules.attachment import AttachError, Said, flags
+from mediasweep.rules.attachment import AttachError, AttachFlags, flags
 from mediasweep.rules.table import Table, table_called
 from tests.schema.shapes import Shape
 from tests.schema.shapes_many import MANY
@@ -35,7 +35,7 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-def said(words: list[str]) -> Said:
+def said(words: list[str]) -> AttachFlags:
     """Read flags as the command line does."""
     given: dict[str, Any] = {}
     left = list(words)
@@ -49,7 +49,7 @@ def said(words: list[str]) -> Said:
         else:
             value = left.pop(0)
             given[name] = int(value) if name == "brake_floor" else value
-    return Said(**given)
+    return AttachFlags(**given)
 
 
 @pytest.mark.parametrize("options", CASES, ids=json.dumps)
@@ -79,22 +79,22 @@ def test_what_flags_can_say_is_not_said_in_json() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        Said(),
-        Said(strict=True),
-        Said(public_id=("a",), options='{"refs": []}'),
-        Said(public_id=("a", "b"), options='{"public_id": "a"}'),
-        Said(json_path=("$.a",)),
-        Said(json_path=("data",)),
-        Said(public_id=("a",), options="no"),
-        Said(public_id=("a",), options="1"),
-        Said(public_id=("a", "a")),
-        Said(public_id=("a",), filter=""),
-        Said(public_id=("a",), deleted="status="),
-        Said(public_id=("a",), cloud="mine"),
-        Said(url=("a",), cloud="my cloud"),
+        AttachFlags(),
+        AttachFlags(strict=True),
+        AttachFlags(public_id=("a",), options='{"refs": []}'),
+        AttachFlags(public_id=("a", "b"), options='{"public_id": "a"}'),
+        AttachFlags(json_path=("$.a",)),
+        AttachFlags(json_path=("data",)),
+        AttachFlags(public_id=("a",), options="no"),
+        AttachFlags(public_id=("a",), options="1"),
+        AttachFlags(public_id=("a", "a")),
+        AttachFlags(public_id=("a",), filter=""),
+        AttachFlags(public_id=("a",), deleted="status="),
+        AttachFlags(public_id=("a",), cloud="mine"),
+        AttachFlags(url=("a",), cloud="my cloud"),
     ],
 )
-def test_what_cannot_be_meant_is_an_error(wrong: Said) -> None:
+def test_what_cannot_be_meant_is_an_error(wrong: AttachFlags) -> None:
     """Nothing that is given twice, or in part, is guessed."""
     with pytest.raises(AttachError):
         wrong.read()

@@ -8,7 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
-from mediasweep.rules.drift import ASKED_MOST, Finding, ListingError, in_words, page, questions
+from mediasweep.rules.drift import (
+    ASKED_MOST,
+    ListingError,
+    ReconcileFinding,
+    in_words,
+    page,
+    questions,
+)
 from mediasweep.rules.quota import Quota
 from mediasweep.rules.share import SLACK, next_hour, pause
 
@@ -17,10 +24,10 @@ TOLD = {"asset_id": "a", "public_id": "p", "type": "upload", "version": 17676000
 TOLD |= {"created_at": "2020-01-01T00:00:00Z"}
 
 
-def ghost(number: int, public_id: str, **more: Any) -> Finding:  # noqa: ANN401  of any field
+def ghost(number: int, public_id: str, **more: Any) -> ReconcileFinding:  # noqa: ANN401  of any field
     """Return a ghost, an uploaded image unless it is told otherwise."""
     known = {"resource_type": "image", "delivery_type": "upload", "asset_id": None, "version": None}
-    return Finding(number, "ghost", public_id, **known | more)
+    return ReconcileFinding(number, "ghost", public_id, **known | more)
 
 
 def test_an_asset_is_as_old_as_its_newest_file() -> None:

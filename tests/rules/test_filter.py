@@ -13,7 +13,7 @@ from mediasweep.rules.filter import (
     REASONS,
     Filter,
     FilterError,
-    Said,
+    RawFilter,
     Source,
     check_reason,
     like,
@@ -123,28 +123,28 @@ def test_a_move_is_not_for_rows_that_it_cannot_move(move: ByHand, status: Status
 def test_what_was_said_is_read_whole() -> None:
     """Each part of what was said arrives in the filter, the times as moments."""
     text = ("Files", "a*", "b*", "r", "app", "ann", "2h", "1h")
-    said = Said((Status.FAILED,), *text, in_doubt=True, own=False)
+    said = RawFilter((Status.FAILED,), *text, in_doubt=True, own=False)
     window = Window(NOW - timedelta(hours=2), NOW - timedelta(hours=1))
     assert said.read(3, NOW) == Filter(
         (Status.FAILED,), 3, "a*", "b*", "r", "app", "ann", window, in_doubt=True, own=False
     )
     assert not said.is_empty
-    assert Said().read(None, NOW) == Filter()
+    assert RawFilter().read(None, NOW) == Filter()
     with pytest.raises(MomentError):
-        Said(since="yesterday").read(None, NOW)
+        RawFilter(since="yesterday").read(None, NOW)
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        Said(app=""),
-        Said(in_doubt=False),
-        Said(own=False),
-        Said(statuses=(Status.FAILED,)),
-        Said(since="1h"),
+        RawFilter(app=""),
+        RawFilter(in_doubt=False),
+        RawFilter(own=False),
+        RawFilter(statuses=(Status.FAILED,)),
+        RawFilter(since="1h"),
     ],
 )
-def test_a_filter_that_says_anything_is_not_empty(said: Said) -> None:
+def test_a_filter_that_says_anything_is_not_empty(said: RawFilter) -> None:
     """Also an empty name, and a no, say something."""
     assert not said.is_empty
-    assert Said().is_empty
+    assert RawFilter().is_empty

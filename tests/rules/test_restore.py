@@ -80,16 +80,16 @@ def test_assets_that_differ_are_both_taken_back(other: Deletion) -> None:
 
 
 @given(DELETIONS, st.booleans())
-def test_every_deletion_is_in_one_call_or_has_a_verdict(
+def test_every_deletion_is_in_one_call_or_has_a_result(
     deletions: list[Deletion], by_asset_id: bool
 ) -> None:
     """Nothing is left out and nothing comes twice; no call names more than it may."""
     batches, hopeless = calls(deletions, by_asset_id=by_asset_id)
     placed = [one for batch in batches for one in batch.deletions]
-    placed += [verdict.deletion for verdict in hopeless]
+    placed += [result.deletion for result in hopeless]
     assert sorted(one.entry for one in placed) == sorted(one.entry for one in deletions)
     assert all(0 < len(batch.ids) <= IDS_MOST and all(batch.ids) for batch in batches)
-    assert all(verdict.why for verdict in hopeless)
+    assert all(result.why for result in hopeless)
 
 
 def test_a_call_is_about_one_pair_of_types_or_about_asset_ids() -> None:
@@ -121,8 +121,8 @@ def test_a_thousand_assets_take_ten_calls() -> None:
 )
 def test_what_no_call_can_name_is_told_beforehand(one: Deletion, why: str) -> None:
     """Without types, or with an id that would hide the answer, only an asset id helps."""
-    batches, (verdict,) = calls([one], by_asset_id=False)
-    assert (batches, why in (verdict.why or "")) == ([], True)
+    batches, (result,) = calls([one], by_asset_id=False)
+    assert (batches, why in (result.why or "")) == ([], True)
     assert calls([one], by_asset_id=True)[1] == []
 
 
@@ -148,10 +148,10 @@ def test_what_no_call_can_name_is_told_beforehand(one: Deletion, why: str) -> No
 )
 def test_only_the_asset_itself_is_a_success(told: dict[str, Any], why: str | None) -> None:
     """A deletion is taken back when its asset is described; all else is a reason why not."""
-    (verdict,) = Batch(IMAGE, [ONE]).read(told, "r1")
-    assert verdict.request_id == "r1"
-    assert (verdict.why is None) == (why is None)
-    assert (why or "") in (verdict.why or "")
+    (result,) = Batch(IMAGE, [ONE]).read(told, "r1")
+    assert result.request_id == "r1"
+    assert (result.why is None) == (why is None)
+    assert (why or "") in (result.why or "")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_an_asset_id_is_found_under_whatever_key(told: dict[str, Any], why: str 
     assert Batch(None, [ONE]).read(told)[0].why == why
 
 
-def test_a_call_that_failed_has_a_verdict_for_each() -> None:
+def test_a_call_that_failed_has_a_result_for_each() -> None:
     """What is wrong with the call is the reason for all that it named."""
     two = replace(ONE, entry=2, public_id="b")
     told = Batch(IMAGE, [ONE, two]).fail("no", "r1")

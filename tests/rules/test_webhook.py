@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasweep.rules.webhook import Result, refusal, signed
+from mediasweep.rules.webhook import WebhookResult, refusal, signed
 
 NOW_S = 1_800_000_000.0
 NOW = str(int(NOW_S))
@@ -43,7 +43,7 @@ def _refused(
     signature: str | None = None,
     *,
     now_s: float = NOW_S,
-) -> Result | None:
+) -> WebhookResult | None:
     if signature is None:
         signature = _sign(body, timestamp or "", SECRETS[0])
     return refusal(body, timestamp, signature, secrets=SECRETS, now_s=now_s, window=WINDOW)
@@ -56,7 +56,7 @@ def test_what_cloudinary_publishes_is_genuine(
     """The published signatures fit, by the hash that their length tells."""
     told = {"secrets": ["other", secret], "now_s": float(timestamp), "window": WINDOW}
     assert refusal(body, timestamp, signature, **told) is None  # type: ignore[arg-type]  # fits
-    assert refusal(body + b" ", timestamp, signature, **told) is Result.FORGED  # type: ignore[arg-type]  # fits
+    assert refusal(body + b" ", timestamp, signature, **told) is WebhookResult.FORGED  # type: ignore[arg-type]  # fits
 
 
 @pytest.mark.parametrize("by", ["sha1", "sha256"])
@@ -71,9 +71,9 @@ def test_what_we_sign_ourselves_is_genuine() -> None:
     assert _refused(signature=signed(BODY, NOW, SECRETS[1])) is None
 
 
-@pytest.mark.parametrize(("ahead_s", "expected"), [(600, None), (601, Result.STALE)])
+@pytest.mark.parametrize(("ahead_s", "expected"), [(600, None), (601, WebhookResult.STALE)])
 def test_a_timestamp_may_be_off_by_the_window_either_way(
-    ahead_s: int, expected: Result | None
+    ahead_s: int, expected: WebhookResult | None
 ) -> None:
     """At the edge of the window a notification is good, and a second beyond it is not."""
     assert _refused(now_s=NOW_S + ahead_s) is expected
@@ -86,7 +86,7 @@ def test_a_timestamp_may_be_off_by_the_window_either_way(
 )
 def test_a_timestamp_is_ten_digits(timestamp: str | None) -> None:
     """Anything else is refused before it is read as a number, however it is signed."""
-    assert _refused(timestamp=timestamp) is Result.UNSIGNED
+    assert _refused(timestamp=timestamp) is WebhookResult.UNSIGNED
 
 
 FORGERIES: dict[str, Callable[[], str]] = {
@@ -107,7 +107,7 @@ FORGERIES: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("how", FORGERIES)
 def test_another_signature_is_refused(how: str) -> None:
     """Whatever is no plain SHA-1 or SHA-256 by a secret of ours is refused."""
-    assert _refused(signature=FORGERIES[how]()) in {Result.UNSIGNED, Result.FORGED}
+    assert _refused(signature=FORGERIES[how]()) in {WebhookResult.UNSIGNED, WebhookResult.FORGED}
 
 
 @given(st.binary(max_size=60), st.integers(1, 10), st.sampled_from(["sha1", "sha256"]))

@@ -82,7 +82,7 @@ async def test_each_broken_part_is_told_in_a_sentence(
 
     async def failures(with_: Account = account) -> dict[str, str]:
         report = await run(db, with_, who="test", within=timedelta(seconds=2))
-        return {one.name: one.message for one in report.verdicts if not one.passed}
+        return {one.name: one.message for one in report.results if not one.passed}
 
     await db.execute(CAPTURE.format("DISABLE"))
     told = await failures()

@@ -22,7 +22,7 @@ from mediasweep.postgres.inbox import Inbox, Received
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.notification import Notification
-from mediasweep.rules.upload import PART, UploadNameError, Wanted
+from mediasweep.rules.upload import PART, UploadNameError, UploadOptions
 from tests.daemons import INSERT_ASSETS, environment, finished, running
 from tests.forks import Process
 from tests.upload import victim
@@ -50,7 +50,7 @@ def account(cloud: Cloud) -> Account:
 async def test_a_file_becomes_an_asset_and_its_row(db: Db, account: Account) -> None:
     """The row has what the upload answered, and what the application said of it."""
     owner = {"uploaded_by": str(uuid4()), "used_in_personnel": 7}
-    wanted = Wanted(
+    wanted = UploadOptions(
         "Cat.png", folder="pets", tags=("red", "blue"), context={"alt": "A cat"}, owner=owner
     )
     done = await send(db, account, png(8, 6, 1), wanted)
@@ -70,7 +70,7 @@ async def test_a_file_becomes_an_asset_and_its_row(db: Db, account: Account) -> 
 async def test_a_large_file_goes_in_parts(db: Db, cloud: Cloud, account: Account) -> None:
     """The parts make up the file."""
     data = bytes(range(256)) * (PART // 256) * 2 + b"end"
-    done = await send(db, account, data, Wanted("a.bin", resource_type="raw"))
+    done = await send(db, account, data, UploadOptions("a.bin", resource_type="raw"))
     assert len(await to_thread(cloud.calls, "upload")) == 3
 
     def stored() -> bytes:
@@ -91,7 +91,7 @@ async def test_a_part_that_was_not_taken_is_sent_again(
         {"action": "upload", "effect": "status", "status": 429, "times": 1},
     )
     data = bytes(PART + 1)
-    done = await send(db, account, data, Wanted("a.bin", resource_type="raw"))
+    done = await send(db, account, data, UploadOptions("a.bin", resource_type="raw"))
     assert done.response["bytes"] == len(data)
     assert len(await to_thread(cloud.calls, "upload")) == 4
 
@@ -103,7 +103,7 @@ async def test_only_an_asset_of_the_library_is_overwritten(
     await to_thread(cloud.fill, "x", 2)
     await db.execute(INSERT_ASSETS, "x", 1)
     row = await db.fetchval("SELECT id FROM public.media_assets")
-    wanted = Wanted("Cat.png", name="x0", resource_type="image", overwrite=True)
+    wanted = UploadOptions("Cat.png", name="x0", resource_type="image", overwrite=True)
     done = await send(db, account, png(8, 6, 1), wanted)
     now = await db.fetchrow(ROWS)
     assert now is not None
@@ -120,7 +120,7 @@ async def test_a_name_that_is_not_free_is_refused_and_nothing_is_queued(
     db: Db, cloud: Cloud, account: Account
 ) -> None:
     """What the library has, what is there without it, what is in the queue, and odd names."""
-    await send(db, account, b"one", Wanted("a", name="listed"))
+    await send(db, account, b"one", UploadOptions("a", name="listed"))
     await to_thread(cloud.fill, "stray", 1, "video")
     await db.execute(
         "INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id) VALUES ('going')"
@@ -132,17 +132,17 @@ async def test_a_name_that_is_not_free_is_refused_and_nothing_is_queued(
         ("listed", "has listed already"),
     ):
         with pytest.raises(RefusedError, match=why):
-            await send(db, account, b"two", Wanted("a", name=name))
+            await send(db, account, b"two", UploadOptions("a", name=name))
     for name in ("a b", "a+b", "/a", "a/", "v1/a", "ä" * 256, "", "a//b"):
         with pytest.raises(UploadNameError):
-            await send(db, account, b"two", Wanted("a", name=name))
+            await send(db, account, b"two", UploadOptions("a", name=name))
     with pytest.raises(UploadNameError, match="the folder 'new comer' would not"):
-        await send(db, account, b"two", Wanted("a", folder="/new comer/"))
+        await send(db, account, b"two", UploadOptions("a", folder="/new comer/"))
     assert [row["id"] for row in await queued(db)] == [row["id"] for row in before]
     for fault in ({"effect": "status", "status": 404}, {"effect": "empty"}):
         await to_thread(cloud.faults, {"action": "resources", **fault})
         with pytest.raises(UploadError, match="could not be asked"):
-            await send(db, account, b"two", Wanted("a", name="unknown"))
+            await send(db, account, b"two", UploadOptions("a", name="unknown"))
 
 
 async def test_an_asset_that_came_meanwhile_is_neither_changed_nor_queued(
@@ -157,7 +157,7 @@ async def test_an_asset_that_came_meanwhile_is_neither_changed_nor_queued(
 
     monkeypatch.setattr(Uploads, "begin", slow)
     with pytest.raises(RefusedError, match="left as it is"):
-        await send(db, account, b"mine", Wanted("a", name="taken0", resource_type="image"))
+        await send(db, account, b"mine", UploadOptions("a", name="taken0", resource_type="image"))
     assert [row["status"] for row in await queued(db)] == ["skipped"]
     assert await to_thread(cloud.assets) == {("image", "upload", "taken0")}
 
@@ -166,7 +166,7 @@ async def test_without_a_library_it_is_refused_with_what_to_do(db: Db, account: 
     """Nothing is queued or sent."""
     await db.execute("SELECT mediasweep.detach('public.media_assets')")
     with pytest.raises(RefusedError, match="migrate --with-library"):
-        await send(db, account, b"one", Wanted("a"))
+        await send(db, account, b"one", UploadOptions("a"))
     assert await queued(db) == []
 
 
@@ -174,7 +174,7 @@ async def test_nothing_is_uploaded_to_another_cloud(db: Db, account: Account) ->
     """The daemons would delete what has its name in theirs."""
     await db.execute(ELSEWHERE)
     with pytest.raises(RefusedError, match="belongs to the cloud elsewhere"):
-        await send(db, account, b"one", Wanted("a"))
+        await send(db, account, b"one", UploadOptions("a"))
     assert await queued(db) == []
 
 
@@ -184,16 +184,16 @@ async def test_what_certainly_was_not_stored_is_not_queued_any_longer(
     """After a refusal the row is skipped; after an answer that says nothing it stays."""
     await to_thread(cloud.faults, {"action": "upload", "effect": "status", "status": 400})
     with pytest.raises(UploadError, match="nothing was stored"):
-        await send(db, account, b"one", Wanted("a", name="a"))
+        await send(db, account, b"one", UploadOptions("a", name="a"))
     await to_thread(cloud.faults, {"action": "upload", "effect": "status", "status": 500})
     with pytest.raises(UploadError, match="deleted in an hour"):
-        await send(db, account, b"one", Wanted("a", name="a"))
+        await send(db, account, b"one", UploadOptions("a", name="a"))
     with pytest.raises(UploadError, match="nothing was stored"):
-        await send(db, account, b"", Wanted("a", name="b"))
+        await send(db, account, b"", UploadOptions("a", name="b"))
     rows = [(row["public_id"], row["status"]) for row in await queued(db)]
     assert rows == [("a", "skipped"), ("a", "pending"), ("b", "skipped")]
     with pytest.raises(RefusedError, match="broken off and is cleaned up at"):
-        await send(db, account, b"one", Wanted("a", name="a"))
+        await send(db, account, b"one", UploadOptions("a", name="a"))
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -216,7 +216,9 @@ async def test_the_notification_of_an_upload_makes_no_second_row(
 
     if first:
         monkeypatch.setattr(operation, "_list", late)
-    done = await send(db, account, png(4, 4, 1), Wanted("Cat.png", owner={"used_in_personnel": 3}))
+    done = await send(
+        db, account, png(4, 4, 1), UploadOptions("Cat.png", owner={"used_in_personnel": 3})
+    )
     if not first:
         await told({**done.response, "original_filename": "Cat"})
     [row] = await db.fetch("SELECT * FROM public.media_assets")
@@ -237,14 +239,14 @@ async def test_an_upload_that_outlasts_its_hour_is_deleted_and_told(
     monkeypatch.setattr(account, "store", slow)
     async with running(environment(database, cloud.url)):
         with pytest.raises(UploadError, match="longer than it was held"):
-            await send(db, account, b"one", Wanted("a", name="a"))
+            await send(db, account, b"one", UploadOptions("a", name="a"))
         assert await finished(db) == {"completed": 2}
     assert await to_thread(cloud.assets) == set()
     assert await db.fetchval(LISTED) == 0
     monkeypatch.setattr(operation, "HELD_S", -1)  # as if it had been stopped after that
     monkeypatch.setattr(account, "store", store)
     with pytest.raises(UploadError, match="stopped for too long"):
-        await send(db, account, b"one", Wanted("a", name="b"))
+        await send(db, account, b"one", UploadOptions("a", name="b"))
 
 
 async def test_a_kill_at_any_step_leaves_nothing_behind(

@@ -9,7 +9,7 @@ from mediasweep.cloudinary import Account, Credentials
 from mediasweep.emulator.client import Cloud
 from mediasweep.operations.upload import Uploaded, of_bytes, upload
 from mediasweep.postgres.pool import Connection as Db
-from mediasweep.rules.upload import Wanted
+from mediasweep.rules.upload import UploadOptions
 
 QUEUE = """
 SELECT q.cloudinary_public_id AS public_id, q.status, q.due_at - clock_timestamp() AS due_in,
@@ -24,7 +24,7 @@ def opened(cloud: Cloud) -> Account:
     return Account(Credentials(*given), threads=1, timeout=timedelta(seconds=10))
 
 
-async def send(db: Db, account: Account, data: bytes, wanted: Wanted) -> Uploaded:
+async def send(db: Db, account: Account, data: bytes, wanted: UploadOptions) -> Uploaded:
     """Upload these bytes."""
     return await upload(db, account, of_bytes(data), wanted, who="somebody")
 

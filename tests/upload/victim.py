@@ -20,7 +20,7 @@ from mediasweep.cloudinary import Account, Credentials
 from mediasweep.operations.upload import of_bytes, upload
 from mediasweep.postgres.upload import Uploads
 from mediasweep.rules import upload as rules
-from mediasweep.rules.upload import Wanted
+from mediasweep.rules.upload import UploadOptions
 
 READS = {"look"}
 STEPS: dict[str, type] = {"store": Account}
@@ -67,7 +67,7 @@ async def _upload(dsn: str, url: str, point: str) -> None:
     given = (parts.hostname or "", parts.username or "", parts.password or "", prefix)
     account = Account(Credentials(*given), threads=1, timeout=timedelta(seconds=10))
     connection = await asyncpg.connect(dsn)
-    wanted = Wanted("a.bin", resource_type="raw", name=name(point))
+    wanted = UploadOptions("a.bin", resource_type="raw", name=name(point))
     await upload(connection, account, of_bytes(bytes(rules.PART * 3 // 2)), wanted, who="test")
 
 

@@ -29,7 +29,7 @@ from mediasweep.cli.reference import (
     text_of,
 )
 from mediasweep.cli.session import database, do
-from mediasweep.rules.attachment import Said
+from mediasweep.rules.attachment import AttachFlags
 from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
@@ -129,11 +129,11 @@ def sql_attach(
     do(_rehearse(table, said, aloud=False))
 
 
-def _said(public_id: PublicIds, url: Urls, json_path: JsonPaths, *rest: Any) -> Said:  # noqa: ANN401  the other fields of Said, in their order
-    return Said(tuple(public_id or ()), tuple(url or ()), tuple(json_path or ()), *rest)
+def _said(public_id: PublicIds, url: Urls, json_path: JsonPaths, *rest: Any) -> AttachFlags:  # noqa: ANN401  the other fields of AttachFlags, in their order
+    return AttachFlags(tuple(public_id or ()), tuple(url or ()), tuple(json_path or ()), *rest)
 
 
-def _check(table: str | None, said: Said, *, looks: int, as_json: bool) -> None:
+def _check(table: str | None, said: AttachFlags, *, looks: int, as_json: bool) -> None:
     """Refuse what does not go together."""
     if looks and (looks > 1 or table is not None or not said.nothing):
         misused("--list and --suggest stand alone: they look at all tables")
@@ -143,7 +143,7 @@ def _check(table: str | None, said: Said, *, looks: int, as_json: bool) -> None:
         misused("--json is for --list and --suggest")
 
 
-async def _rehearse(table: str, said: Said, *, aloud: bool) -> None:
+async def _rehearse(table: str, said: AttachFlags, *, aloud: bool) -> None:
     from mediasweep.operations import attach as operation
 
     async with database() as connection:
@@ -155,7 +155,7 @@ async def _rehearse(table: str, said: Said, *, aloud: bool) -> None:
         typer.echo(script, nl=False)
 
 
-def _attach(table: str, said: Said, *, index: bool | None) -> None:
+def _attach(table: str, said: AttachFlags, *, index: bool | None) -> None:
     from mediasweep.operations import attach as operation
     from mediasweep.settings import load
 

@@ -18,7 +18,7 @@ from mediasweep.rules.finding import Finding, Level
 from mediasweep.rules.number import counted
 
 if TYPE_CHECKING:
-    from mediasweep.operations.doctor import Report
+    from mediasweep.operations.doctor import DoctorReport
 
 PATIENCE = timedelta(seconds=2.5)
 COLOURS = {Level.PROBLEM: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
@@ -51,7 +51,7 @@ def doctor(
     raise typer.Exit(3 if not report.database else 0 if report.healthy else 1)
 
 
-def _print(report: Report) -> None:
+def _print(report: DoctorReport) -> None:
     """Print the findings, the worst first, and how many there are."""
     # for programs, and for who copies from a log, a sentence is a line
     width = (

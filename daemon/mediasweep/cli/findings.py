@@ -17,7 +17,7 @@ from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from mediasweep.loops.reconcile import Reconciler
-    from mediasweep.operations.reconcile import Acted
+    from mediasweep.operations.reconcile import ReconcileActions
     from mediasweep.postgres.reconcile import Reconciliations, Run
 
 READ_MOST = 1000  # findings at a time
@@ -31,7 +31,7 @@ WRITTEN += ["made_at", "source", "row", "detail", "sighted_at", "action", "acted
 async def show(
     reconciler: Reconciler,
     run: Run,
-    acted: Acted | None,
+    acted: ReconcileActions | None,
     *,
     limit: int,
     path: Path | None,

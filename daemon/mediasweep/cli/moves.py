@@ -32,14 +32,14 @@ from mediasweep.cli.filters import (
 from mediasweep.cli.foresight import plain, say_kept
 from mediasweep.cli.output import misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
-from mediasweep.rules.filter import Said
+from mediasweep.rules.filter import RawFilter
 from mediasweep.rules.job import ByHand
 from mediasweep.rules.number import counted, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediasweep.operations.queue import Choice, Rehearsed
+    from mediasweep.operations.queue import Choice, MovePreview
 
 NAMED = 10  # ids of each kind of refusal
 
@@ -58,7 +58,7 @@ class Task:
 
     move: ByHand
     ids: Sequence[UUID]
-    said: Said
+    said: RawFilter
     limit: int
     dry_run: bool
     yes: bool
@@ -98,7 +98,7 @@ def retry(
     """
     statuses = tuple(status or ())
     unsure, ours = either("in-doubt", in_doubt, not_in_doubt), either("own", own, not_own)
-    said = Said(
+    said = RawFilter(
         statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
     )
     _do(Task(ByHand.RETRY, ids or [], said, limit, dry_run, yes, as_json))
@@ -134,7 +134,7 @@ def cancel(
     """
     statuses = tuple(status or ())
     unsure, ours = either("in-doubt", in_doubt, not_in_doubt), either("own", own, not_own)
-    said = Said(
+    said = RawFilter(
         statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
     )
     _do(Task(ByHand.CANCEL, ids or [], said, limit, dry_run, yes, as_json, why))
@@ -210,7 +210,7 @@ async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID,
 def _preview(task: Task, chosen: Choice) -> None:
     from mediasweep.operations import queue
 
-    async def ask() -> Rehearsed:
+    async def ask() -> MovePreview:
         async with database() as connection:
             return await queue.rehearse(connection, task.move, chosen.ids)
 

@@ -29,7 +29,7 @@ from mediasweep.cli.filters import (
 )
 from mediasweep.cli.output import cell, print_json, print_table
 from mediasweep.cli.session import database, do
-from mediasweep.rules.filter import Said
+from mediasweep.rules.filter import RawFilter
 
 if TYPE_CHECKING:
     from mediasweep.operations.queue import Listing
@@ -61,7 +61,7 @@ def list_(
 
     statuses = tuple(status or ())
     unsure, ours = either("in-doubt", in_doubt, not_in_doubt), either("own", own, not_own)
-    said = Said(
+    said = RawFilter(
         statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
     )
 

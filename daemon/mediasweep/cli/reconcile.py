@@ -23,11 +23,11 @@ from mediasweep.rules.number import counted, number, size
 
 if TYPE_CHECKING:
     from mediasweep.loops.reconcile import Reconciler
-    from mediasweep.operations.reconcile import Acted, Wanted
+    from mediasweep.operations.reconcile import ReconcileActions, ReconcileOptions
     from mediasweep.postgres.reconcile import Reconciliations, Run
     from mediasweep.rules.drift import ReconcileWaits
 
-    Show = Callable[[Reconciler, Run, Acted | None], Awaitable[None]]
+    Show = Callable[[Reconciler, Run, ReconcileActions | None], Awaitable[None]]
 
 What = Annotated[str, typer.Option("--orphans", help="report, adopt or delete.", metavar="WHAT")]
 WhatGhosts = Annotated[str, typer.Option("--ghosts", help="report or mark.", metavar="WHAT")]
@@ -88,17 +88,21 @@ def reconcile(
     do(_reconcile(wanted, show, last=last, yes=yes, dry_run=dry_run))
 
 
-def _wanted(orphans: str, ghosts: str, owned: list[str], age: float, *, shrunken: bool) -> Wanted:
-    from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+def _wanted(
+    orphans: str, ghosts: str, owned: list[str], age: float, *, shrunken: bool
+) -> ReconcileOptions:
+    from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions
 
     try:
         kinds = Orphans(orphans), Ghosts(ghosts)
     except ValueError:
         misused("--orphans is report, adopt or delete; --ghosts is report or mark")
-    return Wanted(*kinds, owned, timedelta(hours=age), shrunken)
+    return ReconcileOptions(*kinds, owned, timedelta(hours=age), shrunken)
 
 
-async def _reconcile(wanted: Wanted, show: Show, *, last: bool, yes: bool, dry_run: bool) -> None:
+async def _reconcile(
+    wanted: ReconcileOptions, show: Show, *, last: bool, yes: bool, dry_run: bool
+) -> None:
     from mediasweep.loops.reconcile import Reconciler
     from mediasweep.operations import reconcile as operation
     from mediasweep.postgres.fleet import Fleet
@@ -135,7 +139,7 @@ async def _last(runs: Reconciliations, cloud: str) -> Run:
     raise RefusedError("no complete reconciliation is known: run it without --last")
 
 
-async def _compare(reconciler: Reconciler, wanted: Wanted) -> Run:
+async def _compare(reconciler: Reconciler, wanted: ReconcileOptions) -> Run:
     from mediasweep.operations.reconcile import reconcile as compare
 
     with progress("listing the account") as line:
@@ -167,8 +171,8 @@ def _words(reconciler: Reconciler, news: Run | ReconcileWaits) -> str:
 
 
 async def _act(
-    reconciler: Reconciler, run: Run, wanted: Wanted, *, yes: bool, dry_run: bool
-) -> Acted | None:
+    reconciler: Reconciler, run: Run, wanted: ReconcileOptions, *, yes: bool, dry_run: bool
+) -> ReconcileActions | None:
     from mediasweep.operations.reconcile import act, passed_over
 
     if not wanted.acts:
@@ -187,7 +191,7 @@ async def _act(
         return await act(reconciler, run, wanted, who(), lambda acted: bar.tell(acted.says))
 
 
-async def _plan(runs: Reconciliations, run: Run, wanted: Wanted) -> str:
+async def _plan(runs: Reconciliations, run: Run, wanted: ReconcileOptions) -> str:
     """Return what would be done, in words; none where there is nothing to do."""
     from mediasweep.operations.reconcile import Ghosts, Orphans, chosen
 

@@ -22,8 +22,8 @@ from mediasweep.cli.signals import stop_by_signals
 from mediasweep.rules.number import counted, number, size
 
 if TYPE_CHECKING:
-    from mediasweep.operations.restore import Plan, Progress, Report, Waiting
-    from mediasweep.rules.restore import Deletion, Wanted
+    from mediasweep.operations.restore import RestorePlan, RestoreProgress, RestoreReport, Waiting
+    from mediasweep.rules.restore import Deletion, RestoreFilter
 
 SUPPORT = ("public_id", "format", "resource_type", "type")  # as Cloudinary's support asks for them
 NAMES = "--public-id, --prefix, --since, --until, --source, --reason, --actor or --app"
@@ -94,11 +94,11 @@ def restore(
 
     Those that fit everything that is given, as far as Cloudinary has a backup of them.
     """
-    from mediasweep.rules.restore import Wanted
+    from mediasweep.rules.restore import RestoreFilter
     from mediasweep.settings import load
 
-    wanted = Wanted(ids or (), public_ids or (), prefix, None, reason, actor, app)
-    if wanted == Wanted() and source is None and since is None and until is None:
+    wanted = RestoreFilter(ids or (), public_ids or (), prefix, None, reason, actor, app)
+    if wanted == RestoreFilter() and source is None and since is None and until is None:
         misused(f"say what to restore: give ids of queue rows, or a filter: {NAMES}")
     if dry_run and csv_file:
         misused("--csv is about what could not be restored, which a dry run does not find out")
@@ -117,7 +117,7 @@ def restore(
     raise typer.Exit(code)
 
 
-def _remark(found: Plan, limit: int) -> None:
+def _remark(found: RestorePlan, limit: int) -> None:
     for name in found.already:
         typer.echo(f"{name} was restored already", err=True)
     for name in found.unknown:
@@ -127,15 +127,15 @@ def _remark(found: Plan, limit: int) -> None:
 
 
 async def _plan(
-    wanted: Wanted, source: str | None, since: str | None, until: str | None, limit: int
-) -> Plan:
+    wanted: RestoreFilter, source: str | None, since: str | None, until: str | None, limit: int
+) -> RestorePlan:
     from mediasweep.operations.restore import plan
 
     async with database() as connection:
         return await plan(connection, wanted, source=source, since=since, until=until, limit=limit)
 
 
-def _show(found: Plan, *, as_json: bool) -> None:
+def _show(found: RestorePlan, *, as_json: bool) -> None:
     rows = [_row(one) for one in found.deletions]
     if as_json:
         print_json({"assets": len(rows), "bytes": found.bytes, "rows": rows})
@@ -144,21 +144,21 @@ def _show(found: Plan, *, as_json: bool) -> None:
     typer.echo(f"would restore {_amount(found)}; nothing was sent", err=True)
 
 
-def _amount(found: Plan) -> str:
+def _amount(found: RestorePlan) -> str:
     unsized = sum(one.bytes is None for one in found.deletions)
     unknown = f", {number(unsized)} of unknown size" if unsized else ""
     return f"{counted(len(found.deletions), 'asset')} ({size(found.bytes)}{unknown})"
 
 
-def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
+def _run(found: RestorePlan, csv_file: Path | None, *, as_json: bool) -> int:
     """Restore, print what became of it, and return the exit code."""
-    from mediasweep.operations.restore import Report
+    from mediasweep.operations.restore import RestoreReport
 
     with sheet(csv_file, SUPPORT) as write:
-        report = do(_restore(found.deletions)) if found.deletions else Report()
-        lost = [{**_row(verdict.deletion), "why": verdict.why} for verdict in report.failed]
+        report = do(_restore(found.deletions)) if found.deletions else RestoreReport()
+        lost = [{**_row(result.deletion), "why": result.why} for result in report.failed]
         write(lost)
-    back = [_row(verdict.deletion) for verdict in report.verdicts if verdict.why is None]
+    back = [_row(result.deletion) for result in report.results if result.why is None]
     left = [_row(one) for one in report.left]
     if as_json:
         print_json({"restored": back, "failed": lost, "left": left, "stopped": report.stopped})
@@ -177,7 +177,7 @@ def _run(found: Plan, csv_file: Path | None, *, as_json: bool) -> int:
     return 4 if report.refused else 1 if lost or left else 0
 
 
-async def _restore(deletions: Sequence[Deletion]) -> Report:
+async def _restore(deletions: Sequence[Deletion]) -> RestoreReport:
     from mediasweep.operations import restore as operation
 
     stopping = asyncio.Event()
@@ -187,7 +187,7 @@ async def _restore(deletions: Sequence[Deletion]) -> Report:
         stack.enter_context(stop_by_signals(stopping))
         line = stack.enter_context(progress(f"restoring {counted(len(deletions), 'asset')}"))
 
-        def say(news: Progress | Waiting) -> None:
+        def say(news: RestoreProgress | Waiting) -> None:
             waits = isinstance(news, operation.Waiting)  # for minutes, maybe, and with a reason
             line.tell(_words(news), important=waits)
 
@@ -196,7 +196,7 @@ async def _restore(deletions: Sequence[Deletion]) -> Report:
         )
 
 
-def _words(news: Progress | Waiting) -> str:
+def _words(news: RestoreProgress | Waiting) -> str:
     from mediasweep.operations.restore import Waiting
 
     if isinstance(news, Waiting):

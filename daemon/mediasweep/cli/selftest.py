@@ -14,7 +14,7 @@ from mediasweep.cli.output import cell, print_json
 from mediasweep.cli.session import account, database, do, who
 
 if TYPE_CHECKING:
-    from mediasweep.rules.selftest import Report, Verdict
+    from mediasweep.rules.selftest import CheckResult, SelftestReport
 
 
 def selftest(
@@ -43,11 +43,13 @@ def selftest(
     else:
         for one in report.probed:
             typer.echo(f"{one.question}: {cell(one.seen)}")
-        typer.echo(f"{report.passed} of {len(report.verdicts)} checks passed")
-    raise typer.Exit(report.passed < len(report.verdicts))
+        typer.echo(f"{report.passed} of {len(report.results)} checks passed")
+    raise typer.Exit(report.passed < len(report.results))
 
 
-async def _run(within: timedelta, say: Callable[[Verdict], None], *, probing: bool) -> Report:
+async def _run(
+    within: timedelta, say: Callable[[CheckResult], None], *, probing: bool
+) -> SelftestReport:
     from mediasweep.operations.account_probe import probe
     from mediasweep.operations.selftest import run
 
@@ -62,7 +64,7 @@ async def _run(within: timedelta, say: Callable[[Verdict], None], *, probing: bo
             return report
 
 
-def _print(verdict: Verdict) -> None:
-    word = "passed" if verdict.passed else "FAILED"
-    said = typer.style(word, fg="green" if verdict.passed else "red", bold=True)
-    typer.echo(f"{said}  {verdict.duration_ms:>6} ms  {verdict.name}: {cell(verdict.message)}")
+def _print(result: CheckResult) -> None:
+    word = "passed" if result.passed else "FAILED"
+    said = typer.style(word, fg="green" if result.passed else "red", bold=True)
+    typer.echo(f"{said}  {result.duration_ms:>6} ms  {result.name}: {cell(result.message)}")

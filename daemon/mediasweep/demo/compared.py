@@ -20,7 +20,7 @@ from mediasweep.demo.files import landscape
 from mediasweep.demo.played import Played
 from mediasweep.emulator.client import Cloud
 from mediasweep.loops.reconcile import Reconciler
-from mediasweep.operations.reconcile import Wanted, reconcile
+from mediasweep.operations.reconcile import ReconcileOptions, reconcile
 from mediasweep.postgres.pool import Connection
 from mediasweep.postgres.reconcile import Reconciliations
 
@@ -67,7 +67,7 @@ async def compare(
     began_s = time.monotonic()
     runs = Reconciliations(connection, uuid4())
     reconciler = Reconciler(runs, account, 1.0, asyncio.Event(), lambda _: None)
-    run = await reconcile(reconciler, Wanted(), "demo")
+    run = await reconcile(reconciler, ReconcileOptions(), "demo")
     for expected, one in zip(DIFFERENCES, shown, strict=True):
         found = await runs.findings(run.id, 0, MOST, expected.kind)
         one.became = f"{len(found)} {expected.kind}" + "s" * (len(found) != 1)

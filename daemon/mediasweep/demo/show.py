@@ -36,7 +36,7 @@ from mediasweep.operations import selftest, webhooks
 from mediasweep.postgres.migrate import migrate
 from mediasweep.postgres.pool import Connection
 from mediasweep.rules.number import size
-from mediasweep.rules.selftest import Verdict
+from mediasweep.rules.selftest import CheckResult
 
 SCENE_WITHIN_S = 60.0
 STOP_POLL_S = 0.2
@@ -161,14 +161,14 @@ async def _test(connection: Connection, account: Account, console: Console) -> b
     """Run the self-test, as `mediasweep selftest` does."""
     console.print("\nThe self-test:")
 
-    def say(verdict: Verdict) -> None:
-        word = "[green]passed[/]" if verdict.passed else "[red]FAILED[/]"
-        console.print(f"{word}  {verdict.name}: {escape(verdict.message)}", highlight=False)
+    def say(result: CheckResult) -> None:
+        word = "[green]passed[/]" if result.passed else "[red]FAILED[/]"
+        console.print(f"{word}  {result.name}: {escape(result.message)}", highlight=False)
 
     within = timedelta(seconds=SCENE_WITHIN_S)
     report = await selftest.run(connection, account, who="demo", within=within, say=say)
-    console.print(f"{report.passed} of {len(report.verdicts)} checks passed", highlight=False)
-    return report.passed == len(report.verdicts)
+    console.print(f"{report.passed} of {len(report.results)} checks passed", highlight=False)
+    return report.passed == len(report.results)
 
 
 def _as_it_should_be(cloud: Cloud, scene: Scene) -> bool:

@@ -194,7 +194,7 @@ def _in_utc(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**item, **times}
 
 
-def _told(chosen: Chosen, done: list[media.Deletion], *, verify: bool) -> MediaDeleted:
+def _told(chosen: Chosen, done: list[media.MediaDeletion], *, verify: bool) -> MediaDeleted:
     deleted: list[str] = []
     queued: list[Queued] = []
     failed = [_no_row(name) for name in chosen.missing([asdict(one) for one in done])]

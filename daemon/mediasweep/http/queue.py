@@ -16,7 +16,7 @@ from mediasweep.http.examples import like
 from mediasweep.operations import queue
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.foresight import Foresight
-from mediasweep.rules.filter import Said
+from mediasweep.rules.filter import RawFilter
 from mediasweep.rules.job import ByHand, Status
 
 MOST = 10_000  # rows of one move
@@ -39,10 +39,10 @@ class Filter(Asked):
     in_doubt: StrictBool | None = None
     own: StrictBool | None = Field(default=None, description="Of uploads and self-tests, or not.")
 
-    def said(self) -> Said:
+    def said(self) -> RawFilter:
         """Return it as the operations take it."""
         given = self.model_dump(include=set(Filter.model_fields) - {"status"})
-        return Said(statuses=tuple(self.status), **given)
+        return RawFilter(statuses=tuple(self.status), **given)
 
 
 class Paged(Filter):
@@ -176,7 +176,7 @@ async def _move(backend: Backend, move: ByHand, asked: MoveAsked, who: str) -> M
 
 
 async def _choose(backend: Backend, move: ByHand, asked: MoveAsked) -> queue.Choice:
-    said = asked.filter.said() if asked.filter else Said()
+    said = asked.filter.said() if asked.filter else RawFilter()
     if bool(asked.ids) == (not said.is_empty):
         raise HTTPException(400, f"say which rows to {move}: by ids or by a filter, not both")
     if asked.ids:

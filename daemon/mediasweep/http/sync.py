@@ -16,7 +16,7 @@ from mediasweep.http.media import DatabaseSetup, MediaStats
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.operations import media
 from mediasweep.operations.backend import Backend
-from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions
 from mediasweep.operations.reconcile_runner import ReconcileState
 from mediasweep.operations.refusal import RefusedError
 
@@ -71,14 +71,14 @@ class SyncAsked(Asked):
     max_retries: StrictInt | None = Field(default=3, ge=0, le=100)
     include_deleted: StrictBool | None = False
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ReconcileOptions:
         """Return it as the operation takes it; RefusedError: whose orphans are to be deleted?"""
         folder = (self.folder_filter or "").strip("/")
         owned = self.owned + ([f"{folder}/"] if folder else [])
         if self.orphans is Orphans.DELETE and not owned:
             raise RefusedError(UNOWNED)
         kind = self.resource_type_filter
-        return Wanted(
+        return ReconcileOptions(
             self.orphans,
             self.ghosts,
             owned,

@@ -27,7 +27,7 @@ from mediasweep.operations.backend import Backend
 from mediasweep.operations.upload import Uploaded, UploadError, upload
 from mediasweep.rules.number import size
 from mediasweep.rules.outcome import Outcome
-from mediasweep.rules.upload import PART, UploadNameError, Wanted
+from mediasweep.rules.upload import PART, UploadNameError, UploadOptions
 
 OVERHEAD = 2**18  # bytes of a form that are not the file
 TURN_WITHIN_S = 30.0
@@ -65,13 +65,13 @@ class UploadAsked(Asked):
     document_id: Id | None = None
     uploaded_by: UUID | None = None
 
-    def wanted(self, filename: str) -> Wanted:
+    def wanted(self, filename: str) -> UploadOptions:
         """Return it as the operation takes it."""
         context = {"caption": self.description, "alt": self.alt_text}
         context |= {"document_type": self.document_type}
         owner = {"uploaded_by": self.uploaded_by, "used_in_personnel": self.personnel_id}
         owner |= {"used_in_documents": self.document_id}
-        return Wanted(
+        return UploadOptions(
             filename or FILE,
             folder=self.folder,
             name=self.public_id,
@@ -163,7 +163,7 @@ async def _turn(backend: Backend) -> AsyncIterator[None]:
         backend.uploads.release()
 
 
-def _read(form: Form) -> Wanted:
+def _read(form: Form) -> UploadOptions:
     try:
         asked = UploadAsked.model_validate({k: said for k, said in form.fields.items() if said})
     except ValidationError as error:
@@ -171,7 +171,7 @@ def _read(form: Form) -> Wanted:
     return asked.wanted(form.filename or "")
 
 
-async def _upload(backend: Backend, form: Form, wanted: Wanted, who: str) -> Uploaded:
+async def _upload(backend: Backend, form: Form, wanted: UploadOptions, who: str) -> Uploaded:
     try:
         return await upload(backend.pool, backend.account, form.read, wanted, who=who)
     except UploadNameError as error:
@@ -182,7 +182,7 @@ async def _upload(backend: Backend, form: Form, wanted: Wanted, who: str) -> Upl
         raise HTTPException(503, str(error), {"Retry-After": RETRY_AFTER_S}) from error
 
 
-def _told(done: Uploaded, wanted: Wanted) -> UploadDone:
+def _told(done: Uploaded, wanted: UploadOptions) -> UploadDone:
     told: dict[str, Any] = {name: done.response.get(name) for name in UploadedAsset.model_fields}
     told |= {"asset_id": done.asset_id, "public_id": done.public_id, "type": done.delivery_type}
     told |= {"resource_type": done.resource_type, "original_filename": wanted.filename}

@@ -13,7 +13,7 @@ from mediasweep.http.compared import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.operations.backend import Backend
-from mediasweep.operations.reconcile import Ghosts, Orphans, Wanted
+from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions
 from mediasweep.operations.reconcile_runner import ReconcileState
 
 PATH = "/sync/verify"
@@ -35,11 +35,11 @@ class VerifyAsked(Asked):
         default=False, description="Mark rows whose asset is not there."
     )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ReconcileOptions:
         """Return it as the operation takes it."""
         adopts = self.auto_fix or self.fix_missing_in_database
         marks = self.auto_fix or self.fix_conflicts
-        return Wanted(
+        return ReconcileOptions(
             Orphans.ADOPT if adopts else Orphans.REPORT, Ghosts.MARK if marks else Ghosts.REPORT
         )
 

@@ -22,19 +22,19 @@ from mediasweep.http.body import (
 )
 from mediasweep.http.problem import RETRY_AFTER_S
 from mediasweep.operations.webhooks import PATH, WHY, Webhooks
-from mediasweep.rules.webhook import Result
+from mediasweep.rules.webhook import WebhookResult
 
 CROWDED = f"{LONG_AT_ONCE} long bodies are being read at this moment"
 STATUS = {
-    Result.ACCEPTED: 200,
-    Result.DUPLICATE: 200,
-    Result.MALFORMED: 400,
-    Result.UNSIGNED: 401,
-    Result.STALE: 401,
-    Result.FORGED: 401,
-    Result.INCOMPLETE: 408,
-    Result.TOO_LARGE: 413,
-    Result.UNAVAILABLE: 503,
+    WebhookResult.ACCEPTED: 200,
+    WebhookResult.DUPLICATE: 200,
+    WebhookResult.MALFORMED: 400,
+    WebhookResult.UNSIGNED: 401,
+    WebhookResult.STALE: 401,
+    WebhookResult.FORGED: 401,
+    WebhookResult.INCOMPLETE: 408,
+    WebhookResult.TOO_LARGE: 413,
+    WebhookResult.UNAVAILABLE: 503,
 }
 
 
@@ -51,16 +51,18 @@ def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
         try:
             body = await read(request, most, places)
         except (TimeoutError, ClientDisconnect):
-            result, said = webhooks.refuse(Result.INCOMPLETE, "the body did not come in time")
+            result, said = webhooks.refuse(
+                WebhookResult.INCOMPLETE, "the body did not come in time"
+            )
         except CrowdedError:
-            result, said = webhooks.refuse(Result.UNAVAILABLE, CROWDED)
+            result, said = webhooks.refuse(WebhookResult.UNAVAILABLE, CROWDED)
         else:
             if body is None:
                 said = WHY[unfit] if unfit else f"over {most} bytes"
-                result, said = webhooks.refuse(unfit or Result.TOO_LARGE, said)
+                result, said = webhooks.refuse(unfit or WebhookResult.TOO_LARGE, said)
             else:
                 headers = {}  # all was read: the connection may be used for another request
                 result, said = await webhooks.receive(body, request.headers)
-        if result is Result.UNAVAILABLE:
+        if result is WebhookResult.UNAVAILABLE:
             headers = {**headers, "Retry-After": RETRY_AFTER_S}
         return JSONResponse({"result": result, "detail": said}, STATUS[result], headers)

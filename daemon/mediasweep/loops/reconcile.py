@@ -18,10 +18,10 @@ import asyncpg
 
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.drift import (
-    Finding,
     ListingError,
     Question,
     Reconciled,
+    ReconcileFinding,
     ReconcileInterrupted,
     ReconcileWaits,
     is_there,
@@ -52,7 +52,7 @@ OLD_CURSOR = "next_cursor"  # of which the answer to one that is not known any m
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunRequest:
     """What was asked for, and by whom. `age_floor`: younger assets are no orphans."""
 
     by: str
@@ -75,7 +75,7 @@ class Reconciler:
     _run: int = 0
     _anew: int = 0  # how often a listing had to begin anew
 
-    async def run(self, asked: Asked) -> Run:
+    async def run(self, asked: RunRequest) -> Run:
         """Begin a run or go on with one, and return it as it ended: done, refused or failed."""
         cloud = self.account.credentials.cloud_name
         run = await self.runs.begin(
@@ -99,7 +99,7 @@ class Reconciler:
         self._ours(ended.finished_at is not None)
         return ended
 
-    async def _work(self, run: Run, asked: Asked) -> None:
+    async def _work(self, run: Run, asked: RunRequest) -> None:
         while run.state == "listing" and (place := run.next_place) is not None:
             self.say(run)
             await self._list(place)
@@ -129,14 +129,14 @@ class Reconciler:
             raise ListingError("a page leads to itself")
         self._ours(await self.runs.keep(self._run, place, following, page(body)))
 
-    async def _look(self, ghosts: list[Finding]) -> None:
+    async def _look(self, ghosts: list[ReconcileFinding]) -> None:
         told = await self.told(ghosts)
         there = [one.id for one in ghosts if any(one.is_told(asset) for asset in told)]
         calls, self._calls = self._calls, 0
         ids = [one.id for one in ghosts]
         self._ours(await self.runs.looked(self._run, ids, there, calls))
 
-    async def told(self, findings: list[Finding]) -> list[Mapping[str, Any]]:
+    async def told(self, findings: list[ReconcileFinding]) -> list[Mapping[str, Any]]:
         """Return what Cloudinary tells of these assets now: those that are there."""
         found: list[Mapping[str, Any]] = []
         self._calls = 0
@@ -206,7 +206,7 @@ class ReconcileLoop:
 
     reconciler: Reconciler
     every: timedelta
-    asked: Asked
+    asked: RunRequest
     emit: Emit
 
     async def run(self) -> None:

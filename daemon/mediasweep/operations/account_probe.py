@@ -22,7 +22,7 @@ from mediasweep.postgres.upload import Uploads
 from mediasweep.rules.asset import Asset
 from mediasweep.rules.outcome import Answer
 from mediasweep.rules.selftest import FOLDER, GIF, Seen
-from mediasweep.rules.upload import Part, Wanted
+from mediasweep.rules.upload import Part, UploadOptions
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -146,7 +146,7 @@ async def probe(
     """Return what was seen, one line a question; raises RefusedError where there is no library."""
     uploads = Uploads(connection)
     public_id = f"{FOLDER}/{secrets.token_hex(8)}/AccountProbe"
-    wanted = Wanted("probe.gif", resource_type="image")
+    wanted = UploadOptions("probe.gif", resource_type="image")
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:
         raise RefusedError(refused or "refused")

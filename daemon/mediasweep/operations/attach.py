@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.attachment import Said
+    from mediasweep.rules.attachment import AttachFlags
     from mediasweep.rules.table import Table
 
 UNSAID = ["--json-path", "COLUMN PATH"]
@@ -36,7 +36,7 @@ class Attaching:
         self._columns = columns
         self.table = table
 
-    async def number(self, said: Said) -> int | None:
+    async def number(self, said: AttachFlags) -> int | None:
         """Return the number under which it is attached, in just this way if any is said.
 
         None: it is not attached. Raises AttachError if it is attached in another way.
@@ -49,17 +49,17 @@ class Attaching:
             )
         return state and state[0]
 
-    async def look(self, said: Said) -> Mapping[str, Any]:
+    async def look(self, said: AttachFlags) -> Mapping[str, Any]:
         """Return what attaching would find."""
         with self._near():
             return await self._attached.look(self.table, said.read())
 
-    async def script(self, said: Said) -> str:
+    async def script(self, said: AttachFlags) -> str:
         """Return what attaching would run, as SQL."""
         with self._near():
             return await self._attached.script(self.table, said.read())
 
-    async def attach(self, said: Said) -> int:
+    async def attach(self, said: AttachFlags) -> int:
         """Attach it, and return its number."""
         with self._near():
             return await self._attached.attach(self.table, said.read())

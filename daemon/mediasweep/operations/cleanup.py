@@ -16,7 +16,7 @@ from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.postgres.cleanup import Cleanup
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.gates import Gates
-from mediasweep.rules.filter import Said
+from mediasweep.rules.filter import RawFilter
 from mediasweep.rules.job import UNFINISHED, ByHand, Status
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def rows(connection: Pool | Connection) -> dict[str, int]:
 
 async def status(connection: Pool | Connection, figures: Mapping[str, int]) -> dict[str, Any]:
     """Return the rows by status, which are these, the newest twenty, and whether any waits."""
-    newest = await queue.page(connection, Said(), after=None, limit=RECENT)
+    newest = await queue.page(connection, RawFilter(), after=None, limit=RECENT)
     stats = {"total": sum(figures.values()), **figures}
     return {
         "stats": stats,
@@ -121,7 +121,7 @@ async def _put_back(
 ) -> Sequence[UUID]:
     """Retry failed rows: these, or the oldest; returns those that go on."""
     if ids is None:
-        failed = Said(statuses=(Status.FAILED,))
+        failed = RawFilter(statuses=(Status.FAILED,))
         ids = (await queue.choose(connection, ByHand.RETRY, failed, limit=limit)).ids
     moved: list[UUID] = []
     async for step in queue.move_rows(connection, ByHand.RETRY, ids, who=who, why=None):

@@ -38,7 +38,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(slots=True)
-class Report:
+class DoctorReport:
     """What was looked at, and what was found; `database`: it could be reached to the end."""
 
     database: bool = False
@@ -62,12 +62,12 @@ class Report:
         return told | {"checks": self.checks, "findings": found}
 
 
-async def examine(settings: Settings, account: Account | None, now: Clock) -> Report:
+async def examine(settings: Settings, account: Account | None, now: Clock) -> DoctorReport:
     """Look at everything, by this host's clock.
 
     `account` None: the settings have none that can be read.
     """
-    report = Report()
+    report = DoctorReport()
     cloud = account.credentials.cloud_name if account else None
     async with asyncio.TaskGroup() as both:
         greeting = both.create_task(_account(settings, account, now))
@@ -94,7 +94,9 @@ async def _account(settings: Settings, account: Account | None, now: Clock) -> l
     return found + judge.clock(headers.get("date"), now()) + judge.quota(headers)
 
 
-async def _database(report: Report, settings: Settings, cloud: str | None, now: Clock) -> None:
+async def _database(
+    report: DoctorReport, settings: Settings, cloud: str | None, now: Clock
+) -> None:
     try:
         dsn = settings.dsn()
     except SettingsError as error:
@@ -128,7 +130,7 @@ async def _admit(
     return Patient(settings, connection, pooled, server, asked, answered, cloud)
 
 
-async def _run(report: Report, patient: Patient) -> bool:
+async def _run(report: DoctorReport, patient: Patient) -> bool:
     """Run the checks, one after the other; tells whether the database was there to the end."""
     for name, check in CONNECTED.items():
         report.add(name, await _within(check, patient))

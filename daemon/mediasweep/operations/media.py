@@ -41,7 +41,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
+class MediaDeletion:
     """One asset whose row `id` is deleted; `row` is its queue row, None: it was not queued.
 
     `verified`: Cloudinary was asked a second time, and it was not there; None: it was not asked.
@@ -104,7 +104,7 @@ async def named(media: Media, chosen: Chosen) -> list[dict[str, Any]]:
 
 async def delete(
     connection: Pool | Connection, chosen: Chosen, *, who: str, verify: bool, within_s: float
-) -> list[Deletion]:
+) -> list[MediaDeletion]:
     """Delete these assets, wait for what becomes of them, and return it; raises as `named` does.
 
     What no live row has is not among the answers. While a gate is closed nothing is waited for.
@@ -114,7 +114,7 @@ async def delete(
     meant = [row["id"] for row in await named(media, chosen)]
     queued = await media.delete(meant, who) if meant else []
     rows = await _rows(connection, [one["queue_id"] for one in queued if one["queue_id"]], within_s)
-    done = [Deletion(one["id"], one["public_id"], rows.get(one["queue_id"])) for one in queued]
+    done = [MediaDeletion(one["id"], one["public_id"], rows.get(one["queue_id"])) for one in queued]
     return await _look_again(connection, done, who, within_s) if verify else done
 
 
@@ -127,8 +127,8 @@ async def _rows(
 
 
 async def _look_again(
-    connection: Pool | Connection, done: Sequence[Deletion], who: str, within_s: float
-) -> list[Deletion]:
+    connection: Pool | Connection, done: Sequence[MediaDeletion], who: str, within_s: float
+) -> list[MediaDeletion]:
     gone = [one.row["id"] for one in done if one.row and one.row["status"] == Status.COMPLETED]
     again = await Media(connection).delete_again(gone, who) if gone else []
     rows = await _rows(connection, again, within_s)

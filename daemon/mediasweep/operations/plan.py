@@ -42,7 +42,7 @@ class Becomes(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedDeletion:
     """One row of the library and what becomes of its asset, `why` in sentences.
 
     `done`: the row is deleted already, and this is how far it has come.
@@ -55,12 +55,12 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeletionPlan:
     """What would happen to each row. `holds`: what keeps everything waiting; `brake`: what that
     says of it; `guard`: why nobody can tell what is in use; `unknown`: public ids without a row.
     """
 
-    items: Sequence[Planned]
+    items: Sequence[PlannedDeletion]
     unknown: Sequence[str]
     holds: Sequence[str]
     brake: str
@@ -71,7 +71,7 @@ class Plan:
         return sum(one.becomes in becomes for one in self.items)
 
 
-async def plan(connection: Pool | Connection, chosen: Chosen) -> Plan:
+async def plan(connection: Pool | Connection, chosen: Chosen) -> DeletionPlan:
     """Return what would become of these assets, in the order in which they are named."""
     media = Media(connection)
     meant = await named(media, chosen)
@@ -82,7 +82,7 @@ async def plan(connection: Pool | Connection, chosen: Chosen) -> Plan:
     rows, guard = await _planned(media, [row["id"] for row in meant if row["live"]])
     gone = await _gone(media, chosen, meant)
     items = [_foreseen(row, holds, guard) for row in rows] + [became(row) for row in gone]
-    return Plan(
+    return DeletionPlan(
         sorted(items, key=lambda one: chosen.place(one.row)),
         chosen.missing([*meant, *gone]),
         holds,
@@ -115,30 +115,30 @@ async def _planned(media: Media, ids: Sequence[UUID]) -> tuple[list[dict[str, An
     return await media.plan(ids, guarded=False), guard
 
 
-def _foreseen(row: Mapping[str, Any], holds: Sequence[str], guard: str | None) -> Planned:
+def _foreseen(row: Mapping[str, Any], holds: Sequence[str], guard: str | None) -> PlannedDeletion:
     kept = [f"in use by {name}" for name in row["used_by"]]
     if row["protected_by"] is not None:
         kept.append(f"protected by the prefix {row['protected_by']}")
     if guard is not None:
-        return Planned(row, Becomes.UNCLEAR, [*kept, f"the guard cannot answer: {guard}"])
+        return PlannedDeletion(row, Becomes.UNCLEAR, [*kept, f"the guard cannot answer: {guard}"])
     if kept:
-        return Planned(row, Becomes.KEPT, kept)
-    return Planned(row, Becomes.WAITING if holds else Becomes.DELETED, holds)
+        return PlannedDeletion(row, Becomes.KEPT, kept)
+    return PlannedDeletion(row, Becomes.WAITING if holds else Becomes.DELETED, holds)
 
 
-def became(row: Mapping[str, Any]) -> Planned:
+def became(row: Mapping[str, Any]) -> PlannedDeletion:
     """Return what became of the asset of a deleted row."""
     said = [row["said"]] if row["said"] else []
     match row["status"]:
         case Status.COMPLETED:
-            return Planned(row, Becomes.DELETED, [], done=True)
+            return PlannedDeletion(row, Becomes.DELETED, [], done=True)
         case Status.SKIPPED:
-            return Planned(row, Becomes.KEPT, said, done=True)
+            return PlannedDeletion(row, Becomes.KEPT, said, done=True)
         case Status.FAILED:
-            return Planned(row, Becomes.UNCLEAR, said, done=True)
+            return PlannedDeletion(row, Becomes.UNCLEAR, said, done=True)
         case None:
-            return Planned(row, Becomes.UNCLEAR, [NOT_QUEUED], done=True)
-    return Planned(row, Becomes.WAITING, said, done=True)
+            return PlannedDeletion(row, Becomes.UNCLEAR, [NOT_QUEUED], done=True)
+    return PlannedDeletion(row, Becomes.WAITING, said, done=True)
 
 
 def _newest(gone: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from mediasweep.operations.foresight import Foresight
-    from mediasweep.postgres.ledger import Moved
+    from mediasweep.postgres.ledger import MoveResult
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.filter import Filter, Said
+    from mediasweep.rules.filter import Filter, RawFilter
 
 STEP = 1000
 BUSY_TRIES = 10
@@ -61,7 +61,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class MovePreview:
     """What a move would do: the rows as they are, those moved, those refused with the reason, those
     that were cancelled and a retry would take up, by whom and why, and what a claim would keep;
     None: their assets stay anyway.
@@ -75,7 +75,7 @@ class Rehearsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MoveStep:
     """What a step moved, also of what was not asked for, and what it did not, with the reason.
 
     `done`: how many of the rows that were asked for are settled by now.
@@ -86,7 +86,7 @@ class Step:
     done: int
 
 
-async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> Listing:
+async def rows(connection: Pool | Connection, said: RawFilter, *, limit: int) -> Listing:
     """Return the newest rows that match; raises FilterError or MomentError."""
     ledger = Ledger(connection)
     filter_ = await _read(connection, ledger, said)
@@ -95,7 +95,9 @@ async def rows(connection: Pool | Connection, said: Said, *, limit: int) -> List
     return Listing(found, max(0, left))
 
 
-async def page(connection: Pool | Connection, said: Said, *, after: str | None, limit: int) -> Page:
+async def page(
+    connection: Pool | Connection, said: RawFilter, *, after: str | None, limit: int
+) -> Page:
     """Return the newest rows that match and come after a place, and the place after these.
 
     Only so many rows are looked at; where fewer match, the next page looks at the following ones. A
@@ -113,7 +115,7 @@ async def page(connection: Pool | Connection, said: Said, *, after: str | None, 
     return Page(found, None if until is None else str(Place(until, LEAST)))
 
 
-async def _read(connection: Pool | Connection, ledger: Ledger, said: Said) -> Filter:
+async def _read(connection: Pool | Connection, ledger: Ledger, said: RawFilter) -> Filter:
     await named.reason(ledger, said.reason)
     source = await named.source(ledger, said.source)
     return said.read(source, await clock.now(connection))
@@ -137,7 +139,9 @@ async def sources(connection: Pool | Connection) -> list[str]:
     return [*sorted(one.shown for one in found if one.shown), MANUAL]
 
 
-async def choose(connection: Pool | Connection, move: ByHand, said: Said, *, limit: int) -> Choice:
+async def choose(
+    connection: Pool | Connection, move: ByHand, said: RawFilter, *, limit: int
+) -> Choice:
     """Return the oldest rows that match and may be moved like this, or nearly.
 
     Raises FilterError or MomentError.
@@ -159,7 +163,7 @@ async def preview(
     return await Ledger(connection).preview(ids, move)
 
 
-async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UUID]) -> Rehearsed:
+async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UUID]) -> MovePreview:
     """Return what a move of these rows would do, and which of their assets a claim would keep."""
     rows = await preview(connection, move, ids)
     moved = [row["id"] for row in rows if row["refused"] is None]
@@ -168,12 +172,12 @@ async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UU
     refused = {id_: why for id_, why in reasons.items() if why is not None}
     cancelled = {row["id"]: row["cancelled"] for row in rows if row["cancelled"] is not None}
     foreseen = None if move is ByHand.CANCEL else await foresee(connection, moved)
-    return Rehearsed(rows, moved, refused, cancelled, foreseen)
+    return MovePreview(rows, moved, refused, cancelled, foreseen)
 
 
 async def move_rows(
     connection: Pool | Connection, move: ByHand, ids: Sequence[UUID], *, who: str, why: str | None
-) -> AsyncIterator[Step]:
+) -> AsyncIterator[MoveStep]:
     """Move these rows, and yield what came of each step.
 
     A cancel takes along the other rows of an asset: a step may move what a later one would.
@@ -186,14 +190,14 @@ async def move_rows(
         moved = [one.id for one in answers if one.refused is None]
         along.update(moved)
         refused = {one.id: one.refused for one in answers if one.refused is not None}
-        yield Step(moved, refused, min(first + STEP, len(ids)))
+        yield MoveStep(moved, refused, min(first + STEP, len(ids)))
 
 
 async def _step(
     ledger: Ledger, move: ByHand, ids: Sequence[UUID], who: str, why: str | None
-) -> list[Moved]:
+) -> list[MoveResult]:
     """Move these rows, asking again for those that are held just now."""
-    done: dict[UUID, Moved] = {}
+    done: dict[UUID, MoveResult] = {}
     asked = ids
     for _ in range(BUSY_TRIES):
         if move is ByHand.RETRY:

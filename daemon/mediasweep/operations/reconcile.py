@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from mediasweep.loops.reconcile import LOOKED_AT, Asked, Reconciler
+from mediasweep.loops.reconcile import LOOKED_AT, Reconciler, RunRequest
 from mediasweep.operations.refusal import RefusedError, stay_home
 from mediasweep.postgres.pool import PASSING
 from mediasweep.rules.failures import AccountError, BusyError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mediasweep.postgres.reconcile import Reconciliations, Run
-    from mediasweep.rules.drift import Finding
+    from mediasweep.rules.drift import ReconcileFinding
     from mediasweep.rules.notification import Change
 
 LOCKED_TRIES = 20
@@ -52,7 +52,7 @@ class Ghosts(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReconcileOptions:
     """What is wanted. `owned`: prefixes of public ids that are this database's own; `only`: the
     resource type of what is acted upon.
     """
@@ -71,7 +71,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Acted:
+class ReconcileActions:
     """What was done: orphans queued, adopted or left because they changed; ghosts marked. The rows
     of the library that were brought in line count as adopted.
     """
@@ -90,7 +90,7 @@ class Acted:
 
 
 async def check(
-    runs: Reconciliations, wanted: Wanted, *, cloud: str, home: str | None, dry_run: bool
+    runs: Reconciliations, wanted: ReconcileOptions, *, cloud: str, home: str | None, dry_run: bool
 ) -> None:
     """Raise RefusedError for what may not be done here; `home`: the cloud of the installation."""
     stay_home(home, cloud)
@@ -114,10 +114,10 @@ async def check(
         )
 
 
-async def reconcile(reconciler: Reconciler, wanted: Wanted, who: str) -> Run:
+async def reconcile(reconciler: Reconciler, wanted: ReconcileOptions, who: str) -> Run:
     """Compare, and return the complete run; raises RefusedError, AccountError or BusyError."""
     adopting = wanted.orphans is Orphans.ADOPT
-    run = await reconciler.run(Asked(who, wanted.age_floor, wanted.shrunken, adopting))
+    run = await reconciler.run(RunRequest(who, wanted.age_floor, wanted.shrunken, adopting))
     if run.state == "refused":
         raise RefusedError(run.reason or run.state)
     if run.state == "failed":
@@ -125,7 +125,7 @@ async def reconcile(reconciler: Reconciler, wanted: Wanted, who: str) -> Run:
     return run
 
 
-async def chosen(runs: Reconciliations, run: Run, wanted: Wanted) -> tuple[int, int]:
+async def chosen(runs: Reconciliations, run: Run, wanted: ReconcileOptions) -> tuple[int, int]:
     """Return how many assets would be acted upon, and their bytes."""
     if wanted.orphans is Orphans.DELETE:
         return await runs.count_chosen(run.id, wanted.owned, sighted=True, only=wanted.only)
@@ -135,7 +135,7 @@ async def chosen(runs: Reconciliations, run: Run, wanted: Wanted) -> tuple[int, 
     return 0, 0
 
 
-async def passed_over(runs: Reconciliations, run: Run, wanted: Wanted) -> list[str]:
+async def passed_over(runs: Reconciliations, run: Run, wanted: ReconcileOptions) -> list[str]:
     """Say of how many orphans that may not be deleted why that is, a sentence for each reason."""
     if wanted.orphans is not Orphans.DELETE:
         return []
@@ -151,10 +151,14 @@ async def passed_over(runs: Reconciliations, run: Run, wanted: Wanted) -> list[s
 
 
 async def act(
-    reconciler: Reconciler, run: Run, wanted: Wanted, who: str, say: Callable[[Acted], None]
-) -> Acted:
+    reconciler: Reconciler,
+    run: Run,
+    wanted: ReconcileOptions,
+    who: str,
+    say: Callable[[ReconcileActions], None],
+) -> ReconcileActions:
     """Do what is wanted about the findings of the last complete run; `say` is told how far."""
-    acted = Acted()
+    acted = ReconcileActions()
     runs = reconciler.runs
     if wanted.ghosts is Ghosts.MARK:
         await _mark(reconciler, run, wanted.only, acted)
@@ -180,7 +184,9 @@ async def act(
     return acted
 
 
-async def _mark(reconciler: Reconciler, run: Run, only: str | None, acted: Acted) -> None:
+async def _mark(
+    reconciler: Reconciler, run: Run, only: str | None, acted: ReconcileActions
+) -> None:
     """Mark the library's ghosts, except those that are there by now."""
     runs = reconciler.runs
     while some := await runs.library_ghosts(run.id, LOOKED_AT, only):
@@ -205,8 +211,8 @@ async def _unlocked(call: Callable[[], Awaitable[int]]) -> int:
 async def _adopt(
     runs: Reconciliations,
     run: Run,
-    some: Sequence[tuple[Finding, Mapping[str, Any]]],
-    acted: Acted,
+    some: Sequence[tuple[ReconcileFinding, Mapping[str, Any]]],
+    acted: ReconcileActions,
 ) -> None:
     """Adopt one by one, so that an asset which cannot be keeps out no other."""
     for one, asset in some:

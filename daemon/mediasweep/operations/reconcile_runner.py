@@ -12,7 +12,14 @@ from uuid import uuid4
 
 from mediasweep.loops.reconcile import PATIENCE, Reconciler
 from mediasweep.operations.background_task import BackgroundTask
-from mediasweep.operations.reconcile import Acted, Wanted, act, check, chosen, reconcile
+from mediasweep.operations.reconcile import (
+    ReconcileActions,
+    ReconcileOptions,
+    act,
+    check,
+    chosen,
+    reconcile,
+)
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.reconcile import Reconciliations
@@ -57,10 +64,12 @@ class ReconcileRunner:
     stopping: asyncio.Event
     emit: Emit
     dry_run: bool
-    task: BackgroundTask[Acted] = field(default_factory=lambda: BackgroundTask("a comparison"))
+    task: BackgroundTask[ReconcileActions] = field(
+        default_factory=lambda: BackgroundTask("a comparison")
+    )
     _waits: ReconcileWaits | None = None
 
-    async def begin(self, wanted: Wanted, who: str, run: int | None = None) -> None:
+    async def begin(self, wanted: ReconcileOptions, who: str, run: int | None = None) -> None:
         """Begin to compare and to act; `run`: to act upon its report, without a new one.
 
         Raises RefusedError for what may not be done here, or while another one is under way.
@@ -71,7 +80,7 @@ class ReconcileRunner:
         self._waits = None
         self.task.begin(lambda: self._work(runs, wanted, who, seen))
 
-    async def foresee(self, wanted: Wanted, run: int | None = None) -> tuple[int, int]:
+    async def foresee(self, wanted: ReconcileOptions, run: int | None = None) -> tuple[int, int]:
         """Return how many orphans of a report would be acted upon, and their bytes."""
         runs = self._runs()
         await self._check(runs, wanted)
@@ -108,8 +117,8 @@ class ReconcileRunner:
         return await self._runs().findings(run, after, most, kind)
 
     async def _work(
-        self, runs: Reconciliations, wanted: Wanted, who: str, seen: Run | None
-    ) -> Acted:
+        self, runs: Reconciliations, wanted: ReconcileOptions, who: str, seen: Run | None
+    ) -> ReconcileActions:
         reconciler = Reconciler(runs, self.account, self.share, self.stopping, self._say)
         try:
             run = seen or await self._compare(reconciler, wanted, who)
@@ -118,7 +127,7 @@ class ReconcileRunner:
             self.emit(ReconcileInterrupted(str(error)))
             raise
 
-    async def _compare(self, reconciler: Reconciler, wanted: Wanted, who: str) -> Run:
+    async def _compare(self, reconciler: Reconciler, wanted: ReconcileOptions, who: str) -> Run:
         run = await reconcile(reconciler, wanted, who)
         self.emit(Reconciled(run.id, run.state, run.asked_by, run.counts, run.reason))
         return run
@@ -126,7 +135,7 @@ class ReconcileRunner:
     def _runs(self) -> Reconciliations:
         return Reconciliations(self.pool, uuid4())
 
-    async def _check(self, runs: Reconciliations, wanted: Wanted) -> None:
+    async def _check(self, runs: Reconciliations, wanted: ReconcileOptions) -> None:
         home = (await Fleet(self.pool).installation()).get("cloud_name")
         cloud = self.account.credentials.cloud_name
         await check(runs, wanted, cloud=cloud, home=home, dry_run=self.dry_run)

@@ -21,7 +21,15 @@ from mediasweep.postgres.journal import Journal
 from mediasweep.postgres.ledger import Ledger
 from mediasweep.rules.moment import window
 from mediasweep.rules.outcome import Answer, Outcome
-from mediasweep.rules.restore import Batch, Deletion, Verdict, Wanted, calls, unique, wait
+from mediasweep.rules.restore import (
+    Batch,
+    Deletion,
+    RestoreFilter,
+    RestoreResult,
+    calls,
+    unique,
+    wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RestorePlan:
     """What a run would bring back, newest deletion first, each asset once.
 
     `more`: there are older deletions than were looked at. Of what was named by an id, `already` is
@@ -50,7 +58,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RestoreProgress:
     """So many of all are done, `failed` of them in vain."""
 
     done: int
@@ -67,32 +75,32 @@ class Waiting:
 
 
 @dataclass(slots=True)
-class Report:
+class RestoreReport:
     """What a run did. `left` was not tried, or not answered, because of `stopped`.
 
     `refused`: Cloudinary does not know these credentials, or they may not restore.
     """
 
-    verdicts: list[Verdict] = field(default_factory=list)
+    results: list[RestoreResult] = field(default_factory=list)
     left: list[Deletion] = field(default_factory=list)
     stopped: str | None = None
     refused: bool = False
 
     @property
-    def failed(self) -> list[Verdict]:
+    def failed(self) -> list[RestoreResult]:
         """Return what could not be brought back."""
-        return [verdict for verdict in self.verdicts if verdict.why is not None]
+        return [result for result in self.results if result.why is not None]
 
 
 async def plan(
     connection: Pool | Connection,
-    wanted: Wanted,
+    wanted: RestoreFilter,
     *,
     source: str | None = None,
     since: str | None = None,
     until: str | None = None,
     limit: int,
-) -> Plan:
+) -> RestorePlan:
     """Look for deletions that fit, among the newest `limit`; raises FilterError or MomentError.
 
     `source` is told as people call it, in place of the one in `wanted`.
@@ -107,7 +115,7 @@ async def plan(
     missing = called - _names(found)
     back = missing and await journal.deletions(wanted, between, limit, taken_back=True)
     already = missing & _names(back or [])
-    return Plan(
+    return RestorePlan(
         unique(found),
         more=len(found) == limit,
         already=sorted(already),
@@ -125,11 +133,11 @@ async def restore(
     deletions: Sequence[Deletion],
     *,
     who: str,
-    say: Callable[[Progress | Waiting], None],
+    say: Callable[[RestoreProgress | Waiting], None],
     stopping: asyncio.Event,
-) -> Report:
+) -> RestoreReport:
     """Bring the assets back, call by call; `stopping` ends it after the call that is being made."""
-    journal, report = Journal(connection), Report()
+    journal, report = Journal(connection), RestoreReport()
     here = await Fleet(connection).installation()
     proven = (
         here.get("cloud_name") == account.credentials.cloud_name
@@ -137,10 +145,10 @@ async def restore(
     )
     batches, hopeless = calls(deletions, by_asset_id=proven)
 
-    async def note(verdicts: Sequence[Verdict]) -> None:
-        await journal.note_restores(verdicts, who)
-        report.verdicts += verdicts
-        say(Progress(len(report.verdicts), len(report.failed), len(deletions)))
+    async def note(results: Sequence[RestoreResult]) -> None:
+        await journal.note_restores(results, who)
+        report.results += results
+        say(RestoreProgress(len(report.results), len(report.failed), len(deletions)))
 
     if hopeless:
         await note(hopeless)
@@ -166,7 +174,7 @@ async def restore(
 async def _ask(
     account: Account,
     batch: Batch,
-    say: Callable[[Progress | Waiting], None],
+    say: Callable[[RestoreProgress | Waiting], None],
     stopping: asyncio.Event,
 ) -> Answer:
     """Make one call, again where that is worth waiting for; UNSENT: it was told to stop."""

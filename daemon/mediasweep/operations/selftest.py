@@ -30,8 +30,8 @@ from mediasweep.rules.drift import is_there
 from mediasweep.rules.gate import NONE_DELETES
 from mediasweep.rules.notification import UPLOAD
 from mediasweep.rules.outcome import Outcome
-from mediasweep.rules.selftest import FOLDER, GIF, Report, Verdict
-from mediasweep.rules.upload import Wanted
+from mediasweep.rules.selftest import FOLDER, GIF, CheckResult, SelftestReport
+from mediasweep.rules.upload import UploadOptions
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -56,17 +56,17 @@ async def run(
     *,
     who: str,
     within: timedelta,
-    say: Callable[[Verdict], None] = lambda _: None,
-) -> Report:
+    say: Callable[[CheckResult], None] = lambda _: None,
+) -> SelftestReport:
     """Run all checks, each of which may wait so long; `say` hears of each.
 
     Raises RefusedError where there is no library.
     """
     test = Selftest(connection, account, who, within.total_seconds())
-    refused, _ = await Uploads(connection).look(test.folder, Wanted(""))
+    refused, _ = await Uploads(connection).look(test.folder, UploadOptions(""))
     if refused:
         raise RefusedError(refused)
-    report = Report()
+    report = SelftestReport()
     checks = (
         *(test.upload_and_sync, test.ui_deletion_sync, test.database_trigger_sync),
         *(test.cleanup_queue_processing, test.scheduler_functionality),
@@ -74,20 +74,20 @@ async def run(
     )
     try:
         for check in checks:
-            report.verdicts.append(await _one(check.__name__, check))
-            say(report.verdicts[-1])
+            report.results.append(await _one(check.__name__, check))
+            say(report.results[-1])
     finally:
         await test.clean()
     return report
 
 
-async def _one(name: str, check: Callable[[], Awaitable[str]]) -> Verdict:
+async def _one(name: str, check: Callable[[], Awaitable[str]]) -> CheckResult:
     began_s = time.monotonic()
     try:
         said, passed = await check(), True
     except (_FailedError, RefusedError, UploadError) as error:
         said, passed = str(error), False
-    return Verdict(name, passed, round(1000 * (time.monotonic() - began_s)), said)
+    return CheckResult(name, passed, round(1000 * (time.monotonic() - began_s)), said)
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ class Selftest:
         await self._traces.clean(self.folder + "/", made)
 
     async def _upload(self) -> Uploaded:
-        wanted = Wanted("selftest.gif", folder=self.folder, resource_type="image")
+        wanted = UploadOptions("selftest.gif", folder=self.folder, resource_type="image")
         try:
             made = await upload(self.connection, self.account, of_bytes(GIF), wanted, who=self.who)
         except UploadError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mediasweep.operations.background_task import BackgroundTask
 from mediasweep.operations.selftest import run
-from mediasweep.rules.selftest import Report
+from mediasweep.rules.selftest import SelftestReport
 
 if TYPE_CHECKING:
     from mediasweep.cloudinary import Account
@@ -23,15 +23,17 @@ class SelftestRunner:
 
     pool: Pool
     account: Account
-    task: BackgroundTask[Report] = field(default_factory=lambda: BackgroundTask("a self-test"))
-    report: Report = field(default_factory=Report)
+    task: BackgroundTask[SelftestReport] = field(
+        default_factory=lambda: BackgroundTask("a self-test")
+    )
+    report: SelftestReport = field(default_factory=SelftestReport)
     began_at: datetime | None = None
 
     def begin(self, who: str) -> None:
         """Begin; raises RefusedError as long as another one is under way."""
         self.task.begin(lambda: self._work(who))
-        self.report, self.began_at = Report(), datetime.now(UTC)
+        self.report, self.began_at = SelftestReport(), datetime.now(UTC)
 
-    async def _work(self, who: str) -> Report:
-        say = self.report.verdicts.append
+    async def _work(self, who: str) -> SelftestReport:
+        say = self.report.results.append
         return await run(self.pool, self.account, who=who, within=CHECK, say=say)

@@ -22,7 +22,7 @@ from mediasweep.postgres.media import Media
 from mediasweep.rules.drift import is_there
 from mediasweep.rules.job import UNFINISHED, Status
 from mediasweep.rules.place import Place, place
-from mediasweep.rules.restore import IDS_MOST, Wanted
+from mediasweep.rules.restore import IDS_MOST, RestoreFilter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +151,7 @@ async def _bring_back(
 ) -> dict[Kind, str | None]:
     """Return of each of these assets why it is not back at Cloudinary, None: it is."""
     names = sorted({name for name, _, _ in gone})
-    plan = await restore.plan(connection, Wanted(public_ids=names), limit=MOST)
+    plan = await restore.plan(connection, RestoreFilter(public_ids=names), limit=MOST)
     wanted = [one for one in plan.deletions if _kind_of(one) in gone]
     rest = gone - {_kind_of(one) for one in wanted}  # back already, or forgotten
     missing, unknown = await _missing(account, list(rest))
@@ -164,7 +164,7 @@ async def _bring_back(
         )
     finally:
         timer.cancel()
-    why |= {_kind_of(one.deletion): one.why for one in report.verdicts}
+    why |= {_kind_of(one.deletion): one.why for one in report.results}
     return why | {_kind_of(one): f"not restored: {report.stopped}" for one in report.left}
 
 

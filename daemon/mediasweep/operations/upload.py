@@ -26,7 +26,7 @@ from mediasweep.rules.asset import RESOURCE_TYPES
 from mediasweep.rules.drift import is_there
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.outcome import Answer, Outcome
-from mediasweep.rules.upload import PART, Part, Wanted
+from mediasweep.rules.upload import PART, Part, UploadOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -88,7 +88,7 @@ async def upload(
     connection: Pool | Connection,
     account: Account,
     read: Callable[[int], Awaitable[bytes]],
-    wanted: Wanted,
+    wanted: UploadOptions,
     *,
     who: str,
 ) -> Uploaded:
@@ -125,7 +125,7 @@ async def upload(
 
 
 async def _see_that_it_is_free(
-    uploads: Uploads, account: Account, public_id: str, wanted: Wanted
+    uploads: Uploads, account: Account, public_id: str, wanted: UploadOptions
 ) -> None:
     """Raise RefusedError if an asset might be there that no row of the library keeps.
 
@@ -155,7 +155,7 @@ async def _send(
     row: UUID,
     read: Callable[[int], Awaitable[bytes]],
     options: Mapping[str, object],
-    wanted: Wanted,
+    wanted: UploadOptions,
 ) -> Answer:
     """Send part after part; returns the last answer, good or not."""
     answer = Answer(Outcome.UNSENT, "there is nothing in the file")
@@ -199,7 +199,9 @@ async def _parts(read: Callable[[int], Awaitable[bytes]], filename: str) -> Asyn
         first, data = first + len(data), following
 
 
-async def _list(uploads: Uploads, row: UUID, told: dict[str, Any], wanted: Wanted) -> Uploaded:
+async def _list(
+    uploads: Uploads, row: UUID, told: dict[str, Any], wanted: UploadOptions
+) -> Uploaded:
     """Bring what was uploaded into the library, as a notification of it would."""
     told["original_filename"] = wanted.filename
     # its version is the second in which it was uploaded, and is never later than that
@@ -225,7 +227,7 @@ async def _list(uploads: Uploads, row: UUID, told: dict[str, Any], wanted: Wante
 
 
 async def _finish(
-    uploads: Uploads, row: UUID, change: Change, wanted: Wanted
+    uploads: Uploads, row: UUID, change: Change, wanted: UploadOptions
 ) -> tuple[UUID | None, bool]:
     """Finish, again as long as somebody locks the row of the asset."""
     for _ in range(LISTING_TRIES - 1):

@@ -30,7 +30,7 @@ from mediasweep.rules.failures import AccountError
 from mediasweep.rules.notification import UPLOAD, Notification
 from mediasweep.rules.outcome import Answer
 from mediasweep.rules.text import message
-from mediasweep.rules.webhook import NotificationReceived, Result, refusal, signed, unfit
+from mediasweep.rules.webhook import NotificationReceived, WebhookResult, refusal, signed, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,10 +55,10 @@ UNGUARDED = (
 # who uploads writes a row of its own, and must not find that one was made for it already
 UPLOAD_REST = timedelta(seconds=5)
 WHY = {
-    Result.UNSIGNED: "X-Cld-Timestamp and X-Cld-Signature are missing or not as Cloudinary sends "
-    "them; X-Cld-Signature_v2 alone cannot be checked",
-    Result.STALE: "X-Cld-Timestamp is too far from this host's clock",
-    Result.FORGED: "none of this daemon's secrets has signed this body",
+    WebhookResult.UNSIGNED: "X-Cld-Timestamp and X-Cld-Signature are missing or not as Cloudinary "
+    "sends them; X-Cld-Signature_v2 alone cannot be checked",
+    WebhookResult.STALE: "X-Cld-Timestamp is too far from this host's clock",
+    WebhookResult.FORGED: "none of this daemon's secrets has signed this body",
 }
 
 
@@ -81,12 +81,12 @@ class Webhooks:
     emit: Emit
     clock_s: Callable[[], float] = time.time
 
-    def unfit(self, headers: Mapping[str, str]) -> Result | None:
+    def unfit(self, headers: Mapping[str, str]) -> WebhookResult | None:
         """Return why no body could be genuine with these headers, before one is read, or None."""
         stamp, signature = headers.get("x-cld-timestamp", ""), headers.get("x-cld-signature", "")
         return unfit(stamp, signature, now_s=self.clock_s(), window=self.window)
 
-    async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[Result, str]:
+    async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[WebhookResult, str]:
         """Write a notification down if it is genuine; returns what came of it, in a word and in a
         sentence.
         """
@@ -104,20 +104,20 @@ class Webhooks:
         try:
             notification = Notification.read(body)
         except ValueError as error:
-            return self.refuse(Result.MALFORMED, str(error))
+            return self.refuse(WebhookResult.MALFORMED, str(error))
         signed_at = datetime.fromtimestamp(int(timestamp or 0), UTC)
         rest = UPLOAD_REST if notification.type == UPLOAD else timedelta(0)
         one = Received(hashlib.sha256(body).digest(), signed_at, body)
         try:
             new = await Inbox(self.pool).receive(one, notification.type, rest)
         except WAITED_OUT as error:
-            return self.refuse(Result.UNAVAILABLE, message(error))
+            return self.refuse(WebhookResult.UNAVAILABLE, message(error))
         asyncio.get_running_loop().call_later(rest.total_seconds(), self.heard.set)
-        result = Result.ACCEPTED if new else Result.DUPLICATE
+        result = WebhookResult.ACCEPTED if new else WebhookResult.DUPLICATE
         self.emit(NotificationReceived(result, notification.type))
         return result, str(result)
 
-    def refuse(self, result: Result, detail: str) -> tuple[Result, str]:
+    def refuse(self, result: WebhookResult, detail: str) -> tuple[WebhookResult, str]:
         """Say that a request was not taken, and why."""
         self.emit(NotificationReceived(result, None, detail))
         return result, detail
@@ -229,9 +229,8 @@ async def test(connection: Connection, url: str, secret: str) -> str:
     to = address(url)
     status, said = await asyncio.to_thread(_post, to, headers, body)
     if status != 200:  # noqa: PLR2004  as Cloudinary has it, no other status will do
-        raise WebhookError(
-            f"{to} answered {status}: {said}{FORGED if _result(said) == Result.FORGED else ''}"
-        )
+        forged = FORGED if _result(said) == WebhookResult.FORGED else ""
+        raise WebhookError(f"{to} answered {status}: {said}{forged}")
     if not await Inbox(connection).has(hashlib.sha256(body).digest()):
         raise WebhookError(f"{to} accepted it, but into another database than this one")
     return f"{to} accepted it, and it is in the inbox"

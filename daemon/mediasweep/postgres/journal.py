@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
 from mediasweep.postgres.storable_json import storable_json
-from mediasweep.rules.restore import Deletion, Verdict, Wanted
+from mediasweep.rules.restore import Deletion, RestoreFilter, RestoreResult
 from mediasweep.rules.selftest import FOLDER
 from mediasweep.rules.text import storable
 
@@ -31,7 +31,7 @@ class Journal:
         self._connection = connection
 
     async def deletions(
-        self, wanted: Wanted, window: Window, limit: int, *, taken_back: bool = False
+        self, wanted: RestoreFilter, window: Window, limit: int, *, taken_back: bool = False
     ) -> list[Deletion]:
         """Return deletions newest first: those not taken back since or, if asked for, the others.
 
@@ -54,25 +54,25 @@ class Journal:
         )
         return [Deletion(**dict(row)) for row in rows]
 
-    async def note_restores(self, verdicts: Sequence[Verdict], who: str) -> None:
+    async def note_restores(self, results: Sequence[RestoreResult], who: str) -> None:
         """Write down what became of deletions that were to be taken back, all in one commit."""
-        noted = [_noted(verdict) for verdict in verdicts]
+        noted = [_noted(result) for result in results]
         if noted:
             columns = (list(column) for column in zip(*noted, strict=True))
             await self._connection.execute(SQL["note_restores"], *columns, who)
 
 
-def _noted(verdict: Verdict) -> tuple[object, ...]:
-    told: dict[str, Any] = dict(verdict.response or {}) if verdict.why is None else {}
+def _noted(result: RestoreResult) -> tuple[object, ...]:
+    told: dict[str, Any] = dict(result.response or {}) if result.why is None else {}
     return (
-        verdict.deletion.entry,
-        "restored" if verdict.why is None else "restore_failed",
-        storable(verdict.why),
+        result.deletion.entry,
+        "restored" if result.why is None else "restore_failed",
+        storable(result.why),
         _text(told.get("format")),
         _number(told.get("bytes")),
         _text(told.get("asset_id")),
-        None if verdict.response is None else storable_json(verdict.response),
-        storable(verdict.request_id),
+        None if result.response is None else storable_json(result.response),
+        storable(result.request_id),
     )
 
 

@@ -27,7 +27,7 @@ PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MoveResult:
     """What became of one id: moved where `refused` is None; `busy`: somebody else holds its row."""
 
     id: UUID
@@ -106,15 +106,17 @@ class Ledger:
         """
         return {row["id"]: row["why"] for row in await self._connection.fetch(SQL["kept"], ids)}
 
-    async def retry(self, ids: Sequence[UUID], who: str) -> list[Moved]:
+    async def retry(self, ids: Sequence[UUID], who: str) -> list[MoveResult]:
         """Put failed and skipped rows back to pending."""
-        return [Moved(**row) for row in await self._connection.fetch(SQL["retry"], ids, who)]
+        return [MoveResult(**row) for row in await self._connection.fetch(SQL["retry"], ids, who)]
 
-    async def cancel(self, ids: Sequence[UUID], who: str, why: str | None) -> list[Moved]:
+    async def cancel(self, ids: Sequence[UUID], who: str, why: str | None) -> list[MoveResult]:
         """Skip pending rows that were never sent; the answer also has the others of their assets,
         which go with them.
         """
-        return [Moved(**row) for row in await self._connection.fetch(SQL["cancel"], ids, who, why)]
+        return [
+            MoveResult(**row) for row in await self._connection.fetch(SQL["cancel"], ids, who, why)
+        ]
 
     async def show(self, id_: UUID) -> Shown | None:
         """Return all there is to know of a row; None: there is no such row."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.postgres.media import Media
 from mediasweep.postgres.pool import patient, statements
 from mediasweep.rules.asset import RESOURCE_TYPES
-from mediasweep.rules.drift import Finding
+from mediasweep.rules.drift import ReconcileFinding
 from mediasweep.rules.text import storable
 
 if TYPE_CHECKING:
@@ -157,9 +157,11 @@ class Reconciliations:
                 given = (run, self.holder, after, NAMED_MOST)
                 after = await connection.fetchval(SQL["name_rows"], *given, timeout=PATIENCE_S)
 
-    async def unseen(self, run: int, most: int) -> list[Finding]:
+    async def unseen(self, run: int, most: int) -> list[ReconcileFinding]:
         """Return ghosts about which Cloudinary was not asked by itself."""
-        return [Finding(**row) for row in await self._given.fetch(SQL["unseen"], run, most)]
+        return [
+            ReconcileFinding(**row) for row in await self._given.fetch(SQL["unseen"], run, most)
+        ]
 
     async def looked(self, run: int, ids: Sequence[int], there: Sequence[int], calls: int) -> bool:
         """Keep which of these ghosts are there after all; tells whether the run is still ours."""
@@ -180,14 +182,14 @@ class Reconciliations:
         *,
         sighted: bool,
         only: str | None = None,
-    ) -> list[Finding]:
+    ) -> list[ReconcileFinding]:
         """Return findings about which nothing was done yet; `owned`: under these prefixes; `only`:
         of this resource type.
 
         `sighted`: orphans that were sighted before; else all that a library can adopt.
         """
         rows = await self._given.fetch(SQL["chosen"], run, owned, sighted, most, only)
-        return [Finding(**row) for row in rows]
+        return [ReconcileFinding(**row) for row in rows]
 
     async def count_chosen(
         self, run: int, owned: Sequence[str] | None, *, sighted: bool, only: str | None = None
@@ -228,10 +230,12 @@ class Reconciliations:
         """Leave findings alone whose assets are not what they were."""
         await self._given.execute(SQL["leave_findings"], run, ids)
 
-    async def library_ghosts(self, run: int, most: int, only: str | None = None) -> list[Finding]:
+    async def library_ghosts(
+        self, run: int, most: int, only: str | None = None
+    ) -> list[ReconcileFinding]:
         """Return ghosts of the library about which nothing was done yet; `only`: of this type."""
         rows = await self._given.fetch(SQL["library_ghosts"], run, most, only)
-        return [Finding(**row) for row in rows]
+        return [ReconcileFinding(**row) for row in rows]
 
     async def mark(self, run: int, ids: Sequence[int]) -> int:
         """Mark these ghosts in the library; returns how many rows."""

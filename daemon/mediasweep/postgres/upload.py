@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.notification import Change
-    from mediasweep.rules.upload import Wanted
+    from mediasweep.rules.upload import UploadOptions
 
 SQL = statements(__file__)
 
@@ -30,13 +30,13 @@ class Uploads:
         """Use a connection or a pool."""
         self._connection = connection
 
-    async def look(self, public_id: str, wanted: Wanted) -> tuple[str | None, bool]:
+    async def look(self, public_id: str, wanted: UploadOptions) -> tuple[str | None, bool]:
         """Return why no upload may have this name, if so, and whether the library has it."""
         [row] = await self._connection.fetch(SQL["look"], public_id, *_named(wanted))
         return row["refused"], row["listed"]
 
     async def begin(
-        self, public_id: str, wanted: Wanted, later: timedelta, who: str
+        self, public_id: str, wanted: UploadOptions, later: timedelta, who: str
     ) -> tuple[UUID | None, str | None]:
         """Queue a name; returns the row, or why not."""
         given = (public_id, *_named(wanted), storable(wanted.filename), later, who)
@@ -62,5 +62,5 @@ class Uploads:
         return told["listed"], told["lost"]
 
 
-def _named(wanted: Wanted) -> tuple[str | None, str, bool]:
+def _named(wanted: UploadOptions) -> tuple[str | None, str, bool]:
     return wanted.resource_type, wanted.delivery_type, wanted.overwrite

@@ -35,7 +35,7 @@ class AttachError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AttachFlags:
     """What the flags of `attach` say; `options` is the text of --options."""
 
     public_id: Sequence[str] = ()
@@ -58,7 +58,7 @@ class Said:
     @property
     def nothing(self) -> bool:
         """Tell whether nothing at all was said."""
-        return self == Said()
+        return self == AttachFlags()
 
     def read(self) -> dict[str, Any]:
         """Return the options as `mediasweep.attach` takes them; raises AttachError."""
@@ -178,7 +178,7 @@ def _flag(name: str, value: object) -> list[str] | None:
             return [flag, text]
         case "deleted", {"column": str(column), "in": [*values], **rest} if not rest:
             told = f"{column}={','.join(map(str, values))}"
-            back = Said(public_id=("c",), deleted=told).read()["deleted"]
+            back = AttachFlags(public_id=("c",), deleted=told).read()["deleted"]
             return [flag, told] if back == value and _plain(column) else None
         case "asset_id" | "version" | "filter" | "grace" | "cloud" | "references", str(text) if (
             _plain(text)

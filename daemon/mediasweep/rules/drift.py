@@ -28,7 +28,7 @@ class ListingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReconcileFinding:
     """A difference; `kind` is orphan, ghost or mismatch. A type that is None may be any."""
 
     id: int
@@ -154,7 +154,7 @@ def _clean(text: object) -> str | None:
     return None if text is None else storable(str(text))
 
 
-def questions(findings: Sequence[Finding]) -> Iterator[Question]:
+def questions(findings: Sequence[ReconcileFinding]) -> Iterator[Question]:
     """Yield the calls that tell which of these assets are there, whatever is known of them."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in findings:

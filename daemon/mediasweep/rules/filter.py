@@ -48,7 +48,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RawFilter:
     """A filter as people say it; `source`, `since` and `until` are still to be read."""
 
     statuses: tuple[Status, ...] = ()

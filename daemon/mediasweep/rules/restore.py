@@ -1,6 +1,6 @@
 """Which deletions can be taken back, by which calls, and what became of each.
 
-Total: every deletion that is asked about gets exactly one verdict, and an answer of a kind never
+Total: every deletion that is asked about gets exactly one result, and an answer of a kind never
 seen before is not a success. Facts: Cloudinary documentation, "Admin API reference", restore.
 """
 
@@ -31,7 +31,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RestoreFilter:
     """Which deletions are wanted: each that fits all that is given. Empty, None: anything fits.
 
     `source` is the number of an attached table, or 0; `ids` are those of queue rows.
@@ -70,7 +70,7 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RestoreResult:
     """What became of one deletion; `why` it could not be taken back, or None: the asset is back."""
 
     deletion: Deletion
@@ -94,31 +94,31 @@ class Batch:
     def _id(self, deletion: Deletion) -> str:
         return deletion.public_id if self.types else deletion.asset_id or ""
 
-    def fail(self, why: str, request_id: str | None = None) -> list[Verdict]:
-        """Return the verdicts where the call as a whole went wrong."""
-        return [Verdict(one, why, request_id=request_id) for one in self.deletions]
+    def fail(self, why: str, request_id: str | None = None) -> list[RestoreResult]:
+        """Return the results where the call as a whole went wrong."""
+        return [RestoreResult(one, why, request_id=request_id) for one in self.deletions]
 
-    def read(self, told: Mapping[str, Any], request_id: str | None = None) -> list[Verdict]:
-        """Return a verdict for each deletion from a map of ids to assets or errors."""
+    def read(self, told: Mapping[str, Any], request_id: str | None = None) -> list[RestoreResult]:
+        """Return a result for each deletion from a map of ids to assets or errors."""
         by_asset_id = {
             part["asset_id"]: part
             for part in told.values()
             if isinstance(part, dict) and isinstance(part.get("asset_id"), str)
         }
-        return [self._verdict(one, told, by_asset_id, request_id) for one in self.deletions]
+        return [self._result(one, told, by_asset_id, request_id) for one in self.deletions]
 
-    def _verdict(
+    def _result(
         self,
         one: Deletion,
         told: Mapping[str, Any],
         by_asset_id: Mapping[str, Any],
         request_id: str | None,
-    ) -> Verdict:
+    ) -> RestoreResult:
         part = told.get(self._id(one))
         if part is None and self.types is None:  # the keys may be public ids all the same
             part = by_asset_id.get(one.asset_id or "") or told.get(one.public_id)
         kept = part if isinstance(part, dict) else None
-        return Verdict(one, _why(one, part), kept, request_id)
+        return RestoreResult(one, _why(one, part), kept, request_id)
 
 
 def _why(one: Deletion, part: object) -> str | None:
@@ -154,21 +154,23 @@ def unique(deletions: Iterable[Deletion]) -> list[Deletion]:
     return kept
 
 
-def calls(deletions: Sequence[Deletion], *, by_asset_id: bool) -> tuple[list[Batch], list[Verdict]]:
-    """Return the calls that would take these back, and a verdict for those that no call can.
+def calls(
+    deletions: Sequence[Deletion], *, by_asset_id: bool
+) -> tuple[list[Batch], list[RestoreResult]]:
+    """Return the calls that would take these back, and a result for those that no call can.
 
     `by_asset_id`: this account is proven to know assets by their asset id, so that no other file
     can be meant.
     """
     groups: dict[tuple[str, str] | None, list[Deletion]] = defaultdict(list)
-    hopeless: list[Verdict] = []
+    hopeless: list[RestoreResult] = []
     for one in deletions:
         if by_asset_id and one.asset_id:
             groups[None].append(one)
         elif one.resource_type not in RESOURCE_TYPES or one.delivery_type not in DELIVERY_TYPES:
-            hopeless.append(Verdict(one, "its resource type or delivery type is not known"))
+            hopeless.append(RestoreResult(one, "its resource type or delivery type is not known"))
         elif one.public_id == _UNREADABLE:
-            hopeless.append(Verdict(one, "the SDK cannot read the answer for this public id"))
+            hopeless.append(RestoreResult(one, "the SDK cannot read the answer for this public id"))
         else:
             groups[(one.resource_type, one.delivery_type)].append(one)
     batches = [

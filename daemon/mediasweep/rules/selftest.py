@@ -13,7 +13,7 @@ GIF = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What came of one check, in a sentence."""
 
     name: str
@@ -40,20 +40,20 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Report:
+class SelftestReport:
     """What came of all checks, and of a probe if there was one."""
 
-    verdicts: list[Verdict] = field(default_factory=list)
+    results: list[CheckResult] = field(default_factory=list)
     probed: list[Seen] = field(default_factory=list)
 
     @property
     def passed(self) -> int:
         """Return how many passed."""
-        return sum(one.passed for one in self.verdicts)
+        return sum(one.passed for one in self.results)
 
     def plain(self, now: datetime) -> Mapping[str, Any]:
         """Return it in the shape of `POST /api/test-bidirectional-sync`."""
-        total = len(self.verdicts)
+        total = len(self.results)
         return {
             "success": self.passed == total,
             "summary": {
@@ -61,9 +61,9 @@ class Report:
                 "passed": self.passed,
                 "failed": total - self.passed,
                 "success_rate": round(100 * self.passed / total, 2) if total else 0.0,
-                "total_duration_ms": sum(one.duration_ms for one in self.verdicts),
+                "total_duration_ms": sum(one.duration_ms for one in self.results),
             },
-            "test_results": [one.plain() for one in self.verdicts],
+            "test_results": [one.plain() for one in self.results],
             "probe": [asdict(one) for one in self.probed],
             "timestamp": now,
         }

@@ -24,7 +24,7 @@ class UploadNameError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UploadOptions:
     """What an upload is to come to.
 
     `name`: the public id, or None for one that nobody can guess. `resource_type` None: Cloudinary

@@ -21,7 +21,7 @@ HASHES = {40: hashlib.sha1, 64: hashlib.sha256}
 SIGNATURE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-class Result(StrEnum):
+class WebhookResult(StrEnum):
     """What became of a request to the webhook."""
 
     ACCEPTED = "accepted"
@@ -39,7 +39,7 @@ class Result(StrEnum):
 class NotificationReceived:
     """Somebody sent a notification, and this is how it was answered; `detail` says why not."""
 
-    result: Result
+    result: WebhookResult
     notification_type: str | None = None
     detail: str | None = None
 
@@ -65,15 +65,17 @@ class NotificationFailed:
 WebhookEvent = NotificationReceived | NotificationApplied | NotificationFailed
 
 
-def unfit(timestamp: str, signature: str, *, now_s: float, window: timedelta) -> Result | None:
+def unfit(
+    timestamp: str, signature: str, *, now_s: float, window: timedelta
+) -> WebhookResult | None:
     """Return why no body could be genuine with these headers, UNSIGNED or STALE; None if one could.
 
     They are X-Cld-Timestamp and X-Cld-Signature; `window` is how far the first may be from `now_s`,
     either way.
     """
     if not TIMESTAMP.fullmatch(timestamp) or not SIGNATURE.fullmatch(signature):
-        return Result.UNSIGNED
-    return Result.STALE if abs(now_s - int(timestamp)) > window.total_seconds() else None
+        return WebhookResult.UNSIGNED
+    return WebhookResult.STALE if abs(now_s - int(timestamp)) > window.total_seconds() else None
 
 
 def refusal(
@@ -84,7 +86,7 @@ def refusal(
     secrets: Sequence[str],
     now_s: float,
     window: timedelta,
-) -> Result | None:
+) -> WebhookResult | None:
     """Return why a request is refused: `unfit` headers, or FORGED; None if it is genuine."""
     timestamp, signature = timestamp or "", signature or ""
     if refused := unfit(timestamp, signature, now_s=now_s, window=window):
@@ -92,7 +94,7 @@ def refusal(
     signed = [_sign(body, timestamp, secret, len(signature)) for secret in secrets]
     # a list, so that each is compared whatever the others are
     good = any([hmac.compare_digest(one, signature) for one in signed])  # noqa: C419
-    return None if good else Result.FORGED
+    return None if good else WebhookResult.FORGED
 
 
 def signed(body: bytes, timestamp: str, secret: str) -> str:

@@ -46,7 +46,7 @@ def add_selftest(frame: Frame) -> None:
             request,
             "selftest.html",
             checks=CHECKS,
-            verdicts={one.name: one for one in selftest.report.verdicts},
+            results={one.name: one for one in selftest.report.results},
             running=selftest.task.under_way,
             trouble=selftest.task.trouble,
             began_at=selftest.began_at,
