@@ -29,15 +29,15 @@ from mediasweep.operations.backend import (
     of_yours,
 )
 from mediasweep.operations.refusal import RefusedError, UnknownError
+from mediasweep.rules.cursor import CursorError
 from mediasweep.rules.failures import AccountError, BusyError, StoppedError
 from mediasweep.rules.filter import FilterError
 from mediasweep.rules.moment import MomentError
-from mediasweep.rules.place import PlaceError
 from mediasweep.rules.text import message
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
-MISREAD = (FilterError, MomentError, PlaceError)
+MISREAD = (FilterError, MomentError, CursorError)
 REFUSED = (RefusedError, DatabaseError, BusyError)
 AWAY = (*PASSING, *BROKEN)
 FAILED = (*AWAY, PostgresError)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from mediasweep.cloudinary import Account, Told
-    from mediasweep.postgres.reconcile import Place, Reconciliations, Run
+    from mediasweep.postgres.reconcile import ListingPlace, Reconciliations, Run
     from mediasweep.rules.events import Emit
 
 PATIENCE = timedelta(minutes=10)  # with a holder who is not heard of
@@ -115,7 +115,7 @@ class Reconciler:
                 await self._look(ghosts)
             await self.runs.finish(run.id)
 
-    async def _list(self, place: Place) -> None:
+    async def _list(self, place: ListingPlace) -> None:
         answer = await self._ask(lambda: self.account.listed(place.resource_type, place.cursor))
         if answer.outcome is Outcome.REJECTED:
             self._anew += 1

@@ -16,9 +16,9 @@ from mediasweep.operations import named
 from mediasweep.operations.foresight import foresee
 from mediasweep.postgres import clock
 from mediasweep.postgres.ledger import Ledger
+from mediasweep.rules.cursor import Cursor, cursor
 from mediasweep.rules.filter import MANUAL, looked_at
 from mediasweep.rules.job import ByHand
-from mediasweep.rules.place import Place, place
 from mediasweep.rules.reason import outcome, sentence
 
 if TYPE_CHECKING:
@@ -101,18 +101,18 @@ async def page(
     """Return the newest rows that match and come after a place, and the place after these.
 
     Only so many rows are looked at; where fewer match, the next page looks at the following ones. A
-    reason that no row has matches nothing. Raises FilterError, MomentError or PlaceError.
+    reason that no row has matches nothing. Raises FilterError, MomentError or CursorError.
     """
     ledger = Ledger(connection)
     source = await named.source(ledger, said.source)
     filter_ = said.read(source, await clock.now(connection))
-    there = None if after is None else place(after)
+    there = None if after is None else cursor(after)
     until = await ledger.reach(filter_, there, LOOKED_AT) if said.selects else None
     found = await ledger.page(filter_, there, limit + 1, until)
     if len(found) > limit:
         last = found[limit - 1]
-        return Page(found[:limit], str(Place(last["queued_at"], last["id"])))
-    return Page(found, None if until is None else str(Place(until, LEAST)))
+        return Page(found[:limit], str(Cursor(last["queued_at"], last["id"])))
+    return Page(found, None if until is None else str(Cursor(until, LEAST)))
 
 
 async def _read(connection: Pool | Connection, ledger: Ledger, said: RawFilter) -> Filter:

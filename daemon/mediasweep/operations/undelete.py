@@ -19,9 +19,9 @@ from mediasweep.operations.media import NO_LIBRARY
 from mediasweep.operations.plan import MOST
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.media import Media
+from mediasweep.rules.cursor import Cursor, cursor
 from mediasweep.rules.drift import is_there
 from mediasweep.rules.job import UNFINISHED, Status
-from mediasweep.rules.place import Place, place
 from mediasweep.rules.restore import IDS_MOST, RestoreFilter
 
 if TYPE_CHECKING:
@@ -57,15 +57,15 @@ class Undeleted:
 async def deleted(
     connection: Pool | Connection, search: str | None, *, after: str | None, limit: int
 ) -> Deleted:
-    """Return deleted rows of the library that come after a place; raises PlaceError."""
+    """Return deleted rows of the library that come after a place; raises CursorError."""
     media = Media(connection)
     if not await media.is_there():
         raise RefusedError(NO_LIBRARY)
-    there = None if after is None else place(after)
+    there = None if after is None else cursor(after)
     found = await media.deleted(None, search, there, limit + 1)
     rows = found[:limit]
     more = len(found) > limit
-    return Deleted(rows, str(Place(rows[-1]["deleted_at"], rows[-1]["id"])) if more else None)
+    return Deleted(rows, str(Cursor(rows[-1]["deleted_at"], rows[-1]["id"])) if more else None)
 
 
 async def undelete(

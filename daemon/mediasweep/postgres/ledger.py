@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.cursor import Cursor
     from mediasweep.rules.job import ByHand
-    from mediasweep.rules.place import Place
 
 SQL = statements(__file__)
 PATIENCE_S = 600.0
@@ -68,14 +68,14 @@ class Ledger:
         return [dict(row) for row in found]
 
     async def page(
-        self, filter_: Filter, after: Place | None, limit: int, until: datetime | None
+        self, filter_: Filter, after: Cursor | None, limit: int, until: datetime | None
     ) -> list[Mapping[str, Any]]:
         """Return matching rows that come after a place, the newest first, not beyond a time."""
         there = (after.at, after.id) if after else (None, None)
         given = (*_parameters(filter_), *there, limit, until)
         return [dict(row) for row in await self._connection.fetch(SQL["page"], *given)]
 
-    async def reach(self, filter_: Filter, after: Place | None, most: int) -> datetime | None:
+    async def reach(self, filter_: Filter, after: Cursor | None, most: int) -> datetime | None:
         """Return how far back so many rows of a source after a place go; None: that is all."""
         window = filter_.window
         given = (filter_.statuses or None, filter_.source, window.since, window.until)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.chosen import Chosen
-    from mediasweep.rules.place import Place
+    from mediasweep.rules.cursor import Cursor
     from mediasweep.rules.shelf import Shelf
 
 SQL = statements(__file__)
@@ -94,7 +94,7 @@ class Media:
         return [dict(row) for row in await self._connection.fetch(SQL["plan"], ids, guarded)]
 
     async def deleted(
-        self, ids: Sequence[str] | None, search: str | None, after: Place | None, limit: int
+        self, ids: Sequence[str] | None, search: str | None, after: Cursor | None, limit: int
     ) -> list[dict[str, Any]]:
         """Return deleted rows, the newest first, each with what became of its asset."""
         there = (after.at, after.id) if after else (None, None)

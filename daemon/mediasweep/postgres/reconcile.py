@@ -32,7 +32,7 @@ NAMED_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListingPlace:
     """Where the listing of a type stands."""
 
     resource_type: str
@@ -64,12 +64,12 @@ class Run:
         return cls(**{**row, **{name: json.loads(row[name]) for name in ("places", "counts")}})
 
     @property
-    def next_place(self) -> Place | None:
+    def next_place(self) -> ListingPlace | None:
         """Return where to list on; None: all is listed."""
         for kind in RESOURCE_TYPES:
             place = self.places[kind]
             if not place["done"]:
-                return Place(kind, place["cursor"], place["listed"])
+                return ListingPlace(kind, place["cursor"], place["listed"])
         return None
 
     @property
@@ -133,7 +133,7 @@ class Reconciliations:
         return bool(await self._given.fetchval(SQL["beat"], run, self.holder, leaves))
 
     async def keep(
-        self, run: int, place: Place, following: str | None, assets: Sequence[Any] | None
+        self, run: int, place: ListingPlace, following: str | None, assets: Sequence[Any] | None
     ) -> bool:
         """Keep a page, and where the next one begins; no assets: the type begins anew."""
         told = None if assets is None else json.dumps(assets)
