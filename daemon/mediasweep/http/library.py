@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from mediasweep.http.answer import Answer, Asked, Text
-from mediasweep.http.chosen import Named, PlanAsked
 from mediasweep.http.examples import like
 from mediasweep.http.media import PATH, WITHIN_S
+from mediasweep.http.selection import PlanAsked, SelectionRequest
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.plan import Becomes
@@ -115,7 +115,7 @@ def add_library(router: APIRouter, backend: Backend) -> None:
         return DeletedPage(items=[DeletedRow(**row) for row in found.rows], next=found.next)
 
     @router.post(f"{PATH}/restore", tags=["media"], responses=like("media_restore"))
-    async def media_restore(request: Request, asked: Named) -> MediaRestored:
+    async def media_restore(request: Request, asked: SelectionRequest) -> MediaRestored:
         """Bring deleted rows back, and their assets from Cloudinary's backup if they are gone."""
         done = await undelete.undelete(
             backend.pool,

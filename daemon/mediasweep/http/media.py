@@ -13,12 +13,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
 from mediasweep.http.answer import Answer, Asked, Text
-from mediasweep.http.chosen import DeleteAsked, DeleteQuery, ResourceType
 from mediasweep.http.examples import like
+from mediasweep.http.selection import DeleteAsked, DeleteQuery, ResourceType
 from mediasweep.operations import media
 from mediasweep.operations.backend import Backend
-from mediasweep.rules.chosen import Chosen
 from mediasweep.rules.job import UNFINISHED, Status
+from mediasweep.rules.selection import Selection
 from mediasweep.rules.shelf import Shelf, SortBy
 
 PATH = "/cloudinary/media"
@@ -194,7 +194,7 @@ def _in_utc(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**item, **times}
 
 
-def _told(chosen: Chosen, done: list[media.MediaDeletion], *, verify: bool) -> MediaDeleted:
+def _told(chosen: Selection, done: list[media.MediaDeletion], *, verify: bool) -> MediaDeleted:
     deleted: list[str] = []
     queued: list[Queued] = []
     failed = [_no_row(name) for name in chosen.missing([asdict(one) for one in done])]

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
 from mediasweep.http.answer import Answer, Asked, Text
-from mediasweep.http.chosen import ResourceType
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.media import DatabaseSetup, MediaStats
 from mediasweep.http.overview import BIGINT_MOST
+from mediasweep.http.selection import ResourceType
 from mediasweep.operations import media
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions
@@ -120,7 +120,7 @@ class SyncData(BaseModel):
     error_count: int
 
 
-class Chosen(BaseModel):
+class ChosenOrphans(BaseModel):
     """Orphans that would be acted upon."""
 
     assets: int
@@ -134,7 +134,7 @@ class SyncDone(Answer):
     data: SyncData
     database_setup: DatabaseSetup
     run: Comparison
-    would: Chosen | None = None
+    would: ChosenOrphans | None = None
 
 
 def add_sync(router: APIRouter, backend: Backend) -> None:
@@ -158,7 +158,7 @@ def add_sync(router: APIRouter, backend: Backend) -> None:
         wanted = asked.wanted()
         if asked.dry_run:
             assets, size = await backend.reconcile.foresee(wanted, asked.run)
-            would = Chosen(assets=assets, bytes=size)
+            would = ChosenOrphans(assets=assets, bytes=size)
             return _done(await backend.reconcile.state(), would)
         await backend.reconcile.begin(wanted, request.state.visitor.who, asked.run)
         acted = await backend.reconcile.task.wait(WITHIN_S)
@@ -186,7 +186,7 @@ def _status(figures: dict[str, int], compared: ReconcileState) -> SyncStatus:
     )
 
 
-def _done(compared: ReconcileState, would: Chosen | None = None) -> SyncDone:
+def _done(compared: ReconcileState, would: ChosenOrphans | None = None) -> SyncDone:
     run, told, ready = compared.newest, comparison(compared), compared.has_library
     errors = [told.reason] if told.reason else []
     took = (run.finished_at or run.heard_at) - run.started_at if run else timedelta(0)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.chosen import Chosen
+    from mediasweep.rules.selection import Selection
     from mediasweep.rules.shelf import Shelf
 
 LIBRARY = "media_assets"  # as `mediasweep.source_name` tells it
@@ -89,7 +89,7 @@ async def closed(connection: Pool | Connection) -> list[Mapping[str, Any]]:
     return [gate for gate in await still_closed(connection) if gate["source"] in {None, LIBRARY}]
 
 
-async def named(media: Media, chosen: Chosen) -> list[dict[str, Any]]:
+async def named(media: Media, chosen: Selection) -> list[dict[str, Any]]:
     """Return the rows that are meant.
 
     RefusedError: there is no library, or a public id is that of several assets.
@@ -103,7 +103,7 @@ async def named(media: Media, chosen: Chosen) -> list[dict[str, Any]]:
 
 
 async def delete(
-    connection: Pool | Connection, chosen: Chosen, *, who: str, verify: bool, within_s: float
+    connection: Pool | Connection, chosen: Selection, *, who: str, verify: bool, within_s: float
 ) -> list[MediaDeletion]:
     """Delete these assets, wait for what becomes of them, and return it; raises as `named` does.
 

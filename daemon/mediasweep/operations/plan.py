@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.chosen import Chosen
+    from mediasweep.rules.selection import Selection
 
 NOT_QUEUED = (
     "nothing was sent from here: its file was deleted at Cloudinary, or its row while the table "
@@ -71,7 +71,7 @@ class DeletionPlan:
         return sum(one.becomes in becomes for one in self.items)
 
 
-async def plan(connection: Pool | Connection, chosen: Chosen) -> DeletionPlan:
+async def plan(connection: Pool | Connection, chosen: Selection) -> DeletionPlan:
     """Return what would become of these assets, in the order in which they are named."""
     media = Media(connection)
     meant = await named(media, chosen)
@@ -92,7 +92,7 @@ async def plan(connection: Pool | Connection, chosen: Chosen) -> DeletionPlan:
 
 
 async def _gone(
-    media: Media, chosen: Chosen, meant: Sequence[Mapping[str, Any]]
+    media: Media, chosen: Selection, meant: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """Return of what is named and does not live the rows that were deleted last."""
     live = {row["public_id"] for row in meant}

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from mediasweep.cloudinary import Account
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.restore import Deletion
+    from mediasweep.rules.selection import Selection
 
 NO_ROW = "no deleted row of the library is called this"
 OLDER = "another row of its asset was deleted after it: restore that one"
@@ -71,7 +71,7 @@ async def deleted(
 async def undelete(
     connection: Pool | Connection,
     account: Account,
-    chosen: Chosen,
+    chosen: Selection,
     *,
     who: str,
     within_s: float,
@@ -107,7 +107,7 @@ async def undelete(
 
 
 async def _named(
-    media: Media, chosen: Chosen, ids: Sequence[str]
+    media: Media, chosen: Selection, ids: Sequence[str]
 ) -> tuple[dict[Kind, Mapping[str, Any]], list[Undeleted]]:
     """Return the deleted rows that are meant, which have these public ids, and what else was named.
 

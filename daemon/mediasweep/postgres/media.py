@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.rules.chosen import Chosen
     from mediasweep.rules.cursor import Cursor
+    from mediasweep.rules.selection import Selection
     from mediasweep.rules.shelf import Shelf
 
 SQL = statements(__file__)
@@ -67,7 +67,7 @@ class Media:
         said: str | None = await self._connection.fetchval(SQL["figures"])
         return None if said is None else json.loads(said)
 
-    async def named(self, chosen: Chosen) -> list[dict[str, Any]]:
+    async def named(self, chosen: Selection) -> list[dict[str, Any]]:
         """Return the rows that are meant, `live` or, of those named by their ids, deleted."""
         found = await self._connection.fetch(
             SQL["named"],

@@ -1,5 +1,4 @@
-"""A cursor: a place in a list that goes from the newest to the oldest, as it is handed out and comes
-back.
+"""A cursor: a place in a list from the newest to the oldest, as it is handed out and comes back.
 
 Pure. What was never handed out is a CursorError.
 """

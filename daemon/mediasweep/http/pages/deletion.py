@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from mediasweep.http.answer import Asked, Text
-from mediasweep.http.chosen import PlanAsked
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.library import PATH
+from mediasweep.http.selection import PlanAsked
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.plan import Becomes
 from mediasweep.operations.refusal import RefusedError
-from mediasweep.rules.chosen import Chosen
+from mediasweep.rules.selection import Selection
 from mediasweep.rules.thumbnail import thumbnail
 
 PER_PAGE = 50
@@ -34,7 +34,7 @@ def add_deletion(frame: Frame) -> None:
     @frame.router.get(f"{PATH}/delete")
     async def delete_page(request: Request, asked: Annotated[PlanAsked, Query()]) -> Response:
         """Tell what a deletion would come to; and once it was made, how far it has come."""
-        chosen = asked.meant() if asked.ids or asked.public_ids else Chosen()
+        chosen = asked.meant() if asked.ids or asked.public_ids else Selection()
         found = await plan.plan(backend.pool, chosen)
         live = [one for one in found.items if not one.done]
         return frame.show(

@@ -13,11 +13,11 @@ from fastapi import HTTPException, Query, Request, Response
 from pydantic import BeforeValidator, Field
 
 from mediasweep.http.answer import Asked, Text
-from mediasweep.http.chosen import ResourceType
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.words import called
+from mediasweep.http.selection import ResourceType
 from mediasweep.operations import media, plan
-from mediasweep.rules.chosen import Chosen
+from mediasweep.rules.selection import Selection
 from mediasweep.rules.shelf import Shelf, SortBy
 from mediasweep.rules.thumbnail import thumbnail
 
@@ -140,7 +140,7 @@ def add_library(frame: Frame) -> None:
         row = await media.row(backend.pool, id_)
         if row is None:
             raise HTTPException(404, "no row of the library has this id")
-        found = await plan.plan(backend.pool, Chosen(ids=[id_]))
+        found = await plan.plan(backend.pool, Selection(ids=[id_]))
         times = ("created_at", "updated_at", "last_synced_at", "deleted_at")
         return frame.show(
             request,

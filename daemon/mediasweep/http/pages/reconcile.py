@@ -17,7 +17,7 @@ from mediasweep.rules.drift import in_words
 PER_PAGE = 50
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """The ways in which the two sides differ."""
 
     ORPHAN = "orphan"
@@ -28,11 +28,15 @@ class Kind(StrEnum):
 class ReconcileAsked(Asked):
     """Which findings of the last report; unless it is said, those of the first kind with any."""
 
-    kind: Kind | None = None
+    kind: FindingKind | None = None
     after: int = Field(default=0, ge=0, le=BIGINT_MOST)
 
 
-PLURALS = {Kind.ORPHAN: "orphans", Kind.GHOST: "ghosts", Kind.MISMATCH: "mismatches"}
+PLURALS = {
+    FindingKind.ORPHAN: "orphans",
+    FindingKind.GHOST: "ghosts",
+    FindingKind.MISMATCH: "mismatches",
+}
 
 
 def add_reconcile(frame: Frame) -> None:
@@ -48,7 +52,7 @@ def add_reconcile(frame: Frame) -> None:
         report = compared.complete
         counts = report.counts if report else {}
         there = (kind for kind, name in PLURALS.items() if counts.get(name))
-        kind = asked.kind or next(there, Kind.ORPHAN)
+        kind = asked.kind or next(there, FindingKind.ORPHAN)
         found: list[Mapping[str, Any]] = []
         left: Mapping[str, int] = {}
         markable = 0
@@ -62,7 +66,7 @@ def add_reconcile(frame: Frame) -> None:
             compared=compared,
             report=report,
             counts=counts,
-            left={kind: left.get(kind, 0) for kind in Kind},
+            left={kind: left.get(kind, 0) for kind in FindingKind},
             markable=markable,
             kinds=PLURALS,
             kind=kind,

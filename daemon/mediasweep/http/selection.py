@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from pydantic import ConfigDict, Field, StrictBool
 
 from mediasweep.http.answer import Asked, Text
-from mediasweep.rules.chosen import Chosen
+from mediasweep.rules.selection import Selection
 
 MOST = 500  # assets of one request
 PLANNED_MOST = 100  # so that their names fit into an address
@@ -28,19 +28,19 @@ class ResourceType(StrEnum):
     RAW = "raw"
 
 
-class Kind(Asked):
+class AssetType(Asked):
     """Which one is meant where several assets have a public id."""
 
     resource_type: ResourceType | None = None
     delivery_type: Text | None = Field(default=None, examples=["upload"])
 
-    def chosen(self, public_ids: list[str], ids: list[UUID]) -> Chosen:
+    def selection(self, public_ids: list[str], ids: list[UUID]) -> Selection:
         """Return what is meant; 400 unless it is named, and in one way."""
         if bool(public_ids) == bool(ids):
             raise HTTPException(400, BOTH if ids else NOTHING)
         if ids and (self.resource_type or self.delivery_type):
             raise HTTPException(400, "ids say which asset is meant: leave its type out")
-        return Chosen(
+        return Selection(
             tuple(dict.fromkeys(ids)),
             tuple(dict.fromkeys(public_ids)),
             self.resource_type,
@@ -48,18 +48,18 @@ class Kind(Asked):
         )
 
 
-class PlanAsked(Kind):
+class PlanAsked(AssetType):
     """Public ids or ids of rows, the parameter repeated."""
 
     public_ids: list[PublicId] = Field(default=[], max_length=PLANNED_MOST, examples=[["covers/1"]])
     ids: list[UUID] = Field(default=[], max_length=PLANNED_MOST, description="Of rows.")
 
-    def meant(self) -> Chosen:
+    def meant(self) -> Selection:
         """Return it as the operation takes it."""
-        return self.chosen(self.public_ids, self.ids)
+        return self.selection(self.public_ids, self.ids)
 
 
-class Named(Kind):
+class SelectionRequest(AssetType):
     """Assets that something is to be done to, in a body."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"public_ids": ["covers/1"]}]})
@@ -67,28 +67,28 @@ class Named(Kind):
     public_ids: list[Text] = Field(default=[], max_length=MOST)
     ids: list[UUID] = Field(default=[], max_length=MOST, description="Of rows.")
 
-    def meant(self) -> Chosen:
+    def meant(self) -> Selection:
         """Return it as the operation takes it."""
-        return self.chosen(self.public_ids, self.ids)
+        return self.selection(self.public_ids, self.ids)
 
 
-class DeleteAsked(Named):
+class DeleteAsked(SelectionRequest):
     """What is to be deleted."""
 
     verify: StrictBool = False
 
 
-class DeleteQuery(Kind):
+class DeleteQuery(AssetType):
     """What is to be deleted, separated by commas, unless the body says it."""
 
     public_ids: Text | None = Field(default=None, examples=["covers/1,covers/2"])
     verify: bool = Field(default=False, description="Ask Cloudinary a second time.")
 
-    def meant(self, body: DeleteAsked | None) -> Chosen:
+    def meant(self, body: DeleteAsked | None) -> Selection:
         """Return it as the operation takes it; 400 if both name something."""
         if body is None:
             named = [one.strip() for one in (self.public_ids or "").split(",")]
-            return self.chosen([one for one in named if one], [])
+            return self.selection([one for one in named if one], [])
         if self.public_ids or self.resource_type or self.delivery_type:
             raise HTTPException(400, TWICE)
         return body.meant()

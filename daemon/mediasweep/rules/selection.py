@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Selection:
     """Rows with these ids; or with these public ids and, where it is said, of this type.
 
     A row is given as a mapping with `id`, `public_id`, `resource_type` and `delivery_type`.
