@@ -14,7 +14,7 @@ import pytest
 
 from mediasweep.cli.scheduler import configure
 from mediasweep.emulator.client import Cloud
-from mediasweep.http.scheduler import ConfigAsked
+from mediasweep.http.scheduler import ConfigRequest
 from mediasweep.operations import fleet, scheduler
 from mediasweep.operations.fleet import pause_if_alone
 from mediasweep.postgres.pool import Connection as Db
@@ -50,7 +50,7 @@ async def test_all_that_is_settable_is_known_everywhere(db: Db) -> None:
     assert kept.keys() == {*SETTABLE, *KEPT_BESIDE}
     told = await Scheduler(db).config()
     assert {name: kept[name] for name in given} == {name: told[name] for name in given} == given
-    assert ConfigAsked.model_fields.keys() == {*SETTABLE, "enabled"}
+    assert ConfigRequest.model_fields.keys() == {*SETTABLE, "enabled"}
     assert signature(configure).parameters.keys() == {*SETTABLE, "reset", "as_json"}
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
+from mediasweep.http.models import RequestModel, ResponseModel, Text
 from mediasweep.operations import brake
 from mediasweep.operations.backend import Backend
 
 
-class Held(BaseModel):
+class ClosedBrake(BaseModel):
     """What one brake holds; `digest` names exactly these rows; `slow`: too much within a day."""
 
     source_id: int
@@ -31,30 +31,30 @@ class Held(BaseModel):
     slow: bool
 
 
-class Brakes(Answer):
+class Brakes(ResponseModel):
     """The brakes that are closed."""
 
-    brakes: list[Held]
+    brakes: list[ClosedBrake]
 
 
-class HeldRows(Answer):
+class HeldRows(ResponseModel):
     """What a digest would let go, and what of the first `looked` rows would be kept, and why;
     `guard` says what keeps the guard from answering.
     """
 
-    brake: Held
+    brake: ClosedBrake
     looked: int
     kept: dict[str, str]
     guard: str | None
 
 
-class AckAsked(Asked):
+class AckRequest(RequestModel):
     """The digest of the list that was looked at."""
 
     digest: Text = Field(examples=["1-1200-0123456789abcdef0123456789abcdef-900-905-901"])
 
 
-class Acknowledged(Answer):
+class Acknowledged(ResponseModel):
     """How many rows go."""
 
     acknowledged: int
@@ -67,7 +67,7 @@ def add_brake(router: APIRouter, backend: Backend) -> None:
     @router.get("/brake", tags=["brake"], responses=like("brake_show"))
     async def brake_show() -> Brakes:
         """Show each closed brake, and what it holds."""
-        return Brakes(brakes=[Held(**held) for held in await brake.show(backend.pool)])
+        return Brakes(brakes=[ClosedBrake(**held) for held in await brake.show(backend.pool)])
 
     @router.get("/brake/{digest}", tags=["brake"], responses=like("brake_look"))
     async def brake_look(request: Request, digest: Text) -> HeldRows:
@@ -78,10 +78,10 @@ def add_brake(router: APIRouter, backend: Backend) -> None:
         except brake.DigestError as error:
             raise HTTPException(400, str(error)) from error
         kept = {str(id_): why for id_, why in seen.kept.items()}
-        return HeldRows(brake=Held(**held), looked=seen.looked, kept=kept, guard=seen.error)
+        return HeldRows(brake=ClosedBrake(**held), looked=seen.looked, kept=kept, guard=seen.error)
 
     @router.post("/brake/ack", tags=["brake"], responses=like("brake_ack"))
-    async def brake_ack(request: Request, asked: AckAsked) -> Acknowledged:
+    async def brake_ack(request: Request, asked: AckRequest) -> Acknowledged:
         """Let go what a digest names; refused unless the rows are still exactly those."""
         who = request.state.visitor.who
         try:

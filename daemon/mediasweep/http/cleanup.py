@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, StrictBool, StrictInt
 
-from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.examples import like
+from mediasweep.http.models import RequestModel, ResponseModel
 from mediasweep.operations import cleanup
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.job import Status
@@ -29,7 +29,7 @@ class Stats(BaseModel):
     skipped: int
 
 
-class CleanupStatus(Answer):
+class CleanupStatus(ResponseModel):
     """How the queue stands, with its newest twenty rows."""
 
     stats: Stats
@@ -37,7 +37,7 @@ class CleanupStatus(Answer):
     has_pending: bool
 
 
-class CleanupAsked(Asked):
+class CleanupRequest(RequestModel):
     """What is to be cleaned up."""
 
     limit: StrictInt = Field(default=10, ge=1, le=100, description="At most so many rows.")
@@ -55,7 +55,7 @@ class CleanupItem(BaseModel):
     cloudinary_response: dict[str, Any] | None
 
 
-class CleanupDone(Answer):
+class CleanupDone(ResponseModel):
     """What became of the rows within twenty seconds; `success_rate` in percent."""
 
     message: str
@@ -74,9 +74,9 @@ def add_cleanup(router: APIRouter, backend: Backend) -> None:
         return CleanupStatus(**await cleanup.status(backend.pool, await backend.rows.get()))
 
     @router.post(PATH, tags=["cleanup"], responses=like("cleanup_process"))
-    async def cleanup_process(request: Request, asked: CleanupAsked | None = None) -> CleanupDone:
+    async def cleanup_process(request: Request, asked: CleanupRequest | None = None) -> CleanupDone:
         """Have what is due done now, also while stopped, and wait for it up to twenty seconds."""
-        asked = asked or CleanupAsked()
+        asked = asked or CleanupRequest()
         done = await cleanup.process(
             backend.pool,
             limit=asked.limit,

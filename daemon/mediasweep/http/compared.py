@@ -11,7 +11,7 @@ from mediasweep.operations.reconcile_runner import ReconcileState
 WITHIN_S = 5.0  # that a request waits for the end of what it began
 
 
-class Acted(BaseModel):
+class ReconcileCounts(BaseModel):
     """What was done about the findings of the newest complete comparison; `left`: they changed."""
 
     queued: int = 0
@@ -33,13 +33,13 @@ class Comparison(BaseModel):
     listed: int = 0
     calls: int = 0
     reason: str | None = None
-    acted: Acted = Acted()
+    acted: ReconcileCounts = ReconcileCounts()
 
 
 def comparison(compared: ReconcileState) -> Comparison:
     """Return it as it is told."""
     run, done = compared.newest, compared.acted
-    acted = Acted(
+    acted = ReconcileCounts(
         **{name: done.get(name, 0) for name in ("queued", "adopted", "marked")},
         left=done.get("changed", 0) + done.get("let go", 0),
     )

@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
 from mediasweep.http.media import PATH, WITHIN_S
-from mediasweep.http.selection import PlanAsked, SelectionRequest
+from mediasweep.http.models import RequestModel, ResponseModel, Text
+from mediasweep.http.selection import PlanQuery, SelectionRequest
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.plan import Becomes
@@ -21,7 +21,7 @@ from mediasweep.rules.job import Status
 from mediasweep.rules.number import number
 
 
-class Fate(BaseModel):
+class PlannedDeletion(BaseModel):
     """One row and its asset: `done`, the row is deleted already; `bytes` of the file."""
 
     public_id: str
@@ -33,17 +33,17 @@ class Fate(BaseModel):
     done: bool
 
 
-class MediaPlan(Answer):
+class MediaPlan(ResponseModel):
     """What would become of each; `holds` keeps everything waiting, `guard` cannot answer."""
 
-    items: list[Fate]
+    items: list[PlannedDeletion]
     unknown: list[str]
     holds: list[str]
     brake: str
     guard: str | None
 
 
-class DeletedAsked(Asked):
+class DeletedQuery(RequestModel):
     """Which page of what was deleted."""
 
     search: Text | None = Field(default=None, description="Part of a name; * and ? too.")
@@ -66,7 +66,7 @@ class DeletedRow(BaseModel):
     said: str | None
 
 
-class DeletedPage(Answer):
+class DeletedPage(ResponseModel):
     """Deleted rows, the newest first; `next` is null where there are no more."""
 
     items: list[DeletedRow]
@@ -80,7 +80,7 @@ class NotRestored(BaseModel):
     error: str
 
 
-class MediaRestored(Answer):
+class MediaRestored(ResponseModel):
     """What became of each."""
 
     message: str
@@ -92,12 +92,12 @@ def add_library(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(f"{PATH}/plan", tags=["media"], responses=like("media_plan"))
-    async def media_plan(asked: Annotated[PlanAsked, Query()]) -> MediaPlan:
+    async def media_plan(asked: Annotated[PlanQuery, Query()]) -> MediaPlan:
         """Tell what would become of these assets if they were deleted now."""
         found = await plan.plan(backend.pool, asked.meant())
         return MediaPlan(
             items=[
-                Fate(**one.row, becomes=one.becomes, why=list(one.why), done=one.done)
+                PlannedDeletion(**one.row, becomes=one.becomes, why=list(one.why), done=one.done)
                 for one in found.items
             ],
             unknown=list(found.unknown),
@@ -107,7 +107,7 @@ def add_library(router: APIRouter, backend: Backend) -> None:
         )
 
     @router.get(f"{PATH}/deleted", tags=["media"], responses=like("media_deleted"))
-    async def media_deleted(asked: Annotated[DeletedAsked, Query()]) -> DeletedPage:
+    async def media_deleted(asked: Annotated[DeletedQuery, Query()]) -> DeletedPage:
         """List what was deleted from the library, and what became of it."""
         found = await undelete.deleted(
             backend.pool, asked.search or None, after=asked.after, limit=asked.limit

@@ -12,9 +12,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
-from mediasweep.http.selection import DeleteAsked, DeleteQuery, ResourceType
+from mediasweep.http.models import RequestModel, ResponseModel, Text
+from mediasweep.http.selection import DeleteQuery, DeleteRequest, ResourceType
 from mediasweep.operations import media
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.job import UNFINISHED, Status
@@ -39,7 +39,7 @@ def _or_empty(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [*meant.get("anyOf", [meant]), {"const": ""}]
 
 
-class MediaAsked(Asked):
+class MediaQuery(RequestModel):
     """Which page; rows with all of what is said, `tags` separated by commas.
 
     What is empty counts as left out, as forms send what nobody filled in.
@@ -94,7 +94,7 @@ class MediaStats(BaseModel):
     total_size: int = 0
 
 
-class SyncStatus(BaseModel):
+class LibrarySyncStatus(BaseModel):
     """Rows by how they stand to Cloudinary."""
 
     synced: int = 0
@@ -110,13 +110,13 @@ class DatabaseSetup(BaseModel):
     says: str | None
 
 
-class MediaPage(Answer):
+class MediaPage(ResponseModel):
     """A page of the library."""
 
     items: list[dict[str, Any]]
     pagination: Pagination
     stats: MediaStats
-    sync_status: SyncStatus
+    sync_status: LibrarySyncStatus
     database_setup: DatabaseSetup
 
 
@@ -137,7 +137,7 @@ class NotDeleted(BaseModel):
     cloudinary_error: str | None
 
 
-class MediaDeleted(Answer):
+class MediaDeleted(ResponseModel):
     """What became of each within fifteen seconds; `verified`: asked again, and not there."""
 
     message: str
@@ -151,7 +151,7 @@ def add_media(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(PATH, tags=["media"], responses=like("media_list"))
-    async def media_list(asked: Annotated[MediaAsked, Query()]) -> MediaPage:
+    async def media_list(asked: Annotated[MediaQuery, Query()]) -> MediaPage:
         """List the library."""
         found = await media.page(backend.pool, asked.shelf(), backend.library.get())
         pages = -(-found.total // asked.limit)
@@ -169,7 +169,7 @@ def add_media(router: APIRouter, backend: Backend) -> None:
             items=[_in_utc(item) for item in found.items],
             pagination=pagination,
             stats=MediaStats(**figures),
-            sync_status=SyncStatus(**figures),
+            sync_status=LibrarySyncStatus(**figures),
             database_setup=DatabaseSetup(ready=ready, says=None if ready else media.NO_LIBRARY),
         )
 
@@ -177,7 +177,7 @@ def add_media(router: APIRouter, backend: Backend) -> None:
     async def media_delete(
         request: Request,
         asked: Annotated[DeleteQuery, Query()],
-        body: DeleteAsked | None = None,
+        body: DeleteRequest | None = None,
     ) -> MediaDeleted:
         """Delete assets and their rows; what is in use elsewhere stays, and says by what."""
         chosen = asked.meant(body)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
+from mediasweep.http.models import RequestModel, ResponseModel, Text
 from mediasweep.operations import activity, attach
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.journal import Entries, Entry
@@ -16,7 +16,7 @@ from mediasweep.rules.journal import Entries, Entry
 BIGINT_MOST = 2**63 - 1
 
 
-class Overview(Answer):
+class Overview(ResponseModel):
     """As `mediasweep status` shows it."""
 
     environment: dict[str, Any]
@@ -30,14 +30,14 @@ class Overview(Answer):
     daemons: list[dict[str, Any]]
 
 
-class Tables(Answer):
+class Tables(ResponseModel):
     """The attached tables, and what was a part of one and still has its triggers."""
 
     tables: list[dict[str, Any]]
     strays: list[dict[str, Any]]
 
 
-class EntriesAsked(Asked):
+class EntriesQuery(RequestModel):
     """Which entries of the journal, and which page of them."""
 
     event: Entry | None = None
@@ -51,7 +51,7 @@ class EntriesAsked(Asked):
         return Entries(self.event, self.actor, self.own)
 
 
-class ActivityPage(Answer):
+class ActivityPage(ResponseModel):
     """Entries of the journal, the newest first; `next` goes into `before`, if there are more."""
 
     items: list[dict[str, Any]]
@@ -75,7 +75,7 @@ def add_overview(router: APIRouter, backend: Backend) -> None:
         )
 
     @router.get("/activity", tags=["overview"], responses=like("activity_list"))
-    async def activity_list(asked: Annotated[EntriesAsked, Query()]) -> ActivityPage:
+    async def activity_list(asked: Annotated[EntriesQuery, Query()]) -> ActivityPage:
         """Tell what was done, and by whom."""
         found, next_ = await activity.page(
             backend.pool, asked.wanted(), before=asked.before, limit=asked.limit

@@ -11,8 +11,8 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field, StrictBool, StrictInt, field_validator
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
+from mediasweep.http.models import RequestModel, ResponseModel, Text
 from mediasweep.operations import queue
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.foresight import Foresight
@@ -22,7 +22,7 @@ from mediasweep.rules.job import ByHand, Status
 MOST = 10_000  # rows of one move
 
 
-class Filter(Asked):
+class QueueFilter(RequestModel):
     """Rows with all of these; `public_id` and `filename` may have `*` and `?`, times are as 2h or
     as a date.
     """
@@ -41,11 +41,11 @@ class Filter(Asked):
 
     def said(self) -> RawFilter:
         """Return it as the operations take it."""
-        given = self.model_dump(include=set(Filter.model_fields) - {"status"})
+        given = self.model_dump(include=set(QueueFilter.model_fields) - {"status"})
         return RawFilter(statuses=tuple(self.status), **given)
 
 
-class Paged(Filter):
+class QueueQuery(QueueFilter):
     """A filter, and which page of what it leaves."""
 
     in_doubt: bool | None = None  # in an address they are words
@@ -54,7 +54,7 @@ class Paged(Filter):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class QueuePage(Answer):
+class QueuePage(ResponseModel):
     """Rows, the newest first; `next` is null where there are no more, else there may be."""
 
     items: list[dict[str, Any]]
@@ -78,7 +78,7 @@ class Reason(BaseModel):
         return None if value is None else value.total_seconds()
 
 
-class QueueRow(Answer):
+class QueueRow(ResponseModel):
     """One row, why it is where it is, and all that happened to it."""
 
     why: str | None
@@ -87,11 +87,11 @@ class QueueRow(Answer):
     timeline: list[dict[str, Any]]
 
 
-class MoveAsked(Asked):
+class MoveRequest(RequestModel):
     """Rows by their ids, or by a filter, and then at most `limit` of them, the oldest first."""
 
     ids: list[UUID] = Field(default=[], max_length=MOST)
-    filter: Filter | None = None
+    filter: QueueFilter | None = None
     limit: StrictInt = Field(default=1000, ge=1, le=MOST)
     dry_run: StrictBool = Field(default=False, description="Only tell what would be done.")
     why: Text | None = Field(default=None, description="For those who look later; of a cancel.")
@@ -104,7 +104,7 @@ class Refused(BaseModel):
     why: str
 
 
-class Moved(Answer):
+class Moved(ResponseModel):
     """What was moved and what not; `left` more match. Of a rehearsal of a retry also: `kept`, what
     would not be deleted all the same, or why the `guard` cannot tell; `cancelled`, by whom and why.
     """
@@ -123,7 +123,7 @@ def add_queue(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get("/queue", tags=["queue"], responses=like("queue_list"))
-    async def queue_list(asked: Annotated[Paged, Query()]) -> QueuePage:
+    async def queue_list(asked: Annotated[QueueQuery, Query()]) -> QueuePage:
         """List rows by filter, page by page."""
         found = await queue.page(backend.pool, asked.said(), after=asked.after, limit=asked.limit)
         return QueuePage(items=[dict(row) for row in found.rows], next=found.next)
@@ -138,17 +138,17 @@ def add_queue(router: APIRouter, backend: Backend) -> None:
         return QueueRow(**found | {"row": found["row"] | {"cloudinary_response": loads(said)}})
 
     @router.post("/queue/retry", tags=["queue"], responses=like("queue_retry"))
-    async def queue_retry(request: Request, asked: MoveAsked) -> Moved:
+    async def queue_retry(request: Request, asked: MoveRequest) -> Moved:
         """Put failed or skipped rows back to pending; they go through guard, gates and brake."""
         return await _move(backend, ByHand.RETRY, asked, request.state.visitor.who)
 
     @router.post("/queue/cancel", tags=["queue"], responses=like("queue_cancel"))
-    async def queue_cancel(request: Request, asked: MoveAsked) -> Moved:
+    async def queue_cancel(request: Request, asked: MoveRequest) -> Moved:
         """Skip rows that were never sent, and the others of their assets, so that these stay."""
         return await _move(backend, ByHand.CANCEL, asked, request.state.visitor.who)
 
 
-async def _move(backend: Backend, move: ByHand, asked: MoveAsked, who: str) -> Moved:
+async def _move(backend: Backend, move: ByHand, asked: MoveRequest, who: str) -> Moved:
     chosen = await _choose(backend, move, asked)
     moved: list[UUID] = []
     refused: dict[UUID, str] = {}
@@ -175,7 +175,7 @@ async def _move(backend: Backend, move: ByHand, asked: MoveAsked, who: str) -> M
     )
 
 
-async def _choose(backend: Backend, move: ByHand, asked: MoveAsked) -> queue.Choice:
+async def _choose(backend: Backend, move: ByHand, asked: MoveRequest) -> queue.Choice:
     said = asked.filter.said() if asked.filter else RawFilter()
     if bool(asked.ids) == (not said.is_empty):
         raise HTTPException(400, f"say which rows to {move}: by ids or by a filter, not both")

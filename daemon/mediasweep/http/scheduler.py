@@ -10,8 +10,8 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic.config import JsonDict
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.examples import like
+from mediasweep.http.models import RequestModel, ResponseModel, Text
 from mediasweep.operations import scheduler
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.gate import PAUSE_MINUTES
@@ -39,7 +39,7 @@ def _within(name: str) -> Any:  # noqa: ANN401  as Field itself is declared
     return Field(default=None, ge=least, le=most, strict=True)
 
 
-class ConfigAsked(Asked):
+class ConfigRequest(RequestModel):
     """What is set for all daemons; null takes a value back, and what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "examples": [EXAMPLE]})
@@ -53,17 +53,17 @@ class ConfigAsked(Asked):
     auto_start: StrictBool | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> ConfigAsked:
+    def _says_something(self) -> ConfigRequest:
         if not self.model_fields_set:
             raise ValueError("is empty: give what is to be set")
         return self
 
 
-class SchedulerAsked(Asked):
+class SchedulerRequest(RequestModel):
     """What it is told; `config` for configure alone, `reason` and `minutes` for stop."""
 
     action: Action
-    config: ConfigAsked | None = None
+    config: ConfigRequest | None = None
     reason: Text | None = Field(default=None, description="Why, for those who look later.")
     minutes: float | None = Field(
         default=None,
@@ -74,7 +74,7 @@ class SchedulerAsked(Asked):
     )
 
     @model_validator(mode="after")
-    def _fits(self) -> SchedulerAsked:
+    def _fits(self) -> SchedulerRequest:
         if self.action is not Action.CONFIGURE and self.config is not None:
             raise ValueError(f"config is for configure: {self.action} takes none")
         if self.action is not Action.STOP and (self.reason or self.minutes):
@@ -100,13 +100,13 @@ class SchedulerState(BaseModel):
     queue_stats: dict[str, int]
 
 
-class SchedulerStatus(Answer):
+class SchedulerStatus(ResponseModel):
     """How the fleet stands."""
 
     scheduler: SchedulerState
 
 
-class SchedulerDone(Answer):
+class SchedulerDone(ResponseModel):
     """What was done, in a sentence, and how the fleet stands after it."""
 
     message: str
@@ -127,7 +127,7 @@ def add_scheduler(router: APIRouter, backend: Backend) -> None:
         return SchedulerStatus(scheduler=SchedulerState(**await backend.scheduler.get()))
 
     @router.post(PATH, tags=["scheduler"], responses=like("scheduler_act"))
-    async def scheduler_act(request: Request, asked: SchedulerAsked) -> SchedulerDone:
+    async def scheduler_act(request: Request, asked: SchedulerRequest) -> SchedulerDone:
         """Start, stop, restart, configure, sweep once, or only tell how the fleet stands."""
         who = request.state.visitor.who
         if asked.action is Action.CONFIGURE:
@@ -137,7 +137,7 @@ def add_scheduler(router: APIRouter, backend: Backend) -> None:
         return await done(await _act(backend, asked.action, who))
 
     @router.put(PATH, tags=["scheduler"], responses=like("scheduler_configure"))
-    async def scheduler_configure(request: Request, config: ConfigAsked) -> SchedulerDone:
+    async def scheduler_configure(request: Request, config: ConfigRequest) -> SchedulerDone:
         """Set values for all daemons; null takes one back."""
         return await done(await _configure(backend, config, request.state.visitor.who))
 
@@ -147,7 +147,7 @@ def add_scheduler(router: APIRouter, backend: Backend) -> None:
         return await done(await _stop(backend, None, None, request.state.visitor.who))
 
 
-async def _configure(backend: Backend, asked: ConfigAsked | None, who: str) -> str:
+async def _configure(backend: Backend, asked: ConfigRequest | None, who: str) -> str:
     if asked is None:
         raise HTTPException(400, "`config` is missing: say what to set")
     config = asked.model_dump(exclude_unset=True)

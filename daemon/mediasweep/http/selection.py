@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import HTTPException
 from pydantic import ConfigDict, Field, StrictBool
 
-from mediasweep.http.answer import Asked, Text
+from mediasweep.http.models import RequestModel, Text
 from mediasweep.rules.selection import Selection
 
 MOST = 500  # assets of one request
@@ -28,7 +28,7 @@ class ResourceType(StrEnum):
     RAW = "raw"
 
 
-class AssetType(Asked):
+class AssetType(RequestModel):
     """Which one is meant where several assets have a public id."""
 
     resource_type: ResourceType | None = None
@@ -48,7 +48,7 @@ class AssetType(Asked):
         )
 
 
-class PlanAsked(AssetType):
+class PlanQuery(AssetType):
     """Public ids or ids of rows, the parameter repeated."""
 
     public_ids: list[PublicId] = Field(default=[], max_length=PLANNED_MOST, examples=[["covers/1"]])
@@ -72,7 +72,7 @@ class SelectionRequest(AssetType):
         return self.selection(self.public_ids, self.ids)
 
 
-class DeleteAsked(SelectionRequest):
+class DeleteRequest(SelectionRequest):
     """What is to be deleted."""
 
     verify: StrictBool = False
@@ -84,7 +84,7 @@ class DeleteQuery(AssetType):
     public_ids: Text | None = Field(default=None, examples=["covers/1,covers/2"])
     verify: bool = Field(default=False, description="Ask Cloudinary a second time.")
 
-    def meant(self, body: DeleteAsked | None) -> Selection:
+    def meant(self, body: DeleteRequest | None) -> Selection:
         """Return it as the operation takes it; 400 if both name something."""
         if body is None:
             named = [one.strip() for one in (self.public_ids or "").split(",")]

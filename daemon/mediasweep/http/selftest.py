@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from mediasweep.http.answer import Answer
 from mediasweep.http.examples import like
+from mediasweep.http.models import ResponseModel
 from mediasweep.operations.backend import Backend
 
 PATH = "/test-bidirectional-sync"
@@ -34,7 +34,7 @@ class TestResult(BaseModel):
     message: str
 
 
-class TestReport(Answer):
+class TestReport(ResponseModel):
     """The last self-test of this daemon; `success`: none failed so far; `error` broke it off."""
 
     summary: TestSummary

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.media import DatabaseSetup, MediaStats
+from mediasweep.http.models import RequestModel, ResponseModel, Text
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.selection import ResourceType
 from mediasweep.operations import media
@@ -37,7 +37,7 @@ def _no_single_asset(said: object) -> None:
         )
 
 
-class SyncAsked(Asked):
+class SyncRequest(RequestModel):
     """What is done about what differs; nothing is deleted unless `orphans` says so.
 
     `force`, `batch_size`, `max_retries` and `include_deleted` are the origin's, and say nothing
@@ -88,7 +88,7 @@ class SyncAsked(Asked):
         )
 
 
-class SyncStatus(BaseModel):
+class AccountSyncStatus(BaseModel):
     """How the library stands to the account; `last_sync`: the end of the last comparison."""
 
     last_sync: datetime | None
@@ -101,10 +101,10 @@ class SyncStatus(BaseModel):
     last_error: str | None
 
 
-class SyncTold(Answer):
+class SyncTold(ResponseModel):
     """How it stands."""
 
-    sync_status: SyncStatus
+    sync_status: AccountSyncStatus
     stats: MediaStats
     run: Comparison
 
@@ -127,7 +127,7 @@ class ChosenOrphans(BaseModel):
     bytes: int
 
 
-class SyncDone(Answer):
+class SyncDone(ResponseModel):
     """What was done within five seconds; as long as `run` is under way, it goes on."""
 
     message: str
@@ -152,9 +152,9 @@ def add_sync(router: APIRouter, backend: Backend) -> None:
         )
 
     @router.post(PATH, tags=["sync"], responses=like("sync"))
-    async def sync(request: Request, asked: SyncAsked | None = None) -> SyncDone:
+    async def sync(request: Request, asked: SyncRequest | None = None) -> SyncDone:
         """Compare, adopt what the library does not have, mark what is not there; go on with it."""
-        asked = asked or SyncAsked()
+        asked = asked or SyncRequest()
         wanted = asked.wanted()
         if asked.dry_run:
             assets, size = await backend.reconcile.foresee(wanted, asked.run)
@@ -168,13 +168,13 @@ def add_sync(router: APIRouter, backend: Backend) -> None:
         return done
 
 
-def _status(figures: dict[str, int], compared: ReconcileState) -> SyncStatus:
+def _status(figures: dict[str, int], compared: ReconcileState) -> AccountSyncStatus:
     complete = compared.complete
     counts = complete.counts if complete else {}
     open_ = sum(counts.get(kind, 0) for kind in ("orphans", "ghosts", "mismatches"))
     pending = figures.get("pending", 0) + figures.get("error", 0)
     run = compared.newest
-    return SyncStatus(
+    return AccountSyncStatus(
         last_sync=complete.finished_at if complete else None,
         is_synced=complete is not None and not pending and open_ <= sum(compared.acted.values()),
         pending_operations=pending,

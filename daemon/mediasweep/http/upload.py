@@ -17,10 +17,10 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from mediasweep.http.answer import Answer, Asked, Text
 from mediasweep.http.body import UPLOAD
 from mediasweep.http.examples import like
 from mediasweep.http.form import FILE, Form
+from mediasweep.http.models import RequestModel, ResponseModel, Text
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.problem import RETRY_AFTER_S
 from mediasweep.operations.backend import Backend
@@ -46,7 +46,7 @@ def _tags(said: object) -> object:
     return [tag.strip() for tag in said.split(",") if tag.strip()]
 
 
-class UploadAsked(Asked):
+class UploadRequest(RequestModel):
     """The fields of the form but for the file; one that is empty is not there."""
 
     folder: Text = ""
@@ -113,7 +113,7 @@ class DatabaseSync(BaseModel):
     id: UUID
 
 
-class UploadDone(Answer):
+class UploadDone(ResponseModel):
     """What came of it."""
 
     data: UploadedAsset
@@ -122,7 +122,7 @@ class UploadDone(Answer):
 
 
 def _form() -> dict[str, Any]:
-    schema = UploadAsked.model_json_schema()
+    schema = UploadRequest.model_json_schema()
     schema["properties"] = {FILE: {"type": "string", "format": "binary"}, **schema["properties"]}
     schema["required"] = [FILE]
     content = {"multipart/form-data": {"schema": schema}}
@@ -165,7 +165,7 @@ async def _turn(backend: Backend) -> AsyncIterator[None]:
 
 def _read(form: Form) -> UploadOptions:
     try:
-        asked = UploadAsked.model_validate({k: said for k, said in form.fields.items() if said})
+        asked = UploadRequest.model_validate({k: said for k, said in form.fields.items() if said})
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
     return asked.wanted(form.filename or "")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StrictBool
 
-from mediasweep.http.answer import Answer, Asked
 from mediasweep.http.compared import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
+from mediasweep.http.models import RequestModel, ResponseModel
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions
@@ -19,14 +19,14 @@ from mediasweep.operations.reconcile_runner import ReconcileState
 PATH = "/sync/verify"
 
 
-class VerifyPage(Asked):
+class FindingsQuery(RequestModel):
     """Which findings of the newest complete report."""
 
     after: int = Field(default=0, ge=0, le=BIGINT_MOST, description="`next` of the page before.")
     limit: int = Field(default=100, ge=1, le=1000)
 
 
-class VerifyAsked(Asked):
+class VerifyRequest(RequestModel):
     """What is mended: assets without a row get one, rows without an asset say so."""
 
     auto_fix: StrictBool = Field(default=False, description="Both of the following.")
@@ -68,7 +68,7 @@ class VerifySummary(BaseModel):
     is_perfectly_synced: bool
 
 
-class Verified(Answer):
+class Verified(ResponseModel):
     """The newest complete report, and how the newest comparison stands."""
 
     verification: Verification
@@ -98,18 +98,18 @@ def add_verify(router: APIRouter, backend: Backend) -> None:
     """Add the routes."""
 
     @router.get(PATH, tags=["sync"], responses=like("verify_report"))
-    async def verify_report(asked: Annotated[VerifyPage, Query()]) -> Verified:
+    async def verify_report(asked: Annotated[FindingsQuery, Query()]) -> Verified:
         """Tell in what the two sides differ, as the last comparison found it."""
         return Verified(**await _told(backend, await backend.reconcile.state(), asked))
 
     @router.post(PATH, tags=["sync"], responses=like("verify"))
-    async def verify(request: Request, asked: VerifyAsked | None = None) -> VerifyDone:
+    async def verify(request: Request, asked: VerifyRequest | None = None) -> VerifyDone:
         """Compare, and mend what is to be mended; go on with it."""
-        wanted = (asked or VerifyAsked()).wanted()
+        wanted = (asked or VerifyRequest()).wanted()
         await backend.reconcile.begin(wanted, request.state.visitor.who)
         await backend.reconcile.task.wait(WITHIN_S)
         compared = await backend.reconcile.state()
-        told = await _told(backend, compared, VerifyPage())
+        told = await _told(backend, compared, FindingsQuery())
         run: Comparison = told["run"]
         fixed = FixResults(
             fixed_missing_in_database=run.acted.adopted,
@@ -119,7 +119,7 @@ def add_verify(router: APIRouter, backend: Backend) -> None:
         return VerifyDone(**told, fixes_applied=wanted.acts, fix_results=fixed)
 
 
-async def _told(backend: Backend, compared: ReconcileState, asked: VerifyPage) -> dict[str, Any]:
+async def _told(backend: Backend, compared: ReconcileState, asked: FindingsQuery) -> dict[str, Any]:
     report = compared.complete
     found: list[dict[str, Any]] = []
     if report:

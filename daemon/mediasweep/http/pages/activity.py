@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from mediasweep.http.overview import EntriesAsked
-from mediasweep.http.pages.frame import Frame, OfForm
+from mediasweep.http.overview import EntriesQuery
+from mediasweep.http.pages.frame import FormQuery, Frame
 from mediasweep.operations import activity
 from mediasweep.rules.journal import Entry
 
 
-class Asked(OfForm, EntriesAsked):
+class ActivityQuery(FormQuery, EntriesQuery):
     """As the API is asked, by a form."""
 
 
@@ -20,7 +20,7 @@ def add_activity(frame: Frame) -> None:
     """Add the page."""
 
     @frame.router.get("/activity")
-    async def activity_page(request: Request, asked: Annotated[Asked, Query()]) -> Response:
+    async def activity_page(request: Request, asked: Annotated[ActivityQuery, Query()]) -> Response:
         """Tell what was done, and by whom."""
         entries, next_ = await activity.page(
             frame.backend.pool, asked.wanted(), before=asked.before, limit=asked.limit

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from mediasweep.http.answer import Asked, Text
+from mediasweep.http.models import RequestModel, Text
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.library import PATH
-from mediasweep.http.selection import PlanAsked
+from mediasweep.http.selection import PlanQuery
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.plan import Becomes
 from mediasweep.operations.refusal import RefusedError
@@ -20,7 +20,7 @@ PER_PAGE = 50
 STAY = {Becomes.KEPT, Becomes.UNCLEAR}
 
 
-class DeletedAsked(Asked):
+class DeletedPageQuery(RequestModel):
     """Which page; what is empty is not there, as a form sends it."""
 
     search: Text = ""
@@ -32,7 +32,7 @@ def add_deletion(frame: Frame) -> None:
     backend = frame.backend
 
     @frame.router.get(f"{PATH}/delete")
-    async def delete_page(request: Request, asked: Annotated[PlanAsked, Query()]) -> Response:
+    async def delete_page(request: Request, asked: Annotated[PlanQuery, Query()]) -> Response:
         """Tell what a deletion would come to; and once it was made, how far it has come."""
         chosen = asked.meant() if asked.ids or asked.public_ids else Selection()
         found = await plan.plan(backend.pool, chosen)
@@ -56,7 +56,9 @@ def add_deletion(frame: Frame) -> None:
         )
 
     @frame.router.get(f"{PATH}/deleted")
-    async def deleted_page(request: Request, asked: Annotated[DeletedAsked, Query()]) -> Response:
+    async def deleted_page(
+        request: Request, asked: Annotated[DeletedPageQuery, Query()]
+    ) -> Response:
         """List what was deleted, and what became of it."""
         try:
             found = await undelete.deleted(

@@ -41,7 +41,7 @@ READS = "This session may only look: its token begins with read: in MEDIASWEEP_A
 READ_ONLY = "This daemon only looks: MEDIASWEEP_HTTP_READ_ONLY is true."
 
 
-class OfForm(BaseModel):
+class FormQuery(BaseModel):
     """What a page is asked by a form, which sends what was left empty too."""
 
     @field_validator("*", mode="before")

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import HTTPException, Query, Request, Response
 from pydantic import BeforeValidator, Field
 
-from mediasweep.http.answer import Asked, Text
+from mediasweep.http.models import RequestModel, Text
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.words import called
 from mediasweep.http.selection import ResourceType
@@ -51,7 +51,7 @@ def _said(value: object) -> object:
     return value or None
 
 
-class LibraryAsked(Asked):
+class LibraryQuery(RequestModel):
     """Which page; what is empty is not there, as a form sends it."""
 
     search: Text = ""
@@ -117,7 +117,7 @@ def add_library(frame: Frame) -> None:
     backend = frame.backend
 
     @frame.router.get(PATH)
-    async def library(request: Request, asked: Annotated[LibraryAsked, Query()]) -> Response:
+    async def library(request: Request, asked: Annotated[LibraryQuery, Query()]) -> Response:
         """Show a page of the library."""
         found = await media.page(backend.pool, asked.shelf(), backend.library.get())
         here = {**asked.model_dump(exclude={"page"}), "sort": asked.sort.value}

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from fastapi import HTTPException, Query, Request, Response
 
-from mediasweep.http.pages.frame import Frame, OfForm
-from mediasweep.http.queue import MOST, Filter, Paged, loads
+from mediasweep.http.pages.frame import FormQuery, Frame
+from mediasweep.http.queue import MOST, QueueFilter, QueueQuery, loads
 from mediasweep.operations import queue
 from mediasweep.rules.filter import REASONS, FilterError
 from mediasweep.rules.job import ByHand, Status
@@ -23,7 +23,7 @@ MOVES = {
 }
 
 
-class Asked(OfForm, Paged):
+class QueuePageQuery(FormQuery, QueueQuery):
     """As the API is asked, by a form."""
 
 
@@ -31,7 +31,7 @@ def add_queue(frame: Frame) -> None:
     """Add the pages."""
 
     @frame.router.get("/queue")
-    async def queue_page(request: Request, asked: Annotated[Asked, Query()]) -> Response:
+    async def queue_page(request: Request, asked: Annotated[QueuePageQuery, Query()]) -> Response:
         """List rows, page by page, with what can be done about them; or what to write instead."""
         pool = frame.backend.pool
         wrong, found = "", queue.Page([], None)
@@ -39,7 +39,9 @@ def add_queue(frame: Frame) -> None:
             found = await queue.page(pool, asked.said(), after=asked.after, limit=asked.limit)
         except (FilterError, MomentError) as error:
             wrong = str(error)
-        given = asked.model_dump(mode="json", include=set(Filter.model_fields), exclude_none=True)
+        given = asked.model_dump(
+            mode="json", include=set(QueueFilter.model_fields), exclude_none=True
+        )
         return frame.show(
             request,
             "queue.html",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from mediasweep.http.answer import Asked
+from mediasweep.http.models import RequestModel
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.pages.frame import Frame
 from mediasweep.rules.drift import in_words
@@ -25,7 +25,7 @@ class FindingKind(StrEnum):
     MISMATCH = "mismatch"
 
 
-class ReconcileAsked(Asked):
+class ReconcileQuery(RequestModel):
     """Which findings of the last report; unless it is said, those of the first kind with any."""
 
     kind: FindingKind | None = None
@@ -45,7 +45,7 @@ def add_reconcile(frame: Frame) -> None:
 
     @frame.router.get("/reconcile")
     async def reconcile_page(
-        request: Request, asked: Annotated[ReconcileAsked, Query()]
+        request: Request, asked: Annotated[ReconcileQuery, Query()]
     ) -> Response:
         """Show the last report, and how the comparison stands that is under way."""
         compared = await reconcile.state()

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from mediasweep.http.answer import Asked
+from mediasweep.http.models import RequestModel
 from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import attach
 
 REFERENCES = {"refuse": "refuses", "wait": "waits"}
 
 
-class TablesAsked(Asked):
+class TablesQuery(RequestModel):
     """`suggest`: look for tables that are not attached, too, which reads some rows of each."""
 
     suggest: bool = False
@@ -24,7 +24,7 @@ def add_tables(frame: Frame) -> None:
     """Add the page."""
 
     @frame.router.get("/tables")
-    async def tables_page(request: Request, asked: Annotated[TablesAsked, Query()]) -> Response:
+    async def tables_page(request: Request, asked: Annotated[TablesQuery, Query()]) -> Response:
         """List the attached tables, what is missing on them, and what to do about it."""
         pool = frame.backend.pool
         found = await attach.listing(pool)

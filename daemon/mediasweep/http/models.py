@@ -1,4 +1,4 @@
-"""What every answer says, and the text that a request may bring."""
+"""The models of all requests and answers, and the text that a request may bring."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def _storable(text: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_storable)]
 
 
-class Asked(BaseModel):
-    """A request's body: what it does not know, it refuses, or a typing error would do nothing."""
+class RequestModel(BaseModel):
+    """A request: what it does not know, it refuses, or a typing error would do nothing."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """An answer as the origin's were: whether it went well, and when."""
 
     model_config = ConfigDict(ser_json_timedelta="float")  # seconds
