@@ -20,7 +20,7 @@ from mediasweep import __version__
 from mediasweep.cloudinary import Account, Credentials
 from mediasweep.daemon import Daemon
 from mediasweep.http.server import bind
-from mediasweep.http.starting import answer
+from mediasweep.http.startup import answer
 from mediasweep.loops.heartbeat import PATIENCE
 from mediasweep.metrics import Metrics
 from mediasweep.postgres.migrate import applied_files, check_fits, read_schema

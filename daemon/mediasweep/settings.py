@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
-from mediasweep.doors import HttpSettings
+from mediasweep.http_settings import HttpSettings
 from mediasweep.rules.address import checked_dsn, credentials, read_cloudinary_url
 from mediasweep.secret_files import read_secret
 

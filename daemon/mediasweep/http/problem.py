@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Match
 
-from mediasweep.http import expected
+from mediasweep.http import field_errors
 from mediasweep.http.headers import HEADERS
 from mediasweep.operations.backend import (
     BROKEN,
@@ -154,7 +154,8 @@ def _invalid(error: RequestValidationError) -> Problem:
         if one["type"] == "model_attributes_type" and one["loc"] == ("body",):
             return _problem(400, NO_OBJECT)
     errors = [
-        {"at": expected.field(one["loc"]), "says": expected.wrong(one)} for one in error.errors()
+        {"at": field_errors.field(one["loc"]), "says": field_errors.wrong(one)}
+        for one in error.errors()
     ]
     said = "; ".join(f"{one['at']} {one['says']}" for one in errors)
     return _problem(400, said, errors)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt
 
-from mediasweep.http.compared import WITHIN_S, Comparison, comparison
+from mediasweep.http.comparison import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.media import DatabaseSetup, MediaStats
 from mediasweep.http.models import RequestModel, ResponseModel, Text

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StrictBool
 
-from mediasweep.http.compared import WITHIN_S, Comparison, comparison
+from mediasweep.http.comparison import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
 from mediasweep.http.models import RequestModel, ResponseModel
 from mediasweep.http.overview import BIGINT_MOST
