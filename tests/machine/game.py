@@ -8,7 +8,7 @@ raises Broken.
 from __future__ import annotations
 
 from mediasweep.operations import brake, environment, fleet
-from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.operator_queue import OperatorQueue
 from tests.machine.application import Application
 from tests.machine.claims import SETTLE_S, Claims
 from tests.machine.faults import FAULTS
@@ -195,7 +195,7 @@ class Game:
             return False
         self._begin()
         id_ = kept[which % len(kept)]["id"]
-        self.world.run(Ledger(self.world.db).retry([id_], WHO))
+        self.world.run(OperatorQueue(self.world.db).retry([id_], WHO))
         return self._judge()
 
     def cancel(self, which: int = 0) -> bool:
@@ -205,7 +205,7 @@ class Game:
             return False
         self._begin()
         id_ = rows[which % len(rows)]["id"]
-        self.world.run(Ledger(self.world.db).cancel([id_], WHO, None))
+        self.world.run(OperatorQueue(self.world.db).cancel([id_], WHO, None))
         return self._judge()
 
     def protect(self, prefix: str) -> bool:

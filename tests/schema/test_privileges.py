@@ -40,7 +40,7 @@ READS = {
     "postgres/gates.sql": {"list"},
     "postgres/inbox.sql": {"has", "state"},
     "postgres/journal.sql": {"deletions"},
-    "postgres/ledger.sql": {
+    "postgres/operator_queue.sql": {
         *("sources", "list", "page", "count", "oldest", "show", "why", "timeline"),
         *("reasons", "reach"),
     },

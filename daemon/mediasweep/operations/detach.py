@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mediasweep.operations import named
 from mediasweep.operations.refusal import RefusedError
 from mediasweep.postgres.attached import Attached
-from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.operator_queue import OperatorQueue
 from mediasweep.postgres.pool import DatabaseError
 from mediasweep.rules.attachment import AttachError
 
@@ -31,7 +31,7 @@ async def look(connection: Pool | Connection, text: str) -> Mapping[str, Any]:
     """
     if (stray := await Attached(connection).stray(text)) is not None:
         return stray
-    number = await named.source(Ledger(connection), text)
+    number = await named.source(OperatorQueue(connection), text)
     found = await Attached(connection).detachable(number or 0)
     if found is None:
         raise AttachError(f"{text} is not attached: `mediasweep attach --list` has what is")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.operator_queue import OperatorQueue
 from mediasweep.postgres.pool import PASSING, SLOW
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ class Foresight:
 
 async def foresee(connection: Pool | Connection, ids: Sequence[UUID]) -> Foresight:
     """Return which of these rows a claim would keep now, looking at the first ten thousand."""
-    ledger = Ledger(connection)
+    queue = OperatorQueue(connection)
     kept: dict[UUID, str] = {}
     asked = ids[:MOST]
     for first in range(0, len(asked), STEP):
         try:
-            kept |= await ledger.kept(asked[first : first + STEP])
+            kept |= await queue.kept(asked[first : first + STEP])
         except SLOW as error:
             return Foresight(first, kept, str(error) or "it takes too long")
         except PASSING:

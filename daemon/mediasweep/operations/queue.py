@@ -15,7 +15,7 @@ from uuid import UUID
 from mediasweep.operations import named
 from mediasweep.operations.foresight import foresee
 from mediasweep.postgres import clock
-from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.operator_queue import OperatorQueue
 from mediasweep.rules.cursor import Cursor, cursor
 from mediasweep.rules.filter import MANUAL, looked_at
 from mediasweep.rules.job import ByHand
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from mediasweep.operations.foresight import Foresight
-    from mediasweep.postgres.ledger import MoveResult
+    from mediasweep.postgres.operator_queue import MoveResult
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.filter import Filter, RawFilter
 
@@ -88,10 +88,10 @@ class MoveStep:
 
 async def rows(connection: Pool | Connection, said: RawFilter, *, limit: int) -> Listing:
     """Return the newest rows that match; raises FilterError or MomentError."""
-    ledger = Ledger(connection)
-    filter_ = await _read(connection, ledger, said)
-    found = await ledger.rows(filter_, limit)
-    left = await ledger.count(filter_) - limit if len(found) == limit else 0
+    queue = OperatorQueue(connection)
+    filter_ = await _read(connection, queue, said)
+    found = await queue.rows(filter_, limit)
+    left = await queue.count(filter_) - limit if len(found) == limit else 0
     return Listing(found, max(0, left))
 
 
@@ -103,27 +103,27 @@ async def page(
     Only so many rows are looked at; where fewer match, the next page looks at the following ones. A
     reason that no row has matches nothing. Raises FilterError, MomentError or CursorError.
     """
-    ledger = Ledger(connection)
-    source = await named.source(ledger, said.source)
+    queue = OperatorQueue(connection)
+    source = await named.source(queue, said.source)
     filter_ = said.read(source, await clock.now(connection))
     there = None if after is None else cursor(after)
-    until = await ledger.reach(filter_, there, LOOKED_AT) if said.selects else None
-    found = await ledger.page(filter_, there, limit + 1, until)
+    until = await queue.reach(filter_, there, LOOKED_AT) if said.selects else None
+    found = await queue.page(filter_, there, limit + 1, until)
     if len(found) > limit:
         last = found[limit - 1]
         return Page(found[:limit], str(Cursor(last["queued_at"], last["id"])))
     return Page(found, None if until is None else str(Cursor(until, LEAST)))
 
 
-async def _read(connection: Pool | Connection, ledger: Ledger, said: RawFilter) -> Filter:
-    await named.reason(ledger, said.reason)
-    source = await named.source(ledger, said.source)
+async def _read(connection: Pool | Connection, queue: OperatorQueue, said: RawFilter) -> Filter:
+    await named.reason(queue, said.reason)
+    source = await named.source(queue, said.source)
     return said.read(source, await clock.now(connection))
 
 
 async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | None:
     """Return a row, its timeline, and in words why it is where it is; None: no such row."""
-    shown = await Ledger(connection).show(id_)
+    shown = await OperatorQueue(connection).show(id_)
     if shown is None:
         return None
     row = shown.row
@@ -135,7 +135,7 @@ async def show(connection: Pool | Connection, id_: UUID) -> dict[str, Any] | Non
 
 async def sources(connection: Pool | Connection) -> list[str]:
     """Return the names of the tables that are attached or were, as a filter takes them."""
-    found = await Ledger(connection).sources(None)
+    found = await OperatorQueue(connection).sources(None)
     return [*sorted(one.shown for one in found if one.shown), MANUAL]
 
 
@@ -146,11 +146,11 @@ async def choose(
 
     Raises FilterError or MomentError.
     """
-    ledger = Ledger(connection)
+    queue = OperatorQueue(connection)
     statuses = looked_at(said.statuses, move)
-    filter_ = await _read(connection, ledger, replace(said, statuses=statuses))
-    ids = await ledger.oldest(filter_, limit)
-    left = await ledger.count(filter_) - limit if len(ids) == limit else 0
+    filter_ = await _read(connection, queue, replace(said, statuses=statuses))
+    ids = await queue.oldest(filter_, limit)
+    left = await queue.count(filter_) - limit if len(ids) == limit else 0
     return Choice(ids, max(0, left))
 
 
@@ -160,7 +160,7 @@ async def preview(
     """Return these rows as they are, each with the reason for which it would be `refused`, and
     those that would be moved along.
     """
-    return await Ledger(connection).preview(ids, move)
+    return await OperatorQueue(connection).preview(ids, move)
 
 
 async def rehearse(connection: Pool | Connection, move: ByHand, ids: Sequence[UUID]) -> MovePreview:
@@ -182,11 +182,11 @@ async def move_rows(
 
     A cancel takes along the other rows of an asset: a step may move what a later one would.
     """
-    ledger = Ledger(connection)
+    queue = OperatorQueue(connection)
     along: set[UUID] = set()
     for first in range(0, len(ids), STEP):
         asked = [id_ for id_ in ids[first : first + STEP] if id_ not in along]
-        answers = await _step(ledger, move, asked, who, why)
+        answers = await _step(queue, move, asked, who, why)
         moved = [one.id for one in answers if one.refused is None]
         along.update(moved)
         refused = {one.id: one.refused for one in answers if one.refused is not None}
@@ -194,16 +194,16 @@ async def move_rows(
 
 
 async def _step(
-    ledger: Ledger, move: ByHand, ids: Sequence[UUID], who: str, why: str | None
+    queue: OperatorQueue, move: ByHand, ids: Sequence[UUID], who: str, why: str | None
 ) -> list[MoveResult]:
     """Move these rows, asking again for those that are held just now."""
     done: dict[UUID, MoveResult] = {}
     asked = ids
     for _ in range(BUSY_TRIES):
         if move is ByHand.RETRY:
-            came = await ledger.retry(asked, who)
+            came = await queue.retry(asked, who)
         else:
-            came = await ledger.cancel(asked, who, why)
+            came = await queue.cancel(asked, who, why)
         done |= {one.id: one for one in came}
         asked = [one.id for one in came if one.busy]
         if not asked:

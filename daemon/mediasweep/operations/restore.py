@@ -18,7 +18,7 @@ from mediasweep.operations import named
 from mediasweep.postgres import clock
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.journal import Journal
-from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.operator_queue import OperatorQueue
 from mediasweep.rules.moment import window
 from mediasweep.rules.outcome import Answer, Outcome
 from mediasweep.rules.restore import (
@@ -105,10 +105,10 @@ async def plan(
 
     `source` is told as people call it, in place of the one in `wanted`.
     """
-    journal, ledger = Journal(connection), Ledger(connection)
-    await named.reason(ledger, wanted.reason)
+    journal, queue = Journal(connection), OperatorQueue(connection)
+    await named.reason(queue, wanted.reason)
     if source is not None:
-        wanted = replace(wanted, source=await named.source(ledger, source))
+        wanted = replace(wanted, source=await named.source(queue, source))
     between = window(since, until, await clock.now(connection))
     found = await journal.deletions(wanted, between, limit)
     called = {*map(str, wanted.ids), *wanted.public_ids}

@@ -94,10 +94,10 @@ class Pool:
     unless both are bounded where it is acquired.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], line: Line) -> None:
-        """Take over an open pool; `line` is a connection beside it, for the claims."""
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], dedicated: DedicatedConnection) -> None:
+        """Take over an open pool; `dedicated` is one beside it, for the claims."""
         self._pool = pool
-        self.line = line
+        self.dedicated = dedicated
 
     async def execute(self, sql: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  as asyncpg has it
         """Run a statement."""
@@ -137,11 +137,11 @@ class Pool:
 
     def terminate(self) -> None:
         """Drop every connection at once."""
-        self.line.terminate()
+        self.dedicated.terminate()
         self._pool.terminate()
 
 
-class Line:
+class DedicatedConnection:
     """One connection kept for one loop, opened again after each failure.
 
     Not borrowing from the pool saves a good part of a millisecond a call.
@@ -274,7 +274,7 @@ async def open_pool(dsn: str, *, size: int, patience: timedelta, kept: bool = Tr
         reset=_no_reset,
         **_options("mediasweep", pooled=pooled),
     )
-    return Pool(pool, Line(dsn, pooled=pooled, patience_s=patience.total_seconds()))
+    return Pool(pool, DedicatedConnection(dsn, pooled=pooled, patience_s=patience.total_seconds()))
 
 
 async def _init(connection: Connection) -> None:

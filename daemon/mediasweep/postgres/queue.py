@@ -1,5 +1,5 @@
 """The queue as one daemon sees it, as Python values. The rules of the moves are in the database's
-functions; what operators see and do is in `ledger.py`.
+functions; what operators see and do is in `operator_queue.py`.
 
 Every method is one statement in its own transaction; none is open while anything else happens. On
 failure it raises what asyncpg raised, and the caller may call again: claims are leased, records are
@@ -121,13 +121,15 @@ class Queue:
 
     async def claim(self, batch: int, memory: str | None) -> Claim:
         """Claim up to `batch` rows; what it returns is committed and ours until the lease ends."""
-        row = await self._pool.line.fetchrow(SQL["claim"], self._daemon, batch, self._terms, memory)
+        row = await self._pool.dedicated.fetchrow(
+            SQL["claim"], self._daemon, batch, self._terms, memory
+        )
         return _claim(row)
 
     async def rehearse(self, batch: int, memory: str | None) -> Claim:
         """Make a claim and take it back; the next one goes on after its rows."""
         terms = json.dumps(json.loads(self._terms) | {"once": True})
-        row = await self._pool.line.fetchrow(
+        row = await self._pool.dedicated.fetchrow(
             SQL["claim"], self._daemon, batch, terms, memory, undone=True
         )
         return _claim(row)

@@ -44,7 +44,7 @@ class Shown:
     timeline: Sequence[Mapping[str, Any]]
 
 
-class Ledger:
+class OperatorQueue:
     """The queue in an operator's hands."""
 
     def __init__(self, connection: Pool | Connection) -> None:

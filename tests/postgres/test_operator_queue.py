@@ -1,4 +1,4 @@
-"""The ledger: one filter for list and moves, that finds what it says and nothing else."""
+"""The queue in an operator's hands: one filter for list and moves finds what it says, no more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mediasweep.postgres.ledger import Ledger
+from mediasweep.postgres.operator_queue import OperatorQueue
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.rules.filter import Filter, source_number
 from mediasweep.rules.job import ByHand, Status
@@ -65,20 +65,20 @@ FILTERS = [
 async def test_a_filter_finds_what_it_says(db: Db, filter_: Filter, expected: list[str]) -> None:
     """List, count and choice agree on the rows, and differ only in their order."""
     await db.execute(FILL, NOON)
-    ledger = Ledger(db)
-    found = await ledger.rows(filter_, 100)
+    queue = OperatorQueue(db)
+    found = await queue.rows(filter_, 100)
     assert [row["cloudinary_public_id"] for row in found] == expected
-    assert await ledger.count(filter_) == len(expected)
-    assert await ledger.oldest(filter_, 100) == [row["id"] for row in found][::-1]
+    assert await queue.count(filter_) == len(expected)
+    assert await queue.oldest(filter_, 100) == [row["id"] for row in found][::-1]
 
 
 async def test_limits_take_the_newest_to_show_and_the_oldest_to_move(db: Db) -> None:
     """A limit cuts off at the far end of each order."""
     await db.execute(FILL, NOON)
-    ledger = Ledger(db)
-    [newest] = await ledger.rows(Filter(), 1)
+    queue = OperatorQueue(db)
+    [newest] = await queue.rows(Filter(), 1)
     assert newest["cloudinary_public_id"] == "a%b"
-    [oldest] = await ledger.preview(await ledger.oldest(Filter(), 1), ByHand.CANCEL)
+    [oldest] = await queue.preview(await queue.oldest(Filter(), 1), ByHand.CANCEL)
     assert (oldest["cloudinary_public_id"], oldest["refused"]) == ("posts/1", None)
 
 
@@ -88,20 +88,20 @@ async def test_a_preview_refuses_what_the_move_refuses(db: Db) -> None:
     jobs = (await claim(db, batch=4)).jobs
     said = ("completed", "deleted"), ("failed", "rejected"), ("unknown", "unclear")
     await record(db, *(result(job, *one) for job, one in zip(jobs, said, strict=False)))
-    ledger = Ledger(db)
+    queue = OperatorQueue(db)
     for move in ByHand:
-        foreseen = {row["id"]: row["refused"] for row in await ledger.preview(ids, move)}
+        foreseen = {row["id"]: row["refused"] for row in await queue.preview(ids, move)}
         undone = db.transaction()
         await undone.start()
         answers = (
-            await ledger.retry(ids, "ann")
+            await queue.retry(ids, "ann")
             if move is ByHand.RETRY
-            else await ledger.cancel(ids, "ann", None)
+            else await queue.cancel(ids, "ann", None)
         )
         assert foreseen == {one.id: one.refused for one in answers}
         assert None in foreseen.values()
         await undone.rollback()
-    assert await ledger.preview([uuid.uuid4()], ByHand.RETRY) == []
+    assert await queue.preview([uuid.uuid4()], ByHand.RETRY) == []
 
 
 async def test_a_table_is_found_by_each_of_its_names(db: Db) -> None:
@@ -116,7 +116,7 @@ async def test_a_table_is_found_by_each_of_its_names(db: Db) -> None:
     await db.execute("SELECT mediasweep.detach_number($1)", number)
     await db.execute(ARTICLES)
     await db.execute("DROP TABLE articles")
-    sources = await Ledger(db).sources(None)
+    sources = await OperatorQueue(db).sources(None)
     for name in ("My Posts", "blog.My Posts", 'blog."My Posts"', str(number)):
         assert source_number(name, sources) == number
     assert {source.name for source in sources} == {"media_assets", "My Posts", None}
@@ -131,5 +131,5 @@ async def test_a_number_is_a_source_as_long_as_any_row_has_it(db: Db) -> None:
     """What was written by hand with a wrong number can be found by it, in queue and journal."""
     await enqueue(db, "a", source=77)
     await db.execute("INSERT INTO mediasweep.journal (event, source_id) VALUES ('completed', 78)")
-    numbers = [[one.id for one in await Ledger(db).sources(n)] for n in (77, 78, 79)]
+    numbers = [[one.id for one in await OperatorQueue(db).sources(n)] for n in (77, 78, 79)]
     assert numbers == [[1, 77], [1, 78], [1]]
