@@ -19,6 +19,7 @@ from mediasweep import __version__
 from mediasweep.http.access import AccessPolicy
 from mediasweep.http.app import build
 from mediasweep.http.server import serve
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
 from mediasweep.loops.heartbeat import PATIENCE, Heartbeat
@@ -30,7 +31,7 @@ from mediasweep.loops.rehearsal import Rehearsal
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
-from mediasweep.loops.ticket import SweepPolicy, boot_s
+from mediasweep.loops.ticket import SweepPolicy
 from mediasweep.loops.upkeep import Upkeep
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.figures import Figures

@@ -45,7 +45,7 @@ WAKE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 
 
-class Happened:
+class EventCounters:
     """What events move. All series are there from the start, at zero."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -219,7 +219,7 @@ OWN = {
 }
 
 
-class Own:
+class DaemonGauges:
     """How this daemon stands."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -255,7 +255,7 @@ FLEET = {
 NEVER = {"age_s": math.inf, "reconciled_s": math.inf}
 
 
-class Common:
+class FleetGauges:
     """How the fleet stands: what is the same for every replica."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -294,6 +294,6 @@ class Metrics:
             {"version": version, "python": platform.python_version()}
         )
         ProcessCollector(registry=self.registry)
-        self.happened = Happened(self.registry)
-        self.own = Own(self.registry)
-        self.fleet = Common(self.registry)
+        self.happened = EventCounters(self.registry)
+        self.own = DaemonGauges(self.registry)
+        self.fleet = FleetGauges(self.registry)

@@ -9,8 +9,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from mediasweep.loops import recent, second_look
-from mediasweep.loops.recent import Recent
+from mediasweep.loops import recent_deletions, second_look
+from mediasweep.loops.recent_deletions import RecentDeletions
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.postgres.environment import Environment
 from mediasweep.postgres.pool import Connection as Db
@@ -49,7 +49,7 @@ class Clock:
 @pytest.mark.parametrize("outcome", Outcome)
 def test_what_may_have_deleted_is_remembered(outcome: Outcome) -> None:
     """An answer after which the asset may be gone is kept, and no other."""
-    memory = Recent()
+    memory = RecentDeletions()
     memory.note(job(), Answer(outcome), lost=False)
     gone = {Outcome.DELETED, Outcome.ABSENT, Outcome.UNCLEAR}
     assert bool(memory.deletions()) == (outcome in gone)
@@ -58,7 +58,7 @@ def test_what_may_have_deleted_is_remembered(outcome: Outcome) -> None:
 def test_a_deletion_is_remembered_as_it_was_carried_out() -> None:
     """The type under which the asset was found counts, and how long ago that was."""
     clock = Clock()
-    memory, one = Recent(clock), job()
+    memory, one = RecentDeletions(clock), job()
     memory.note(one, DELETED, lost=False)
     clock.now_s += 60
     [deletion] = memory.deletions()
@@ -78,19 +78,19 @@ def test_a_deletion_is_remembered_as_it_was_carried_out() -> None:
 def test_the_memory_is_bounded() -> None:
     """No more than so many are kept, the youngest, and none for longer than so long."""
     clock = Clock()
-    memory = Recent(clock)
-    for n in range(recent.MOST + 1):
+    memory = RecentDeletions(clock)
+    for n in range(recent_deletions.MOST + 1):
         memory.note(job(f"a{n}"), DELETED, lost=False)
     kept = memory.deletions()
-    assert (len(kept), kept[0]["public_id"]) == (recent.MOST, "a1")
-    clock.now_s += recent.KEPT_S + 1
+    assert (len(kept), kept[0]["public_id"]) == (recent_deletions.MOST, "a1")
+    clock.now_s += recent_deletions.KEPT_S + 1
     assert memory.deletions() == []
 
 
 class Looking:
     """A daemon's second look over the test's database, its memory, and what came of it."""
 
-    def __init__(self, look: SecondLook, memory: Recent, events: list[Event]) -> None:
+    def __init__(self, look: SecondLook, memory: RecentDeletions, events: list[Event]) -> None:
         self.look, self.memory, self.events = look, memory, events
 
 
@@ -100,7 +100,7 @@ async def looking(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr(second_look, "HOLD", timedelta(0))
     pool = await open_pool(database, size=1, patience=timedelta(minutes=1))
     await pool.fetchval(INSTALL, DAEMON, '{"cloud": "ours"}')
-    memory, events = Recent(), list[Event]()
+    memory, events = RecentDeletions(), list[Event]()
     yield Looking(SecondLook(Environment(pool), DAEMON, memory, events.append), memory, events)
     pool.terminate()
 

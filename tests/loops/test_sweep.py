@@ -8,10 +8,11 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.loops.config import Config
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
-from mediasweep.loops.ticket import SweepPolicy, Ticket, boot_s
+from mediasweep.loops.ticket import SweepPolicy, Ticket
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
 from mediasweep.postgres.queue import Claim, Queue, Terms

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from mediasweep.loops.config import Config
-from mediasweep.loops.recent import Recent
+from mediasweep.loops.recent_deletions import RecentDeletions
 from mediasweep.loops.second_look import SecondLook
 from mediasweep.loops.upkeep import HealthPolicy, Upkeep
 from mediasweep.postgres.environment import Environment
@@ -54,7 +54,7 @@ async def chores(database: str) -> AsyncIterator[Chores]:
         config=config,
         retention=timedelta(days=30),
         files=[],
-        second_look=SecondLook(Environment(pool), uuid.uuid4(), Recent(), events.append),
+        second_look=SecondLook(Environment(pool), uuid.uuid4(), RecentDeletions(), events.append),
         look=lambda: looks.append(True),
         emit=events.append,
     )

@@ -13,11 +13,11 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from mediasweep.daemon import BACKOFF_CAP, GATE_FIRST, GATE_LONGEST
+from mediasweep.loops.claim_events import ClaimCall
 from mediasweep.loops.config import Config
 from mediasweep.loops.gating import Gating
 from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
-from mediasweep.loops.telling import Attempt
 from mediasweep.loops.ticket import SweepPolicy, Ticket
 from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.queue import Claim, Queue, Terms
@@ -123,7 +123,7 @@ class Worker(Sweep):
 
     async def take(self, batch: int) -> Claim:
         """Claim, and hold what it brought."""
-        claim = await self._take(Attempt(batch, "the game", None))
+        claim = await self._take(ClaimCall(batch, "the game", None))
         assert claim is not None, "the database did not answer"
         while not self._inbox.empty():
             self.tickets.append(self._inbox.get_nowait())

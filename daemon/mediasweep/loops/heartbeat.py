@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.loops.sweep import Sweep
-from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.fleet import Beat, Fleet
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.rules.events import ShareChanged

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.loops.slots import nobody
-from mediasweep.loops.ticket import boot_s
 from mediasweep.postgres.pool import BROKEN, WAITED_OUT
 from mediasweep.rules.events import DatabaseBack, DatabaseLost
 from mediasweep.rules.text import message

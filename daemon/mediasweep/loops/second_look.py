@@ -18,7 +18,7 @@ from mediasweep.rules.events import GuardFailed, LookedAgain, Recalled
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from mediasweep.loops.recent import Recent
+    from mediasweep.loops.recent_deletions import RecentDeletions
     from mediasweep.postgres.environment import Environment
     from mediasweep.rules.events import Emit
 
@@ -34,7 +34,7 @@ class SecondLook:
 
     environment: Environment
     daemon: UUID
-    recent: Recent
+    recent: RecentDeletions
     emit: Emit
     _server: str | None = None
 

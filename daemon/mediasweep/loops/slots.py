@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mediasweep.loops.ticket import boot_s
+from mediasweep.loops.boot_clock import boot_s
 
 GOOD_FOR_S = 15.0  # less than the time after which the registry takes a silent daemon for dead
 

@@ -19,13 +19,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mediasweep.loops.boot_clock import boot_s
+from mediasweep.loops.claim_events import ClaimCall, ClaimEvents
 from mediasweep.loops.config import Config
 from mediasweep.loops.outage import RETRY_S, Outage
 from mediasweep.loops.pulse import Patience, longest_wait, pulse
-from mediasweep.loops.recent import Recent
+from mediasweep.loops.recent_deletions import RecentDeletions
 from mediasweep.loops.slots import Slots, nobody
-from mediasweep.loops.telling import Attempt, Telling
-from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, boot_s, come_back
+from mediasweep.loops.ticket import SweepPolicy, Tally, Ticket, come_back
 from mediasweep.postgres.pool import WAITED_OUT
 from mediasweep.postgres.queue import Claim, Queue, Result
 from mediasweep.rules.batch import Pace
@@ -61,7 +62,7 @@ class Sweep:
     turned: Callable[[], None] = nobody
     clock_s: Callable[[], float] = boot_s
     tally: Tally = field(default_factory=Tally)
-    recent: Recent = field(default_factory=Recent)
+    recent: RecentDeletions = field(default_factory=RecentDeletions)
     _inbox: asyncio.Queue[Ticket] = field(default_factory=asyncio.Queue)
     _outbox: asyncio.Queue[tuple[Ticket, Answer]] = field(default_factory=asyncio.Queue)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,13 +72,13 @@ class Sweep:
     _moved_s: float = 0.0
     _pace: Pace = field(init=False)
     _outage: Outage = field(init=False)
-    telling: Telling = field(init=False)
+    claim_events: ClaimEvents = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin small, and hear when this daemon may do more."""
         self._pace = Pace(self.config.batch)
         self._outage = Outage(self.emit, self.clock_s, self.turned)
-        self.telling = Telling(self.emit, self.config)
+        self.claim_events = ClaimEvents(self.emit, self.config)
         self.slots.changed = self._look
 
     async def run(self) -> None:
@@ -119,7 +120,7 @@ class Sweep:
             notified_s = self.wake.attend()  # before the look: what comes meanwhile is remembered
             armed = self.wake.armed
             batch = self._pace.batch if has_room else 0  # then only for what there is to know
-            if (claim := await self._take(Attempt(batch, woken_by, notified_s))) is None:
+            if (claim := await self._take(ClaimCall(batch, woken_by, notified_s))) is None:
                 wait_s = random.uniform(RETRY_S, 10 * RETRY_S)
                 woken_by = await pulse(asyncio.Event(), self.stopping, wait_s, self.turned)
             elif claim.brought_something:
@@ -141,15 +142,15 @@ class Sweep:
             else:
                 streak, woken_by = 0, await self._rest(refused, claim, patience)
 
-    async def _take(self, attempt: Attempt) -> Claim | None:
+    async def _take(self, call: ClaimCall) -> Claim | None:
         started_s = self.clock_s()
         async with self.gating.claiming:
             try:
-                claim = await self.queue.claim(attempt.batch, self._memory)
+                claim = await self.queue.claim(call.batch, self._memory)
             except WAITED_OUT as error:
                 self._memory = None  # the next claim looks where it is
                 self._outage.failed("claim", error)
-                self.telling.nothing(attempt, self.clock_s() - started_s, "failed")
+                self.claim_events.nothing(call, self.clock_s() - started_s, "failed")
                 return None
             committed_s = asyncio.get_running_loop().time()
             self._outage.over()
@@ -167,7 +168,7 @@ class Sweep:
             self._inbox.put_nowait(ticket)
         if claim.jobs:  # goes out first: the threads that send it cannot run while this one does
             await asyncio.sleep(STILL_S)
-        self.telling.claimed(claim, attempt, claimed_s - started_s, committed_s)
+        self.claim_events.claimed(claim, call, claimed_s - started_s, committed_s)
         self.tally.swept_s = claimed_s
         return claim
 

@@ -1,13 +1,11 @@
 """What a sweep carries about: a claimed job on its way, the terms of the work, and its tally.
 
-Time is measured on the boot clock, which goes on while the machine sleeps: a lease must not look
-young because the process was frozen.
+Times are those of the boot clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -16,11 +14,6 @@ from mediasweep.rules.job import Job
 from mediasweep.rules.outcome import Answer, Backoff
 
 RECORD_MOST = 500
-
-
-def boot_s() -> float:
-    """Return seconds on a clock that also runs while the machine is suspended."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True, slots=True)

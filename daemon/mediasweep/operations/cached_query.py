@@ -11,7 +11,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mediasweep.loops.ticket import boot_s
+from mediasweep.loops.boot_clock import boot_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

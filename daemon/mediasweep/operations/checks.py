@@ -1,7 +1,7 @@
 """The checks of the doctor, by name, in the order in which they are told.
 
-Each asks one thing of a patient and has it judged by `rules/diagnosis`. It raises what asyncpg
-raised; `doctor` makes a finding of that.
+Each asks one thing of an installation and has it judged by `rules/diagnosis`. It raises what
+asyncpg raised; `doctor` makes a finding of that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LARGE = 10_000  # rows of a table that one does not read for every claim
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Installation:
     """An installation that answers: `server` is what it told between `asked` and `answered`."""
 
     settings: Settings
@@ -55,50 +55,50 @@ class Patient:
         return await ask(self.connection, question, *args)
 
 
-Check = Callable[[Patient], Awaitable[list[Finding]]]
+Check = Callable[[Installation], Awaitable[list[Finding]]]
 
 
 def seen(judge: Callable[[Sequence[Row]], list[Finding]], question: str, *args: object) -> Check:
     """Return the check that has the answer to a question judged."""
 
-    async def check(patient: Patient) -> list[Finding]:
-        return judge(await patient.ask(question, *args))
+    async def check(installation: Installation) -> list[Finding]:
+        return judge(await installation.ask(question, *args))
 
     return check
 
 
-async def _server(patient: Patient) -> list[Finding]:
-    return connection.role_of_server(patient.server)
+async def _server(installation: Installation) -> list[Finding]:
+    return connection.role_of_server(installation.server)
 
 
-async def _encryption(patient: Patient) -> list[Finding]:
+async def _encryption(installation: Installation) -> list[Finding]:
     return connection.encryption(
         "DATABASE_URL",
-        peer(patient.connection),
-        encrypted=patient.server["encrypted"],
-        dsn=patient.settings.dsn(),
+        peer(installation.connection),
+        encrypted=installation.server["encrypted"],
+        dsn=installation.settings.dsn(),
     )
 
 
-async def _clock(patient: Patient) -> list[Finding]:
-    return connection.clock(patient.server, patient.asked, patient.answered)
+async def _clock(installation: Installation) -> list[Finding]:
+    return connection.clock(installation.server, installation.asked, installation.answered)
 
 
-async def _isolation(patient: Patient) -> list[Finding]:
-    return connection.isolation(patient.server, pooled=patient.pooled)
+async def _isolation(installation: Installation) -> list[Finding]:
+    return connection.isolation(installation.server, pooled=installation.pooled)
 
 
-async def _notifications(patient: Patient) -> list[Finding]:
-    return connection.notifications(patient.server)
+async def _notifications(installation: Installation) -> list[Finding]:
+    return connection.notifications(installation.server)
 
 
-async def _listener(patient: Patient) -> list[Finding]:
+async def _listener(installation: Installation) -> list[Finding]:
     """Listen as a daemon would, and notify over the other connection."""
-    if patient.server["standby"]:  # which cannot listen
+    if installation.server["standby"]:  # which cannot listen
         return []
-    direct = patient.settings.listen_url is not None
+    direct = installation.settings.listen_url is not None
     name = "MEDIASWEEP_LISTEN_URL" if direct else "DATABASE_URL"
-    dsn = patient.settings.direct_dsn()
+    dsn = installation.settings.direct_dsn()
     try:
         listener = await connect(dsn, name="mediasweep doctor", pooled=True)
     except (*PASSING, DatabaseError) as error:
@@ -106,10 +106,10 @@ async def _listener(patient: Patient) -> list[Finding]:
     try:
         if direct:
             [there] = await ask(listener, "server")
-            if found := connection.same_server(patient.server, there):
+            if found := connection.same_server(installation.server, there):
                 return found
         return connection.listening(
-            heard=await hears(listener, patient.connection, ECHO_S),
+            heard=await hears(listener, installation.connection, ECHO_S),
             pooled=await is_pooled(listener),
             name=name,
             dsn=dsn,
@@ -118,13 +118,13 @@ async def _listener(patient: Patient) -> list[Finding]:
         listener.terminate()  # a close would wait for a peer that may never answer
 
 
-async def _earlier_system(patient: Patient) -> list[Finding]:
-    return connection.earlier_system(await takeover.found(patient.settings.dsn()))
+async def _earlier_system(installation: Installation) -> list[Finding]:
+    return connection.earlier_system(await takeover.found(installation.settings.dsn()))
 
 
-async def fits(patient: Patient) -> list[Finding]:
+async def fits(installation: Installation) -> list[Finding]:
     """Judge whether the schema and this release fit."""
-    files, applied = read_schema(), await applied_files(patient.connection)
+    files, applied = read_schema(), await applied_files(installation.connection)
     try:
         check_fits(files, applied)
     except SchemaError as error:
@@ -133,37 +133,39 @@ async def fits(patient: Patient) -> list[Finding]:
     return schema.outdated(changed)
 
 
-async def _lacks(patient: Patient) -> list[Finding]:
-    [rights] = await patient.ask("rights")
-    return schema.lacks(await patient.ask("lacks"), patient.server["role"], rights["kind"])
+async def _lacks(installation: Installation) -> list[Finding]:
+    [rights] = await installation.ask("rights")
+    return schema.lacks(
+        await installation.ask("lacks"), installation.server["role"], rights["kind"]
+    )
 
 
-async def _parts(patient: Patient) -> list[Finding]:
-    return capture.strays(await Fleet(patient.connection).strays())
+async def _parts(installation: Installation) -> list[Finding]:
+    return capture.strays(await Fleet(installation.connection).strays())
 
 
-async def _guard(patient: Patient) -> list[Finding]:
-    return capture.guard(await Environment(patient.connection).guard_error())
+async def _guard(installation: Installation) -> list[Finding]:
+    return capture.guard(await Environment(installation.connection).guard_error())
 
 
-async def _place(patient: Patient) -> list[Finding]:
-    if patient.server["standby"]:
+async def _place(installation: Installation) -> list[Finding]:
+    if installation.server["standby"]:
         return []
-    return work.place(await Environment(patient.connection).differences(patient.cloud))
+    return work.place(await Environment(installation.connection).differences(installation.cloud))
 
 
-async def _gates(patient: Patient) -> list[Finding]:
-    return work.gates(await still_closed(patient.connection))
+async def _gates(installation: Installation) -> list[Finding]:
+    return work.gates(await still_closed(installation.connection))
 
 
-async def _daemons(patient: Patient) -> list[Finding]:
-    [rows] = await patient.ask("stuck")
-    fleet = await Fleet(patient.connection).daemons()
+async def _daemons(installation: Installation) -> list[Finding]:
+    [rows] = await installation.ask("stuck")
+    fleet = await Fleet(installation.connection).daemons()
     return work.daemons(fleet, __version__, rows["unfinished"])
 
 
-async def _due(patient: Patient) -> list[Finding]:
-    fleet = Fleet(patient.connection)
+async def _due(installation: Installation) -> list[Finding]:
+    fleet = Fleet(installation.connection)
     found = await fleet.due()
     oldest = timedelta(seconds=found["oldest_seconds"])
     if not work.due(oldest, found["rows"], ()):  # what they wait for is a longer question
@@ -171,19 +173,19 @@ async def _due(patient: Patient) -> list[Finding]:
     return work.due(oldest, found["rows"], [brief(why) for why in await fleet.waiting()])
 
 
-async def _stuck(patient: Patient) -> list[Finding]:
-    [rows] = await patient.ask("stuck")
+async def _stuck(installation: Installation) -> list[Finding]:
+    [rows] = await installation.ask("stuck")
     return work.stuck(rows)
 
 
-async def _fallback(patient: Patient) -> list[Finding]:
-    [captures] = await patient.ask("fallback")
+async def _fallback(installation: Installation) -> list[Finding]:
+    [captures] = await installation.ask("fallback")
     return work.fallback(captures)
 
 
-async def _kept(patient: Patient) -> list[Finding]:
-    [old] = await patient.ask("kept", patient.retention)
-    return work.kept(old, patient.retention)
+async def _kept(installation: Installation) -> list[Finding]:
+    [old] = await installation.ask("kept", installation.retention)
+    return work.kept(old, installation.retention)
 
 
 CONNECTED: dict[str, Check] = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from mediasweep.operations.checks import CONNECTED, INSTALLED, Check, Patient, fits
+from mediasweep.operations.checks import CONNECTED, INSTALLED, Check, Installation, fits
 from mediasweep.operations.webhooks import beyond
 from mediasweep.postgres.doctor import ask
 from mediasweep.postgres.pool import PASSING, Connection, DatabaseError, connect, is_pooled
@@ -110,9 +110,9 @@ async def _database(
         report.add("database", away("DATABASE_URL", said, dsn))
         return
     try:
-        patient = await _admit(connection, settings, cloud, now)
+        installation = await _admit(connection, settings, cloud, now)
         report.add("database", [])
-        report.database = await _run(report, patient)
+        report.database = await _run(report, installation)
     except RAISED as error:
         report.add("database", away("DATABASE_URL", message(error), dsn))
     finally:
@@ -121,35 +121,35 @@ async def _database(
 
 async def _admit(
     connection: Connection, settings: Settings, cloud: str | None, now: Clock
-) -> Patient:
+) -> Installation:
     async with asyncio.timeout(WITHIN_S):
         pooled = await is_pooled(connection)
         asked = now()
         [server] = await ask(connection, "server")
         answered = now()
-    return Patient(settings, connection, pooled, server, asked, answered, cloud)
+    return Installation(settings, connection, pooled, server, asked, answered, cloud)
 
 
-async def _run(report: DoctorReport, patient: Patient) -> bool:
+async def _run(report: DoctorReport, installation: Installation) -> bool:
     """Run the checks, one after the other; tells whether the database was there to the end."""
     for name, check in CONNECTED.items():
-        report.add(name, await _within(check, patient))
-    found = await _within(fits, patient)
+        report.add(name, await _within(check, installation))
+    found = await _within(fits, installation)
     report.add("schema", found)
     if not any(one.level is Level.PROBLEM for one in found):
         for name, check in INSTALLED.items():
-            if patient.connection.is_closed():
+            if installation.connection.is_closed():
                 break
-            report.add(name, await _within(check, patient))
-    return not patient.connection.is_closed()
+            report.add(name, await _within(check, installation))
+    return not installation.connection.is_closed()
 
 
-async def _within(check: Check, patient: Patient) -> list[Finding]:
+async def _within(check: Check, installation: Installation) -> list[Finding]:
     """Return what a check finds, or that it could not tell."""
     why = "whatever it would have said is not known"
     try:
         async with asyncio.timeout(WITHIN_S):
-            return await check(patient)
+            return await check(installation)
     except TimeoutError:
         what = f"this had no answer within {WITHIN_S:.0f} s"
         return warning(what, why, "look who holds a lock, as in pg_stat_activity, and try again")

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.loops.ticket import boot_s
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.postgres.pool import WAITED_OUT
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mediasweep.loops.ticket import boot_s
+from mediasweep.loops.boot_clock import boot_s
 
 if TYPE_CHECKING:
     from mediasweep.loops.heartbeat import Heartbeat
@@ -79,7 +79,7 @@ class Health:
         newer = f"a later release has brought {self.upkeep.newer}: upgrade this daemon"
         checks["schema"] = newer if self.upkeep.newer else "ok"
         if self.enabled:  # who deletes nothing does not ask
-            held = self.sweep.telling.held
+            held = self.sweep.claim_events.held
             checks["gates"] = f"closed: {held}" if held else "ok"
         return ready, checks
 
@@ -107,8 +107,8 @@ class Health:
             return "deleting nothing (not enabled, or a dry run)"
         if sweep.database_trouble:
             return f"waiting for the database: {sweep.database_trouble}"
-        if sweep.telling.held:
-            return f"held: {sweep.telling.held}"
+        if sweep.claim_events.held:
+            return f"held: {sweep.claim_events.held}"
         if not sweep.slots.limit:
             return "standing by: other daemons have all the calls"
         return "working" if sweep.in_flight else "idle"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from mediasweep.cloudinary import PART_S
-from mediasweep.loops.ticket import boot_s
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.operations.refusal import RefusedError, stay_home
 from mediasweep.postgres.fleet import Fleet
 from mediasweep.postgres.upload import Uploads

@@ -1,4 +1,4 @@
-"""What a claim has to tell: what it brought, or why nothing, and what else it found out."""
+"""The events of a claim: what it brought, or why nothing, and what else it found out."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ClaimCall:
     """One call for rows: how many at most, and what led to it. Times by the event loop's clock.
 
-    `notified_s` is when the first notification since the last attempt came, if one did.
+    `notified_s` is when the first notification since the last call came, if one did.
     """
 
     batch: int
@@ -34,19 +34,19 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Telling:
+class ClaimEvents:
     """Tells of the claims of one daemon; `held` is which gates hold everything, as last told."""
 
     emit: Emit
     config: Config
     held: str | None = None
 
-    def nothing(self, attempt: Attempt, seconds: float, result: str) -> None:
+    def nothing(self, call: ClaimCall, seconds: float, result: str) -> None:
         """Tell of a claim that brought nothing, unless it asked for nothing."""
-        if attempt.batch:
-            self.emit(ClaimedNothing(result, seconds, attempt.woken_by))
+        if call.batch:
+            self.emit(ClaimedNothing(result, seconds, call.woken_by))
 
-    def claimed(self, claim: Claim, attempt: Attempt, seconds: float, now_s: float) -> None:
+    def claimed(self, claim: Claim, call: ClaimCall, seconds: float, now_s: float) -> None:
         """Tell of a claim that is over."""
         closed = claim.news.closed
         if closed != self.held and not claim.probing:  # a test releases nobody yet
@@ -61,7 +61,7 @@ class Telling:
         if not claim.brought_something:
             held = claim.held or closed
             result = "failed" if claim.guard_error else "held" if held else "empty"
-            self.nothing(attempt, seconds, result)
+            self.nothing(call, seconds, result)
             return
         self.emit(
             Swept(
@@ -70,9 +70,9 @@ class Telling:
                 failed=claim.failed,
                 in_doubt=sum(job.in_doubt for job in claim.jobs),
                 seconds=seconds,
-                woken_by=attempt.woken_by,
+                woken_by=call.woken_by,
                 handed_over=claim.news.handed_over,
-                since_notified=None if attempt.notified_s is None else now_s - attempt.notified_s,
+                since_notified=None if call.notified_s is None else now_s - call.notified_s,
                 kept=claim.news.kept,
             )
         )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mediasweep.loops.ticket import boot_s
+from mediasweep.loops.boot_clock import boot_s
 from mediasweep.rules.job import Move
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SENT = {Move.COMPLETED, Move.UNKNOWN}  # what was, or may have been, carried out
 
 
 @dataclass(slots=True)
-class Recent:
+class RecentDeletions:
     """The last deletions, oldest first; `lost`: one has been noted whose claim was gone."""
 
     clock_s: Callable[[], float] = boot_s
