@@ -15,27 +15,12 @@ ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 class HttpSettings(BaseSettings):
     """What can be set of the HTTP server."""
 
-    http_bind: str = Field(
-        "127.0.0.1:8080",
-        description="host:port for API, probes and metrics; port 0 takes a free one.",
-    )
-    http_hosts: str | None = Field(
-        None, description="Names by which browsers reach it, if not by that of the bind."
-    )
-    http_root_path: str | None = Field(
-        None, description="The path under which a proxy shows it, as /mediasweep."
-    )
-    http_read_only: bool = Field(
-        default=False, description="Whether the API only looks, whoever asks."
-    )
-    upload_most: int = Field(
-        100, ge=1, le=10_000, description="Megabytes that a file may have which the API uploads."
-    )
-    api_token: SecretStr | None = Field(
-        None,
-        description="Tokens of the API, separated by spaces; one after `read:` may only look. "
-        "Needed beyond loopback.",
-    )
+    http_bind: str = "127.0.0.1:8080"  # port 0 takes a free one
+    http_hosts: str | None = None  # further names by which browsers reach it
+    http_root_path: str | None = None  # under which a proxy shows it, as /mediasweep
+    http_read_only: bool = False
+    upload_most: int = Field(100, ge=1, le=10_000)  # megabytes of a file
+    api_token: SecretStr | None = None  # several, separated by spaces; needed beyond loopback
 
     @field_validator("http_bind")
     @classmethod

@@ -1,4 +1,4 @@
-"""The settings: each with its unit, default and reason, checked together before anything starts.
+"""The settings: each with its limits and default, checked together before anything starts.
 
 Read from the environment only; a secret also from a file (`NAME_FILE`) or a systemd credential of
 that name. What does not fit is refused with a sentence that says what to do; a `MEDIASWEEP_*` name
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PREFIX = "MEDIASWEEP_"
 SUPABASE = ("NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
-CONCURRENCY_CAP = 20
+CONCURRENCY_CAP = 20  # beyond it, Cloudinary answers 420
 
 Positive = Annotated[float, Field(gt=0, le=30 * 86400)]
 
@@ -49,119 +49,50 @@ class StartError(Exception):
 
 
 class Settings(HttpSettings):
-    """Everything that can be set. Durations are seconds unless the name says otherwise."""
+    """Everything that can be set, as `docs/operating.md` tells and a test compares.
+
+    Durations are seconds unless name or comment says otherwise.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices("DATABASE_URL"),
-        description="PostgreSQL, as postgresql://user:password@host:port/database. Required.",
-    )
-    listen_url: SecretStr | None = Field(
-        None,
-        description="A direct address of the same database, where DATABASE_URL leads through a "
-        "pooler: LISTEN and migrations need one. Default: DATABASE_URL.",
-    )
-    cloudinary_url: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices("CLOUDINARY_URL"),
-        description="cloudinary://key:secret@cloud, as the console shows it; or the three below.",
-    )
+    # postgresql://user:password@host:port/database; required
+    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL"))
+    # a direct address of the same database, where the first leads through a pooler
+    listen_url: SecretStr | None = None
+    # cloudinary://key:secret@cloud; or the three below
+    cloudinary_url: SecretStr | None = Field(None, validation_alias=AliasChoices("CLOUDINARY_URL"))
     cloud_name: str | None = Field(
         None,
         validation_alias=AliasChoices("CLOUDINARY_CLOUD_NAME", "NEXT_PUBLIC_CLOUDINARY_CLOUD_NAME"),
-        description="The cloud whose assets are deleted.",
     )
-    api_key: str | None = Field(
-        None, validation_alias=AliasChoices("CLOUDINARY_API_KEY"), description="Its API key."
-    )
+    api_key: str | None = Field(None, validation_alias=AliasChoices("CLOUDINARY_API_KEY"))
     api_secret: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices("CLOUDINARY_API_SECRET"),
-        description="The key's secret.",
+        None, validation_alias=AliasChoices("CLOUDINARY_API_SECRET")
     )
-    enabled: bool = Field(
-        default=True,
-        description="Whether this daemon deletes; false: it only beats and answers probes.",
-    )
-    auto_start: bool = Field(
-        default=True,
-        description="Whether work begins with the first daemon; false: it pauses the fleet until "
-        "`mediasweep resume`.",
-    )
-    dry_run: bool = Field(
-        default=False,
-        description="Do everything but send, and log what would be deleted.",
-    )
-    interval_minutes: Positive = Field(
-        5, description="Minutes between sweeps while notifications are proven to arrive."
-    )
-    batch_size: int = Field(
-        10, ge=1, le=100, description="Rows of a claim at the least; up to 100 with a backlog."
-    )
-    max_retries: int = Field(
-        3, ge=1, le=100, description="Attempts with an unknown outcome before a row has failed."
-    )
-    health_check_interval: Positive = Field(
-        60, description="Seconds between chores and looks at the queue's health."
-    )
-    concurrency: int = Field(
-        8,
-        ge=1,
-        le=CONCURRENCY_CAP,
-        description="Calls to Cloudinary at a time. At most 20: beyond it answers 420.",
-    )
-    http_timeout: Positive = Field(
-        10, description="Seconds that Cloudinary may take for one answer."
-    )
-    lease: Positive = Field(
-        60,
-        description="Seconds for which a claim is kept from other daemons; at least three "
-        "timeouts.",
-    )
-    stop_timeout: Positive = Field(
-        25,
-        description="Seconds for finishing what was sent, after SIGTERM. Must exceed two timeouts.",
-    )
-    grace: float = Field(
-        0,
-        ge=0,
-        le=30 * 86400,
-        description="Seconds that every row rests before it is claimed first.",
-    )
-    brake_floor: int = Field(
-        1000, ge=1, description="Rows of one source within the window that never stop it."
-    )
-    brake_share: float = Field(
-        0.05, ge=0, le=1, description="The share of a table's rows that does not stop it either."
-    )
-    brake_window: Positive = Field(10, description="Minutes that the brake looks at.")
-    retention: float = Field(
-        30,
-        ge=1,
-        le=3650,
-        description="Days for which finished rows and the journal are kept; what failed stays.",
-    )
-    retry_base: Positive = Field(
-        15, description="Seconds of the first wait after an unknown outcome; then 4 times it."
-    )
-    webhook_secrets: SecretStr | None = Field(
-        None, description="What notifications are signed with, if not with the API secret."
-    )
-    webhook_window: float = Field(
-        1200, ge=60, le=86400, description="Seconds that a notification may be old, or ahead."
-    )
-    reconcile_hours: float = Field(
-        0, ge=0, le=8760, description="Hours between reconciliations by themselves; 0: none."
-    )
-    reconcile_share: float = Field(
-        0.5, gt=0, le=1, description="The share of the Admin API's hourly calls that one may take."
-    )
-    log_format: Literal["json", "console"] = Field("json", description="json or console.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least that is logged."
-    )
+    enabled: bool = True  # false: it only beats and answers probes
+    auto_start: bool = True  # false: the first daemon pauses the fleet
+    dry_run: bool = False
+    interval_minutes: Positive = 5  # between sweeps while notifications are proven to arrive
+    batch_size: int = Field(10, ge=1, le=100)  # rows of a claim at the least
+    max_retries: int = Field(3, ge=1, le=100)  # attempts with an unknown outcome
+    health_check_interval: Positive = 60
+    concurrency: int = Field(8, ge=1, le=CONCURRENCY_CAP)  # calls to Cloudinary, of the fleet
+    http_timeout: Positive = 10  # for one answer of Cloudinary
+    lease: Positive = 60
+    stop_timeout: Positive = 25  # for what was sent, after SIGTERM
+    grace: float = Field(0, ge=0, le=30 * 86400)  # that every row rests before its first claim
+    brake_floor: int = Field(1000, ge=1)  # rows of one source within the window
+    brake_share: float = Field(0.05, ge=0, le=1)  # of a table's rows
+    brake_window: Positive = 10  # minutes
+    retention: float = Field(30, ge=1, le=3650)  # days
+    retry_base: Positive = 15  # after the first unknown outcome
+    webhook_secrets: SecretStr | None = None  # if not the API secret
+    webhook_window: float = Field(1200, ge=60, le=86400)  # that a notification may be old, or ahead
+    reconcile_hours: float = Field(0, ge=0, le=8760)  # 0: none by itself
+    reconcile_share: float = Field(0.5, gt=0, le=1)  # of the Admin API's hourly calls
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")
     def _times_fit(self) -> Settings:
