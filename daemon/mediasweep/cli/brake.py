@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediasweep.cli.consent import agree
+from mediasweep.cli.consent import Yes, agree
 from mediasweep.cli.foresight import plain, say_kept
-from mediasweep.cli.output import cell, print_json, print_table
+from mediasweep.cli.output import Json, cell, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.number import counted, number, size
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 QUESTION = "Delete these assets"
 app = typer.Typer(help="Review and release what the brake holds.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -52,7 +50,7 @@ def ack(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be released.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Release the rows of a digest, and open the brake.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -10,6 +11,7 @@ from mediasweep.cli.output import misused
 
 NOBODY = "There is no terminal to ask on: add --yes"
 LOOK = ", or --dry-run to look only"
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def need_terminal(question: str, look: str = LOOK) -> None:

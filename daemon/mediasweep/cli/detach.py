@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediasweep.cli.consent import agree, agree_by_name, need_terminal
+from mediasweep.cli.consent import Yes, agree, agree_by_name, need_terminal
 from mediasweep.cli.session import database, do
 from mediasweep.rules.number import counted
 
@@ -15,7 +15,6 @@ Which = Annotated[
     str,
     typer.Argument(metavar="TABLE|NUMBER", help="As `attach --list` shows it.", show_default=False),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the SQL, and change nothing.")]
 WHOLE = "Take mediasweep away"
 

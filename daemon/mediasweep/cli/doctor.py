@@ -8,11 +8,11 @@ import textwrap
 from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from mediasweep.cli.output import in_a_line, print_json
+from mediasweep.cli.output import Json, in_a_line, print_json
 from mediasweep.cli.session import account, do
 from mediasweep.rules.finding import Finding, Level
 from mediasweep.rules.number import counted
@@ -27,7 +27,7 @@ WIDTH_MOST = 120
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Diagnose the installation, and suggest fixes.
 

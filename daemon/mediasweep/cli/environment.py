@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mediasweep.cli.consent import agree
-from mediasweep.cli.output import in_a_line, print_json, print_table
+from mediasweep.cli.consent import Yes, agree
+from mediasweep.cli.output import Json, in_a_line, print_json, print_table
 from mediasweep.cli.session import database, do, who
 
 COPY = """
@@ -17,11 +17,11 @@ lets it delete assets that the original uses. Give it an account of its own inst
 
 
 def adopt(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show it, and change nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Accept this database and account after a move or copy.
 

@@ -64,7 +64,6 @@ MoveLimit = Annotated[
         metavar="N",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # as the command line has them, for those who gave none
 NAMES = (

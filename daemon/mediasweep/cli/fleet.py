@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediasweep.cli.attach import stray_says
-from mediasweep.cli.output import cell, in_a_line, misused, print_json, print_table
+from mediasweep.cli.output import Json, cell, in_a_line, misused, print_json, print_table
 from mediasweep.cli.session import cloud_name, database, do, who
 from mediasweep.rules.gate import NONE_DELETES, PAUSE_MINUTES
 from mediasweep.rules.number import number
@@ -18,8 +18,6 @@ from mediasweep.rules.reason import ago
 
 if TYPE_CHECKING:
     from mediasweep.postgres.gates import Pause
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def status(

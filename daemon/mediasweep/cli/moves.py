@@ -8,14 +8,13 @@ from uuid import UUID
 
 import typer
 
-from mediasweep.cli.consent import agree, need_terminal
+from mediasweep.cli.consent import Yes, agree, need_terminal
 from mediasweep.cli.filters import (
     NAMES,
     Actor,
     App,
     Filename,
     InDoubt,
-    Json,
     MoveLimit,
     NotInDoubt,
     NotOwn,
@@ -30,7 +29,7 @@ from mediasweep.cli.filters import (
     row_id,
 )
 from mediasweep.cli.foresight import plain, say_kept
-from mediasweep.cli.output import misused, print_json, print_table
+from mediasweep.cli.output import Json, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.filter import RawFilter
 from mediasweep.rules.job import ByHand
@@ -48,7 +47,6 @@ Ids = Annotated[
     typer.Argument(metavar="[ID]...", parser=row_id, help="As `queue list` shows them."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DONE = {ByHand.RETRY: "put back to pending", ByHand.CANCEL: "cancelled"}
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
 import typer
 from rich.cells import cell_len
 
 GAP = "  "
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def misused(what: str) -> NoReturn:

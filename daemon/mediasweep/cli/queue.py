@@ -13,7 +13,6 @@ from mediasweep.cli.filters import (
     App,
     Filename,
     InDoubt,
-    Json,
     Limit,
     NotInDoubt,
     NotOwn,
@@ -27,7 +26,7 @@ from mediasweep.cli.filters import (
     either,
     row_id,
 )
-from mediasweep.cli.output import cell, print_json, print_table
+from mediasweep.cli.output import Json, cell, print_json, print_table
 from mediasweep.cli.session import database, do
 from mediasweep.rules.filter import RawFilter
 

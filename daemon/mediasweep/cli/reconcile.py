@@ -14,8 +14,8 @@ from uuid import uuid4
 import typer
 
 from mediasweep.cli import findings
-from mediasweep.cli.consent import agree, need_terminal
-from mediasweep.cli.output import misused
+from mediasweep.cli.consent import Yes, agree, need_terminal
+from mediasweep.cli.output import Json, misused
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 from mediasweep.cli.signals import stop_by_signals
@@ -50,8 +50,6 @@ Limit = Annotated[
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write all findings to this file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def reconcile(

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import typer
 
-from mediasweep.cli.consent import agree, need_terminal
-from mediasweep.cli.filters import row_id
-from mediasweep.cli.output import misused, print_json, print_table
+from mediasweep.cli.consent import Yes, agree, need_terminal
+from mediasweep.cli.filters import Actor, App, Source, row_id
+from mediasweep.cli.output import Json, misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
 from mediasweep.cli.sheet import sheet
@@ -50,27 +50,17 @@ Since = Annotated[
 Until = Annotated[
     str | None, typer.Option(help="Only what was deleted before that moment.", metavar="WHEN")
 ]
-Source = Annotated[
-    str | None,
-    typer.Option(
-        help="Only from this table; `manual`: from none; or a source's number.", metavar="TABLE"
-    ),
-]
 Reason = Annotated[
     str | None, typer.Option(help="Only for this reason, as row_deleted.", metavar="REASON")
 ]
-Actor = Annotated[str | None, typer.Option(help="Only by this database role.", metavar="ROLE")]
-App = Annotated[str | None, typer.Option(help="Only by this application_name.", metavar="NAME")]
 Limit = Annotated[
     int, typer.Option(min=1, max=100_000, help="At most N, the newest first.", metavar="N")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be restored.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Csv = Annotated[
     Path | None,
     typer.Option("--csv", help="Write what could not be restored, for Cloudinary's support."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def restore(

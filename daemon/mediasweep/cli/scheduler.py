@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mediasweep.cli.fleet import say_closed, say_replaced
-from mediasweep.cli.output import cell, misused, print_json, print_table
+from mediasweep.cli.output import Json, cell, misused, print_json, print_table
 from mediasweep.cli.session import database, do, who
 from mediasweep.rules.gate import NONE_DELETES
 from mediasweep.rules.number import counted, number
@@ -17,8 +17,6 @@ from mediasweep.rules.reason import ago
 
 app = typer.Typer(help="Start, stop and configure all daemons.", no_args_is_help=True)
 T = TypeVar("T")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _ask(operation: Callable[..., Awaitable[T]], *args: object, **named: object) -> T:

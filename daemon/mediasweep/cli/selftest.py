@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediasweep.cli.output import cell, print_json
+from mediasweep.cli.output import Json, cell, print_json
 from mediasweep.cli.session import account, database, do, who
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def selftest(
     probe: Annotated[
         bool, typer.Option("--probe", help="Also try what Cloudinary's documentation leaves open.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Test everything, from upload to deletion, on a live daemon.
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mediasweep.cli.consent import agree
-from mediasweep.cli.output import print_json, print_table
+from mediasweep.cli.consent import Yes, agree
+from mediasweep.cli.output import Json, print_json, print_table
 from mediasweep.cli.session import account, database, do
 from mediasweep.rules.number import counted
 
@@ -18,8 +18,6 @@ Where = Annotated[
     str | None,
     typer.Argument(metavar="[URL]", help="As registered; without one: all that end in our path."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SHOWN = {"event_type": "events", "uri": "address", "id": "id"}
 INBOX = {"outcome": "outcome", "notifications": "notifications", "oldest": "oldest"}
 INBOX |= {"error": "error"}
