@@ -16,12 +16,12 @@ import asyncpg
 from bench.figures import database
 from mediasweep.demo.cluster import Cluster
 from mediasweep.postgres.pool import open_pool
-from mediasweep.postgres.queue import Queue, Result, Terms
+from mediasweep.postgres.queue import ClaimTerms, Queue, Result
 from mediasweep.rules.outcome import Answer, Outcome
 
 BATCH = 100
 NOTHING = timedelta(0)
-TERMS = Terms(
+TERMS = ClaimTerms(
     timedelta(minutes=1), NOTHING, NOTHING, 3, "demo", 10_000_000, 1.0, timedelta(minutes=10)
 )
 QUEUE_ROWS = """

@@ -44,7 +44,7 @@ from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.inbox import Inbox
 from mediasweep.postgres.migrate import read_schema
 from mediasweep.postgres.pool import PASSING, Pool
-from mediasweep.postgres.queue import Queue, Terms
+from mediasweep.postgres.queue import ClaimTerms, Queue
 from mediasweep.postgres.reconcile import Reconciliations
 from mediasweep.postgres.wake import Wake
 from mediasweep.rules.drift import ReconcileWaits
@@ -271,9 +271,9 @@ class Daemon:
         self.metrics.own.show(self.health.standing())
 
 
-def terms(settings: Settings, cloud: str) -> Terms:
+def terms(settings: Settings, cloud: str) -> ClaimTerms:
     """Return what a claim is made under."""
-    return Terms(
+    return ClaimTerms(
         lease=settings.seconds("lease"),
         grace=settings.seconds("grace"),
         settle=2 * settings.seconds("http_timeout"),

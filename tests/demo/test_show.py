@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mediasweep.demo.compared import DIFFERENCES
+from mediasweep.demo.cloud_changes import STEPS
+from mediasweep.demo.comparison import DIFFERENCES
 from mediasweep.demo.scenes import SCENES
-from mediasweep.demo.there import STEPS
 from tests.demo.traces import contents, processes, wait_until_gone
 
 PROGRAM = (sys.executable, "-P", "-m", "mediasweep", "demo")

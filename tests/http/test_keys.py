@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mediasweep.http.keys import SESSION_S, Keys
-from mediasweep.http.session import ADDRESSES, Tries
+from mediasweep.http.session import ADDRESSES, FailedLogins
 from mediasweep.rules.access import Scope, host_name
 
 OPERATE, READ = "operate-" + "x" * 22, "read-" + "y" * 22
@@ -59,7 +59,7 @@ def test_no_token_is_kept() -> None:
 def test_only_the_last_minute_of_an_address_counts() -> None:
     """Five failures shut out their address until the first is a minute old, and nobody else."""
     clock = Clock()
-    tries = Tries(clock)
+    tries = FailedLogins(clock)
     for _ in range(5):
         assert tries.wait_s("a") == 0
         tries.failed("a")

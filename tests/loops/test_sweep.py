@@ -15,13 +15,13 @@ from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, Ticket
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
-from mediasweep.postgres.queue import Claim, Queue, Terms
+from mediasweep.postgres.queue import Claim, ClaimTerms, Queue
 from mediasweep.rules.asset import Asset
 from mediasweep.rules.events import ClaimLost, Event, Recorded, Swept
 from mediasweep.rules.outcome import Answer, Backoff, Outcome
 
 MINUTE, NOTHING = timedelta(minutes=1), timedelta(0)
-TERMS = Terms(MINUTE, NOTHING, NOTHING, 3, "demo", 1000, 1.0, timedelta(minutes=10))
+TERMS = ClaimTerms(MINUTE, NOTHING, NOTHING, 3, "demo", 1000, 1.0, timedelta(minutes=10))
 UNUSED: Any = None
 QUEUED = "INSERT INTO mediasweep.cloudinary_cleanup_queue (cloudinary_public_id) VALUES ('a')"
 LEASE_OVER = """

@@ -18,7 +18,7 @@ from mediasweep.postgres.gates import Gates
 from mediasweep.postgres.inbox import Inbox
 from mediasweep.postgres.pool import Connection as Db
 from mediasweep.postgres.pool import open_pool
-from mediasweep.postgres.queue import Queue, Terms
+from mediasweep.postgres.queue import ClaimTerms, Queue
 from mediasweep.rules.events import Event, FallbackRefilled, QueueUnhealthy
 
 MINUTE = timedelta(minutes=1)
@@ -40,7 +40,7 @@ async def chores(database: str) -> AsyncIterator[Chores]:
     """Give the chores of a daemon that does nothing else."""
     pool = await open_pool(database, size=1, patience=MINUTE)
     queue = Queue(
-        pool, uuid.uuid4(), Terms(MINUTE, timedelta(0), MINUTE, 3, "cloud", 1000, 0.05, MINUTE)
+        pool, uuid.uuid4(), ClaimTerms(MINUTE, timedelta(0), MINUTE, 3, "cloud", 1000, 0.05, MINUTE)
     )
     events: list[Event] = []
     looks: list[bool] = []

@@ -20,7 +20,7 @@ from mediasweep.loops.slots import Slots
 from mediasweep.loops.sweep import Sweep
 from mediasweep.loops.ticket import SweepPolicy, Ticket
 from mediasweep.postgres.gates import Gates
-from mediasweep.postgres.queue import Claim, Queue, Terms
+from mediasweep.postgres.queue import Claim, ClaimTerms, Queue
 from mediasweep.postgres.wake import Wake
 from mediasweep.rules.gate import GateKeeper, GatePolicy
 from mediasweep.rules.outcome import Answer, Backoff
@@ -49,10 +49,10 @@ class Rules:
     keeps_asset_id: bool = False
     brake_floor: int = 1000
 
-    def terms(self, cloud: str) -> Terms:
+    def terms(self, cloud: str) -> ClaimTerms:
         """Return what claims are made under."""
         grace = timedelta(seconds=self.grace_s)
-        return Terms(
+        return ClaimTerms(
             lease=LEASE,
             grace=grace,
             settle=LONGEST_CALL,

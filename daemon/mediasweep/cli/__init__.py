@@ -92,10 +92,10 @@ def sentence(error: BaseException) -> str:
     """Return what an error says, and what there is to do about it."""
     import asyncpg
 
-    from mediasweep.postgres.whose import of_yours
+    from mediasweep.postgres.user_errors import user_function
 
     said = message(error)
-    if name := of_yours(error):
+    if name := user_function(error):
         return f"{name}, a function of yours that a trigger calls, fails: {said}"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return (

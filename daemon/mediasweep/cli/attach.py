@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediasweep.cli.output import cell, misused, print_json, print_table
-from mediasweep.cli.reference import (
+from mediasweep.cli.attach_options import (
     AssetId,
     BrakeFloor,
     CloudName,
@@ -28,6 +27,7 @@ from mediasweep.cli.reference import (
     Where,
     text_of,
 )
+from mediasweep.cli.output import cell, misused, print_json, print_table
 from mediasweep.cli.session import database, do
 from mediasweep.rules.attachment import AttachFlags
 from mediasweep.rules.number import counted, number

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mediasweep.cli.csv_file import sheet
 from mediasweep.cli.output import print_json, print_table
-from mediasweep.cli.sheet import sheet
 from mediasweep.rules.drift import in_figures, in_words
 from mediasweep.rules.number import counted, number
 

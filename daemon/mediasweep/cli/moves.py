@@ -51,7 +51,7 @@ DONE = {ByHand.RETRY: "put back to pending", ByHand.CANCEL: "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class MoveCommand:
     """What a command line asked for."""
 
     move: ByHand
@@ -99,7 +99,7 @@ def retry(
     said = RawFilter(
         statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
     )
-    _do(Task(ByHand.RETRY, ids or [], said, limit, dry_run, yes, as_json))
+    _do(MoveCommand(ByHand.RETRY, ids or [], said, limit, dry_run, yes, as_json))
 
 
 def cancel(
@@ -135,7 +135,7 @@ def cancel(
     said = RawFilter(
         statuses, source, public_id, filename, reason, app, actor, since, until, unsure, ours
     )
-    _do(Task(ByHand.CANCEL, ids or [], said, limit, dry_run, yes, as_json, why))
+    _do(MoveCommand(ByHand.CANCEL, ids or [], said, limit, dry_run, yes, as_json, why))
 
 
 def say_left(left: int, limit: int, hint: str = "") -> None:
@@ -144,60 +144,60 @@ def say_left(left: int, limit: int, hint: str = "") -> None:
         typer.echo(f"mediasweep: {number(left)} more match; --limit is {limit}{hint}", err=True)
 
 
-def _do(task: Task) -> None:
-    if not task.ids and task.said.is_empty:
-        misused(f"say which rows to {task.move}: give their ids, or a filter: {NAMES}")
-    if task.ids and not task.said.is_empty:
+def _do(command: MoveCommand) -> None:
+    if not command.ids and command.said.is_empty:
+        misused(f"say which rows to {command.move}: give their ids, or a filter: {NAMES}")
+    if command.ids and not command.said.is_empty:
         misused("give ids, or a filter, not both")
-    chosen = _choose(task)
-    if task.dry_run:
-        _preview(task, chosen)
-        say_left(chosen.left, task.limit)
+    chosen = _choose(command)
+    if command.dry_run:
+        _preview(command, chosen)
+        say_left(chosen.left, command.limit)
         return
-    if chosen.ids and task.has_to_ask:
-        _ask(task, chosen)
-    moved, refused = do(_move(task, chosen.ids))
-    if task.as_json:
-        _print(task, moved, refused, chosen.left)
+    if chosen.ids and command.has_to_ask:
+        _ask(command, chosen)
+    moved, refused = do(_move(command, chosen.ids))
+    if command.as_json:
+        _print(command, moved, refused, chosen.left)
     _say_refused(refused)
-    _say_moved(moved, chosen, DONE[task.move])
-    say_left(chosen.left, task.limit, ": give the command again, or a higher one")
-    if task.ids and refused:
+    _say_moved(moved, chosen, DONE[command.move])
+    say_left(chosen.left, command.limit, ": give the command again, or a higher one")
+    if command.ids and refused:
         raise typer.Exit(1)
 
 
-def _choose(task: Task) -> Choice:
+def _choose(command: MoveCommand) -> Choice:
     from mediasweep.operations import queue
 
     async def ask() -> Choice:
-        if task.ids:
-            return queue.Choice(list(dict.fromkeys(task.ids)))
+        if command.ids:
+            return queue.Choice(list(dict.fromkeys(command.ids)))
         async with database() as connection:
-            return await queue.choose(connection, task.move, task.said, limit=task.limit)
+            return await queue.choose(connection, command.move, command.said, limit=command.limit)
 
     return do(ask())
 
 
-def _ask(task: Task, chosen: Choice) -> None:
-    question = f"{task.move.capitalize()} {counted(len(chosen.ids), 'row')}"
-    question += " and the others of the same assets" * (task.move is ByHand.CANCEL)
+def _ask(command: MoveCommand, chosen: Choice) -> None:
+    question = f"{command.move.capitalize()} {counted(len(chosen.ids), 'row')}"
+    question += " and the others of the same assets" * (command.move is ByHand.CANCEL)
     need_terminal(question)
-    say_left(chosen.left, task.limit)
+    say_left(chosen.left, command.limit)
     agree(question)
 
 
-async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
+async def _move(command: MoveCommand, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
     """Move the rows, telling how far it is; what was moved is printed as it is done."""
     from mediasweep.operations import queue
 
     moved: list[UUID] = []
     refused: dict[UUID, str] = {}
     async with database() as connection:
-        steps = queue.move_rows(connection, task.move, ids, who=who(), why=task.why)
+        steps = queue.move_rows(connection, command.move, ids, who=who(), why=command.why)
         async for step in steps:
             moved += step.moved
             refused |= step.refused
-            if not task.as_json:
+            if not command.as_json:
                 for id_ in step.moved:
                     typer.echo(str(id_))
             if len(ids) > queue.STEP:
@@ -205,22 +205,22 @@ async def _move(task: Task, ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID,
     return moved, refused
 
 
-def _preview(task: Task, chosen: Choice) -> None:
+def _preview(command: MoveCommand, chosen: Choice) -> None:
     from mediasweep.operations import queue
 
     async def ask() -> MovePreview:
         async with database() as connection:
-            return await queue.rehearse(connection, task.move, chosen.ids)
+            return await queue.rehearse(connection, command.move, chosen.ids)
 
     told = do(ask())
     moved, refused, foreseen = told.moved, told.refused, told.foreseen
-    if task.as_json:
-        _print(task, moved, refused, chosen.left, plain(foreseen) if foreseen else {})
+    if command.as_json:
+        _print(command, moved, refused, chosen.left, plain(foreseen) if foreseen else {})
     else:
         columns = {"id": "id", "status": "status", "cloudinary_public_id": "public id"}
         print_table(told.rows, columns | {"source": "source", "queued_at": "queued"})
     _say_refused(refused)
-    _say_moved(moved, chosen, f"would be {DONE[task.move]}")
+    _say_moved(moved, chosen, f"would be {DONE[command.move]}")
     if foreseen and moved:
         say_kept(foreseen, len(moved))
 
@@ -232,7 +232,7 @@ def _say_moved(moved: Sequence[UUID], chosen: Choice, what: str) -> None:
 
 
 def _print(
-    task: Task,
+    command: MoveCommand,
     moved: Sequence[UUID],
     refused: Mapping[UUID, str],
     left: int,
@@ -240,8 +240,8 @@ def _print(
 ) -> None:
     print_json(
         {
-            "move": task.move,
-            "dry_run": task.dry_run,
+            "move": command.move,
+            "dry_run": command.dry_run,
             "moved": moved,
             "refused": [{"id": id_, "why": why} for id_, why in refused.items()],
             "left": left,

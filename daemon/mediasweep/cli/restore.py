@@ -13,16 +13,21 @@ from uuid import UUID
 import typer
 
 from mediasweep.cli.consent import Yes, agree, need_terminal
+from mediasweep.cli.csv_file import sheet
 from mediasweep.cli.filters import Actor, App, Source, row_id
 from mediasweep.cli.output import Json, misused, print_json, print_table
 from mediasweep.cli.progress import progress
 from mediasweep.cli.session import account, database, do, who
-from mediasweep.cli.sheet import sheet
 from mediasweep.cli.signals import stop_by_signals
 from mediasweep.rules.number import counted, number, size
 
 if TYPE_CHECKING:
-    from mediasweep.operations.restore import RestorePlan, RestoreProgress, RestoreReport, Waiting
+    from mediasweep.operations.restore import (
+        RestorePlan,
+        RestoreProgress,
+        RestoreReport,
+        RestoreWaits,
+    )
     from mediasweep.rules.restore import Deletion, RestoreFilter
 
 SUPPORT = ("public_id", "format", "resource_type", "type")  # as Cloudinary's support asks for them
@@ -177,8 +182,10 @@ async def _restore(deletions: Sequence[Deletion]) -> RestoreReport:
         stack.enter_context(stop_by_signals(stopping))
         line = stack.enter_context(progress(f"restoring {counted(len(deletions), 'asset')}"))
 
-        def say(news: RestoreProgress | Waiting) -> None:
-            waits = isinstance(news, operation.Waiting)  # for minutes, maybe, and with a reason
+        def say(news: RestoreProgress | RestoreWaits) -> None:
+            waits = isinstance(
+                news, operation.RestoreWaits
+            )  # for minutes, maybe, and with a reason
             line.tell(_words(news), important=waits)
 
         return await operation.restore(
@@ -186,10 +193,10 @@ async def _restore(deletions: Sequence[Deletion]) -> RestoreReport:
         )
 
 
-def _words(news: RestoreProgress | Waiting) -> str:
-    from mediasweep.operations.restore import Waiting
+def _words(news: RestoreProgress | RestoreWaits) -> str:
+    from mediasweep.operations.restore import RestoreWaits
 
-    if isinstance(news, Waiting):
+    if isinstance(news, RestoreWaits):
         return f"waiting {news.duration.total_seconds():.0f} s: {news.why}"
     return f"{number(news.done)} of {number(news.of)}, {number(news.failed)} of them not restored"
 

@@ -23,13 +23,13 @@ from rich.live import Live
 from rich.markup import escape
 
 from mediasweep.cloudinary import Account, Credentials
+from mediasweep.demo.cloud_changes import follow
 from mediasweep.demo.cluster import Cluster
-from mediasweep.demo.compared import compare, differ
+from mediasweep.demo.comparison import compare, differ
 from mediasweep.demo.interrupts import Interrupts
-from mediasweep.demo.played import Played, table
 from mediasweep.demo.processes import OK, POLL_S, daemon, http_status
+from mediasweep.demo.results import SceneResult, table
 from mediasweep.demo.scenes import SCENES, SQL, WITHOUT_ROW, Scene
-from mediasweep.demo.there import follow
 from mediasweep.demo.uploads import row, upload
 from mediasweep.emulator.client import Cloud, Emulator
 from mediasweep.operations import selftest, webhooks
@@ -99,9 +99,9 @@ async def _play(dsn: str, cloud: Cloud, address: str, console: Console) -> bool:
     try:
         await webhooks.register(account, address)
         console.print("Cloudinary tells the daemon of every change from now on.\n")
-        played: list[Played] = []
-        followed: list[Played] = []
-        compared: list[Played] = []
+        played: list[SceneResult] = []
+        followed: list[SceneResult] = []
+        compared: list[SceneResult] = []
         with Live(table(played), console=console, refresh_per_second=20) as live:
 
             def changed() -> None:
@@ -121,14 +121,14 @@ async def _play(dsn: str, cloud: Cloud, address: str, console: Console) -> bool:
 
 
 async def _scenes(
-    connection: Connection, cloud: Cloud, played: list[Played], changed: Callable[[], None]
+    connection: Connection, cloud: Cloud, played: list[SceneResult], changed: Callable[[], None]
 ) -> None:
     for scene in SCENES:
         async with connection.transaction():
             await connection.execute(scene.sql)
             committed = await connection.fetchval(SQL["now"])
         many = len(scene.assets) > 1
-        one = Played(scene.title, f"{commonpath(scene.assets)}/*" if many else scene.assets[0])
+        one = SceneResult(scene.title, f"{commonpath(scene.assets)}/*" if many else scene.assets[0])
         played.append(one)
         right = await _watch(connection, scene, one, committed, changed)
         one.right = right and await asyncio.to_thread(_as_it_should_be, cloud, scene)
@@ -138,7 +138,7 @@ async def _scenes(
 async def _watch(
     connection: Connection,
     scene: Scene,
-    one: Played,
+    one: SceneResult,
     committed: datetime,
     changed: Callable[[], None],
 ) -> bool:

@@ -10,7 +10,7 @@ import cloudinary
 import cloudinary.uploader
 from cloudinary.utils import get_http_connector
 
-from mediasweep.demo.compared import MISSING
+from mediasweep.demo.comparison import MISSING
 from mediasweep.demo.files import avi, csv, landscape, png
 from mediasweep.demo.scenes import BULK, SPARE
 

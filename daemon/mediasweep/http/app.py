@@ -19,7 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from mediasweep import __version__
 from mediasweep.http.access import AccessControl, AccessPolicy
 from mediasweep.http.api import DESCRIPTION, add_api
-from mediasweep.http.body import Bodies
+from mediasweep.http.body import BodyLimit
 from mediasweep.http.headers import Headers
 from mediasweep.http.pages.site import add_pages
 from mediasweep.http.problem import add_problems
@@ -50,7 +50,7 @@ def build(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.add_middleware(Bodies)
+    app.add_middleware(BodyLimit)
     app.add_middleware(AccessControl, policy=access)
     app.add_middleware(Headers)  # the outermost
     _add_probes(app, health, registry, refresh)

@@ -24,7 +24,7 @@ class CrowdedError(Exception):
     """So many long bodies are being read that another one has to come later."""
 
 
-class Places:
+class BodySlots:
     """For long bodies of strangers: so many are read at a time, or together they fill the memory.
 
     What is short needs none, so that nobody who holds them all keeps it out.
@@ -46,11 +46,11 @@ class Places:
 
 
 async def read(
-    request: Request, most: int = BODY_MOST, places: Places | None = None
+    request: Request, most: int = BODY_MOST, slots: BodySlots | None = None
 ) -> bytes | None:
     """Return the body, None if it is too long; raises TimeoutError, ClientDisconnect, CrowdedError.
 
-    `places`: where a long one needs one of them.
+    `slots`: where a long one needs one of them.
     """
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > most:
@@ -62,13 +62,13 @@ async def read(
                 body += part
                 if len(body) > most:
                     return None
-                if places is not None and len(body) > STRANGER_MOST:
-                    held.enter_context(places.one())
-                    places = None
+                if slots is not None and len(body) > STRANGER_MOST:
+                    held.enter_context(slots.one())
+                    slots = None
     return bytes(body)
 
 
-class Bodies:
+class BodyLimit:
     """Reads the body before the route does; the webhook and the upload read their own."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -18,8 +18,8 @@ from mediasweep.http.selection import DeleteQuery, DeleteRequest, ResourceType
 from mediasweep.operations import media
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.job import UNFINISHED, Status
+from mediasweep.rules.page_request import PageRequest, SortBy
 from mediasweep.rules.selection import Selection
-from mediasweep.rules.shelf import Shelf, SortBy
 
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
@@ -59,10 +59,10 @@ class MediaQuery(RequestModel):
     def _empty_is_left_out(cls, given: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if value != ""}
 
-    def shelf(self) -> Shelf:
+    def page_request(self) -> PageRequest:
         """Return it as the operation takes it."""
         tags = tuple(tag.strip() for tag in (self.tags or "").split(",") if tag.strip())
-        return Shelf(
+        return PageRequest(
             page=self.page,
             limit=self.limit,
             folder=(self.folder or "").strip("/") or None,
@@ -153,7 +153,7 @@ def add_media(router: APIRouter, backend: Backend) -> None:
     @router.get(PATH, tags=["media"], responses=like("media_list"))
     async def media_list(asked: Annotated[MediaQuery, Query()]) -> MediaPage:
         """List the library."""
-        found = await media.page(backend.pool, asked.shelf(), backend.library.get())
+        found = await media.page(backend.pool, asked.page_request(), backend.library.get())
         pages = -(-found.total // asked.limit)
         pagination = Pagination(
             page=asked.page,

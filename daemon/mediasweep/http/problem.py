@@ -26,7 +26,7 @@ from mediasweep.operations.backend import (
     PASSING,
     DatabaseError,
     PostgresError,
-    of_yours,
+    user_function,
 )
 from mediasweep.operations.refusal import RefusedError, UnknownError
 from mediasweep.rules.cursor import CursorError
@@ -122,7 +122,7 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
             return _invalid(error), {}
         case UnknownError():
             return _problem(404, str(error)), {}
-        case _ if name := of_yours(error):
+        case _ if name := user_function(error):
             return _problem(409, f"{name}, a function of yours, fails: {error}"), {}
         case _ if isinstance(error, AWAY):
             said = f"the database does not answer this now: {message(error)}"

@@ -23,7 +23,7 @@ WITHIN_S = 60.0
 ADDRESSES = 1000  # that are remembered
 
 
-class Tries:
+class FailedLogins:
     """Failed logins of each address within the last minute."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -62,7 +62,7 @@ class SessionAnswer(BaseModel):
 
 def add_session(router: APIRouter, gate: APIRouter, access: AccessPolicy) -> None:
     """Add the routes of a session; `gate` is for those without a token yet."""
-    tries = Tries()
+    failed_logins = FailedLogins()
     path = SESSION.removeprefix(router.prefix)
 
     def told(visitor: Visitor) -> SessionAnswer:
@@ -80,13 +80,13 @@ def add_session(router: APIRouter, gate: APIRouter, access: AccessPolicy) -> Non
     ) -> SessionAnswer | Response:
         """Open a session for who has a token."""
         at = request.client.host if request.client else "unknown"
-        if wait_s := tries.wait_s(at):
+        if wait_s := failed_logins.wait_s(at):
             after_s = math.ceil(wait_s)
             said = f"too many failed logins: try again in {after_s} s"
             return problem(429, said, {"Retry-After": str(after_s)})
         session = access.keys.open(login.token.get_secret_value())
         if session is None:
-            tries.failed(at)
+            failed_logins.failed(at)
             return problem(401, "no such token", {"WWW-Authenticate": "Bearer"})
         response.set_cookie(
             COOKIE,

@@ -16,8 +16,8 @@ from mediasweep.http.body import (
     CLOSE,
     LONG_AT_ONCE,
     STRANGER_MOST,
+    BodySlots,
     CrowdedError,
-    Places,
     read,
 )
 from mediasweep.http.problem import RETRY_AFTER_S
@@ -40,7 +40,7 @@ STATUS = {
 
 def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
     """Add the route to the application."""
-    places = Places()
+    slots = BodySlots()
 
     @app.post(PATH, include_in_schema=False)
     async def cloudinary(request: Request) -> JSONResponse:
@@ -49,7 +49,7 @@ def add_webhook(app: FastAPI, webhooks: Webhooks) -> None:
         most = STRANGER_MOST if unfit else BODY_MOST
         headers = CLOSE
         try:
-            body = await read(request, most, places)
+            body = await read(request, most, slots)
         except (TimeoutError, ClientDisconnect):
             result, said = webhooks.refuse(
                 WebhookResult.INCOMPLETE, "the body did not come in time"

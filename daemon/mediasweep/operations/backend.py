@@ -13,7 +13,7 @@ from mediasweep.operations.cached_query import CachedQuery
 from mediasweep.operations.reconcile_runner import ReconcileRunner
 from mediasweep.operations.selftest_runner import SelftestRunner
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
-from mediasweep.postgres.whose import PostgresError, of_yours
+from mediasweep.postgres.user_errors import PostgresError, user_function
 from mediasweep.rules.address import delivery
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
     from mediasweep.settings import Settings
 
-__all__ = ["BROKEN", "PASSING", "Backend", "DatabaseError", "PostgresError", "of_yours"]
+__all__ = ["BROKEN", "PASSING", "Backend", "DatabaseError", "PostgresError", "user_function"]
 
 UPLOADS = 2  # at a time, each of which holds some 25 MiB
 

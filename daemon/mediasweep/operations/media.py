@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
+    from mediasweep.rules.page_request import PageRequest
     from mediasweep.rules.selection import Selection
-    from mediasweep.rules.shelf import Shelf
 
 LIBRARY = "media_assets"  # as `mediasweep.source_name` tells it
 WITHIN = timedelta(seconds=2)  # that a page may take
@@ -69,13 +69,15 @@ async def figures(connection: Pool | Connection) -> Mapping[str, Any] | None:
     return await Media(connection).figures()
 
 
-async def page(pool: Pool, shelf: Shelf, asked: Awaitable[Mapping[str, Any] | None]) -> Listed:
+async def page(
+    pool: Pool, request: PageRequest, asked: Awaitable[Mapping[str, Any] | None]
+) -> Listed:
     """Return a page of the library, and its figures, which are `asked` for meanwhile.
 
     Raises RefusedError if that takes too long, as a search in millions of rows does.
     """
     try:
-        (items, total), figures = await asyncio.gather(Media(pool).page(shelf, WITHIN), asked)
+        (items, total), figures = await asyncio.gather(Media(pool).page(request, WITHIN), asked)
     except TimeoutError as error:
         raise RefusedError(TOO_LONG) from error
     if figures is None:

@@ -67,7 +67,7 @@ class RestoreProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class RestoreWaits:
     """The run goes on after a while, or when it is told to stop."""
 
     duration: timedelta
@@ -133,7 +133,7 @@ async def restore(
     deletions: Sequence[Deletion],
     *,
     who: str,
-    say: Callable[[RestoreProgress | Waiting], None],
+    say: Callable[[RestoreProgress | RestoreWaits], None],
     stopping: asyncio.Event,
 ) -> RestoreReport:
     """Bring the assets back, call by call; `stopping` ends it after the call that is being made."""
@@ -174,7 +174,7 @@ async def restore(
 async def _ask(
     account: Account,
     batch: Batch,
-    say: Callable[[RestoreProgress | Waiting], None],
+    say: Callable[[RestoreProgress | RestoreWaits], None],
     stopping: asyncio.Event,
 ) -> Answer:
     """Make one call, again where that is worth waiting for; UNSENT: it was told to stop."""
@@ -186,7 +186,7 @@ async def _ask(
         pause = wait(answer, tries, datetime.now(UTC))
         if pause is None:
             break
-        say(Waiting(pause, answer.detail or answer.outcome))
+        say(RestoreWaits(pause, answer.detail or answer.outcome))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pause.total_seconds())
     return answer

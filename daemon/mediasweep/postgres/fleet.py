@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mediasweep.postgres.pool import Connection, Pool
-    from mediasweep.postgres.queue import Terms
+    from mediasweep.postgres.queue import ClaimTerms
 
 SQL = statements(__file__)
 
@@ -138,7 +138,7 @@ class Fleet:
         """Return the prefixes of public ids that are never deleted."""
         return [dict(row) for row in await self._connection.fetch(SQL["protected"])]
 
-    async def install(self, daemon: UUID, terms: Terms) -> Mapping[str, Any]:
+    async def install(self, daemon: UUID, terms: ClaimTerms) -> Mapping[str, Any]:
         """Compare where this daemon is with where the installation is; returns the latter.
 
         The first daemon writes it down. Where something differs, a gate is closed from now on.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from mediasweep.postgres.pool import Connection, Pool
     from mediasweep.rules.cursor import Cursor
+    from mediasweep.rules.page_request import PageRequest
     from mediasweep.rules.selection import Selection
-    from mediasweep.rules.shelf import Shelf
 
 SQL = statements(__file__)
 
@@ -32,7 +32,7 @@ class Media:
         self._connection = connection
 
     async def page(
-        self, shelf: Shelf, within: timedelta
+        self, request: PageRequest, within: timedelta
     ) -> tuple[list[dict[str, Any]], int | None]:
         """Return the rows of a page, and how many the filter leaves; None: there is no filter.
 
@@ -42,11 +42,11 @@ class Media:
         """
         row = await self._connection.fetchrow(
             SQL["page"],
-            *_filter(shelf),
-            shelf.sort_by,
-            shelf.descending,
-            (shelf.page - 1) * shelf.limit,
-            shelf.limit,
+            *_filter(request),
+            request.sort_by,
+            request.descending,
+            (request.page - 1) * request.limit,
+            request.limit,
             timeout=within.total_seconds(),
         )
         if row is None:
@@ -118,11 +118,11 @@ class Media:
         return {row["id"]: row["refused"] for row in found}
 
 
-def _filter(shelf: Shelf) -> tuple[object, ...]:
-    search = f"*{shelf.search}*" if shelf.search else None
+def _filter(request: PageRequest) -> tuple[object, ...]:
+    search = f"*{request.search}*" if request.search else None
     return (
-        shelf.folder,
-        shelf.resource_type,
+        request.folder,
+        request.resource_type,
         None if search is None else like(search),
-        list(shelf.tags) or None,
+        list(request.tags) or None,
     )

@@ -58,7 +58,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ClaimTerms:
     """What a claim is made under: how long it holds, how long new rows rest, how many tries.
 
     `settle` is the time after which a request that was given up can no longer take effect; `cloud`
@@ -113,7 +113,7 @@ class Result:
 class Queue:
     """The queue as one daemon sees it."""
 
-    def __init__(self, pool: Pool, daemon: UUID, terms: Terms) -> None:
+    def __init__(self, pool: Pool, daemon: UUID, terms: ClaimTerms) -> None:
         """Remember on whose behalf rows are claimed and recorded."""
         self._pool = pool
         self._daemon = daemon

@@ -17,8 +17,8 @@ from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.words import called
 from mediasweep.http.selection import ResourceType
 from mediasweep.operations import media, plan
+from mediasweep.rules.page_request import PageRequest, SortBy
 from mediasweep.rules.selection import Selection
-from mediasweep.rules.shelf import Shelf, SortBy
 from mediasweep.rules.thumbnail import thumbnail
 
 PATH = "/library"
@@ -61,10 +61,10 @@ class LibraryQuery(RequestModel):
     sort: Sort = Sort.NEWEST
     page: int = Field(default=1, ge=1, le=1_000_000)
 
-    def shelf(self) -> Shelf:
+    def page_request(self) -> PageRequest:
         """Return it as the operation takes it."""
         sort_by, descending = SORTS[self.sort]
-        return Shelf(
+        return PageRequest(
             page=self.page,
             limit=PER_PAGE,
             folder=self.folder.strip("/") or None,
@@ -119,7 +119,7 @@ def add_library(frame: Frame) -> None:
     @frame.router.get(PATH)
     async def library(request: Request, asked: Annotated[LibraryQuery, Query()]) -> Response:
         """Show a page of the library."""
-        found = await media.page(backend.pool, asked.shelf(), backend.library.get())
+        found = await media.page(backend.pool, asked.page_request(), backend.library.get())
         here = {**asked.model_dump(exclude={"page"}), "sort": asked.sort.value}
         return frame.show(
             request,

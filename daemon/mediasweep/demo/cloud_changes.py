@@ -15,8 +15,8 @@ from typing import Any
 import cloudinary.uploader
 
 from mediasweep.demo.files import png
-from mediasweep.demo.played import Played
 from mediasweep.demo.processes import POLL_S
+from mediasweep.demo.results import SceneResult
 from mediasweep.demo.scenes import SQL
 from mediasweep.postgres.pool import Connection
 
@@ -25,7 +25,7 @@ NEW, MOVED = "demo/new", "demo/moved"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CloudChange:
     """A call to Cloudinary; afterwards the library has a row of that name, live or not."""
 
     title: str
@@ -37,21 +37,21 @@ class Step:
 
 
 STEPS = (
-    Step(
+    CloudChange(
         "a file uploaded at Cloudinary",
         "upload",
         NEW,
         "listed",
         lambda given: cloudinary.uploader.upload(png(32, 24, 7), public_id=NEW, **given),
     ),
-    Step(
+    CloudChange(
         "renamed there",
         "rename",
         MOVED,
         "renamed",
         lambda given: cloudinary.uploader.rename(NEW, MOVED, **given),
     ),
-    Step(
+    CloudChange(
         "deleted there",
         "delete",
         MOVED,
@@ -65,12 +65,12 @@ STEPS = (
 async def follow(
     connection: Connection,
     options: Mapping[str, Any],
-    played: list[Played],
+    played: list[SceneResult],
     changed: Callable[[], None],
 ) -> None:
     """Do one thing after the other at Cloudinary, and wait until the library has followed."""
     for step in STEPS:
-        one = Played(step.title, step.file)
+        one = SceneResult(step.title, step.file)
         played.append(one)
         await asyncio.to_thread(step.call, options)
         began_s = time.monotonic()

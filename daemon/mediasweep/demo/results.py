@@ -13,7 +13,7 @@ COLOURS = {None: "yellow", True: "green", False: "red"}
 
 
 @dataclass(slots=True)
-class Played:
+class SceneResult:
     """One line; `after` runs from the commit, or the call, until all had become so."""
 
     title: str
@@ -24,7 +24,7 @@ class Played:
     right: bool | None = None
 
 
-def table(played: Iterable[Played]) -> Table:
+def table(played: Iterable[SceneResult]) -> Table:
     """Return what has been played so far, made to fit 80 columns without breaking a word."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("what was done")

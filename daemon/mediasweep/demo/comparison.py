@@ -17,7 +17,7 @@ import cloudinary.uploader
 
 from mediasweep.cloudinary import Account
 from mediasweep.demo.files import landscape
-from mediasweep.demo.played import Played
+from mediasweep.demo.results import SceneResult
 from mediasweep.emulator.client import Cloud
 from mediasweep.loops.reconcile import Reconciler
 from mediasweep.operations.reconcile import ReconcileOptions, reconcile
@@ -58,10 +58,10 @@ def differ(cloud: Cloud) -> None:
 
 
 async def compare(
-    connection: Connection, account: Account, played: list[Played], changed: Callable[[], None]
+    connection: Connection, account: Account, played: list[SceneResult], changed: Callable[[], None]
 ) -> None:
     """Compare both sides, and say what is found."""
-    shown = [Played(one.title, one.file) for one in DIFFERENCES]
+    shown = [SceneResult(one.title, one.file) for one in DIFFERENCES]
     played.extend(shown)
     changed()
     began_s = time.monotonic()

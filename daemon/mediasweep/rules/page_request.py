@@ -18,7 +18,7 @@ class SortBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class PageRequest:
     """A page, from 1 on, of `limit` rows; rows with all of what is said.
 
     `folder` is meant with what is below it, `tags` all together; `search` is a part of a name, a

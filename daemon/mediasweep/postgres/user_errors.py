@@ -8,14 +8,14 @@ import asyncpg
 
 from mediasweep.postgres.pool import PASSING
 
-__all__ = ["PostgresError", "of_yours"]
+__all__ = ["PostgresError", "user_function"]
 
 PostgresError = asyncpg.PostgresError
 # innermost first; by its whole name, because what we run has no schema of the user's in its path
 RAN_IN = re.compile(r"PL/pgSQL\S*(?: function)? ([^\s(]+)\(")
 
 
-def of_yours(error: BaseException) -> str | None:
+def user_function(error: BaseException) -> str | None:
     """Return the function of the user's that raised an error; None if it was none, or if it passes
     by itself.
     """
