@@ -211,7 +211,7 @@ class Account:
         return (await self._run("upload", call, stored, PART_S))[0]
 
     def close(self) -> None:
-        """Let go of the threads; calls that are still running end by their own timeout."""
+        """Release the threads; calls that are still running end by their own timeout."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _take(self, road: Road, may_not: Callable[[], str | None]) -> Answer:

@@ -1,4 +1,4 @@
-"""/api/brake: what it holds, and letting exactly that go."""
+"""/api/brake: what it holds, and the release of exactly that."""
 
 from __future__ import annotations
 

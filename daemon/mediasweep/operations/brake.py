@@ -1,4 +1,4 @@
-"""The brake in an operator's hands: show what it holds, and let exactly that go.
+"""The brake in an operator's hands: show what it holds, and release exactly that.
 
 Whoever acknowledges has seen a list; the digest of that list is what they say. A list that is not
 to the row what is held now is refused, with RefusedError; what is no digest is a DigestError.
@@ -33,7 +33,7 @@ async def show(connection: Pool | Connection) -> list[Mapping[str, Any]]:
 
 
 async def look(connection: Pool | Connection, digest: str, *, who: str) -> Mapping[str, Any]:
-    """Return what a digest would let go, without doing it; raises as `acknowledge` does."""
+    """Return what a digest would release, without doing it; raises as `acknowledge` does."""
     brake = Brake(connection)
     await _acknowledge(brake, digest, who, really=False)
     held = await brake.held(digest)
@@ -49,7 +49,7 @@ async def foresee(connection: Pool | Connection, digest: str) -> Foresight:
 
 
 async def acknowledge(connection: Pool | Connection, digest: str, *, who: str) -> int:
-    """Let go what a digest names, and open the brake; returns how many rows that is.
+    """Release what a digest names, and open the brake; returns how many rows that is.
 
     Raises RefusedError if the rows are not exactly those, DigestError if that is no digest. All
     daemons go on at once.

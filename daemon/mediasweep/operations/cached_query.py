@@ -57,6 +57,6 @@ class CachedQuery(Generic[T]):
             asking.exception()  # of no interest: who asks once this is too old hears the next one
 
     def end(self) -> None:
-        """Let go of what is being asked."""
+        """Cancel what is being asked."""
         if self._asking is not None:
             self._asking.cancel()

@@ -45,7 +45,7 @@ async def detach(
 ) -> int:
     """Detach what `look` has found, and return how many unfinished rows stay behind."""
     if found["source"] is None:
-        await Attached(connection, say).let_go(found["table"])
+        await Attached(connection, say).detach_stray(found["table"])
         return 0
     return await Attached(connection, say).detach(found["source"])
 

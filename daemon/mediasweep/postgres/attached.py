@@ -110,9 +110,9 @@ class Attached:
         found = await self._fetch("stray", text)
         return dict(found[0]) if len(found) == 1 else None
 
-    async def let_go(self, table: str) -> None:
+    async def detach_stray(self, table: str) -> None:
         """Take our triggers off such a table."""
-        await self._fetch("let_go", table)
+        await self._fetch("detach_stray", table)
 
     async def detach(self, number: int) -> int:
         """Detach, and return how many unfinished rows stay behind."""

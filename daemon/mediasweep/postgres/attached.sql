@@ -82,7 +82,7 @@ SELECT NULL::integer AS source, s.relation::text AS "table", 0::bigint AS unfini
   FROM mediasweep.strays() s JOIN pg_class c ON c.oid = s.relation JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE $1::text IN (c.relname, n.nspname || '.' || c.relname, s.relation::text)
 
--- name: let_go
+-- name: detach_stray
 -- $1 what it is called, as SQL has it
 SELECT mediasweep.detach($1::text::regclass)
 

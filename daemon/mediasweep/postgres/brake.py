@@ -1,4 +1,4 @@
-"""The closed brakes as Python values: what they hold, and letting it go.
+"""The closed brakes as Python values: what they hold, and the release of it.
 
 Each method is one transaction. Listing and acknowledging walk over every row that is held, ten
 million of them if need be, so they may take minutes, also where a claim has to end within seconds.
@@ -51,7 +51,7 @@ class Brake:
     async def acknowledge(
         self, digest: str, who: str, *, really: bool
     ) -> tuple[int | None, str | None]:
-        """Let go what a digest names; returns how many rows, and why not, if it was refused.
+        """Release what a digest names; returns how many rows, and why not, if it was refused.
 
         Not `really`: only find out whether it would be refused.
         """
