@@ -49,7 +49,7 @@ class StartError(Exception):
 
 
 class Settings(HttpSettings):
-    """Everything that can be set, as `docs/operating.md` tells and a test compares.
+    """Everything that can be set, as `docs/settings.md` tells and a test compares.
 
     Durations are seconds unless name or comment says otherwise.
     """
