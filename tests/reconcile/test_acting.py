@@ -161,10 +161,15 @@ async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud:
     left = await Reconciliations(db, uuid4()).left(again.id)
     assert left == {"ghost": 1}  # what was marked is not to be marked again
     await to_thread(upload, cloud, "late")  # after it was found missing, and before it is marked
-    assert await do(db, cloud, again, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions(left=1)
+    assert await do(db, cloud, again, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions(
+        left=1
+    )
     assert [row["status"] for row in await db.fetch(LIBRARY)] == ["error", "synced", "synced"]
     await to_thread(upload, cloud, "gone")
-    assert await do(db, cloud, await compare(db, cloud), ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions()
+    assert (
+        await do(db, cloud, await compare(db, cloud), ReconcileOptions(ghosts=Ghosts.MARK))
+        == ReconcileActions()
+    )
     assert {row["status"] for row in await db.fetch(LIBRARY)} == {"synced"}
 
 
