@@ -174,8 +174,8 @@ async def test_a_long_move_tells_how_far_it_is(database: str, db: Db) -> None:
         (("cancel", "--source", "77", "--yes"), "or manual for what no table put there"),
         (("list", "--since", "soon"), "'soon' is no moment"),
         (("list", "--source", "nothing"), "'nothing' is no attached table: give public.media"),
-        (("retry", "--status", "pending", "--yes"), "give --status failed or skipped"),
-        (("cancel", "--status", "processing", "--yes"), "give --status pending"),
+        (("retry", "--status", "pending", "--yes"), "ask for the status failed or skipped"),
+        (("cancel", "--status", "processing", "--yes"), "ask for the status pending"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(

@@ -116,7 +116,7 @@ def test_each_move_looks_where_it_can_move_rows() -> None:
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.PROCESSING])
 def test_a_move_is_not_for_rows_that_it_cannot_move(move: ByHand, status: Status) -> None:
     """A status that could only be refused is refused at once, with those that could not."""
-    with pytest.raises(FilterError, match=f"{move} is not for rows that are {status}: give"):
+    with pytest.raises(FilterError, match=f"{move} is not for rows that are {status}: ask for"):
         looked_at([status], move)
 
 

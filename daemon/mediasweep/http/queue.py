@@ -178,7 +178,8 @@ async def _move(backend: Backend, move: ByHand, asked: MoveRequest, who: str) ->
 async def _choose(backend: Backend, move: ByHand, asked: MoveRequest) -> queue.Choice:
     said = asked.filter.said() if asked.filter else RawFilter()
     if bool(asked.ids) == (not said.is_empty):
-        raise HTTPException(400, f"say which rows to {move}: by ids or by a filter, not both")
+        either = "not by both" if asked.ids else "neither is there"
+        raise HTTPException(400, f"say which rows to {move} by ids or by a filter: {either}")
     if asked.ids:
         return queue.Choice(list(dict.fromkeys(asked.ids)))
     return await queue.choose(backend.pool, move, said, limit=asked.limit)

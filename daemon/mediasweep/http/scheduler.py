@@ -76,9 +76,9 @@ class SchedulerRequest(RequestModel):
     @model_validator(mode="after")
     def _fits(self) -> SchedulerRequest:
         if self.action is not Action.CONFIGURE and self.config is not None:
-            raise ValueError(f"config is for configure: {self.action} takes none")
+            raise ValueError(f"may have config only with configure, not with {self.action}")
         if self.action is not Action.STOP and (self.reason or self.minutes):
-            raise ValueError(f"reason and minutes are for stop: {self.action} takes none")
+            raise ValueError(f"may have reason and minutes only with stop, not with {self.action}")
         return self
 
 

@@ -127,7 +127,9 @@ async def status(connection: Pool | Connection) -> dict[str, Any]:
         "total_failed": failed,
         "success_rate": round(100 * done / (done + failed), 2) if done + failed else 100.0,
         "queue_size": counts.get("pending", 0) + counts.get("processing", 0),
-        "uptime_minutes": (datetime.now(UTC) - since).total_seconds() / 60 if since else 0.0,
+        "uptime_minutes": round((datetime.now(UTC) - since) / timedelta(minutes=1), 2)
+        if since
+        else 0.0,
         "daemons": len(daemons),
         "only_looking": len(alive) - len(daemons),
         "config": config | {"enabled": not paused and bool(daemons or not alive)},

@@ -112,7 +112,7 @@ def looked_at(statuses: Sequence[Status], move: ByHand) -> tuple[Status, ...]:
     if wrong:
         raise FilterError(
             f"{move} is not for rows that are {' or '.join(wrong)}: "
-            f"give --status {' or '.join(movable)}"
+            f"ask for the status {' or '.join(movable)}"
         )
     return tuple(statuses) or (*movable, *((Status.PROCESSING,) if move is ByHand.CANCEL else ()))
 

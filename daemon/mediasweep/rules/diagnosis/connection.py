@@ -23,7 +23,7 @@ SUPABASE_POOLER, SUPABASE_DIRECT = ".pooler.supabase.com", ".supabase.co"
 def away(name: str, said: str, dsn: str) -> list[Finding]:
     """Judge an address that nobody answers at."""
     host = urlsplit(dsn).hostname or ""
-    remedy = f"start the server, or correct {name}"
+    remedy = f"start the server, create the database, or correct {name}"
     if host.endswith(SUPABASE_DIRECT):
         remedy += (
             ". Supabase's direct address is for IPv6 networks; on others take the session pooler's "
