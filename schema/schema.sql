@@ -1261,10 +1261,13 @@ BEGIN
   -- mark
   marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
-  jobs := marked.jobs; failed := marked.failed;
-  IF marked.kept IS NOT NULL THEN
-    skipped := (SELECT sum(k.value::integer) FROM jsonb_each_text(marked.kept) k);
-    news := news || jsonb_build_object('kept', marked.kept);
+  jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
+  IF skipped > 0 THEN   -- why, this transaction has just written down; the result of `mark` is that of the release before
+    news := news || jsonb_build_object('kept', (
+      SELECT jsonb_object_agg(k.outcome, k.rows)
+        FROM (SELECT j.outcome, count(*) AS rows FROM mediasweep.journal j
+               WHERE j.queue_id = ANY (ARRAY(SELECT s.id FROM unnest(sent) s)) AND j.event = 'skipped' AND mediasweep.is_mine(j.xmin)
+               GROUP BY j.outcome) k));
   END IF;
   handed_over := (SELECT count(*) FROM unnest(sent) s WHERE s.lease_until IS NOT NULL);
   IF handed_over > 0 THEN
@@ -3449,7 +3452,7 @@ BEGIN
   RETURN NOT coalesce(other.later, false);
 END $$;
 
-CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT kept jsonb, OUT failed integer) RETURNS record
+CREATE FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3514,10 +3517,9 @@ BEGIN
                                 CASE WHEN nameless THEN m.asset_id END, m.processing_attempts, m.max_attempts, m.in_doubt,
                                 clock_timestamp() - m.queued_at)::mediasweep.job
                             ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
-         (SELECT jsonb_object_agg(k.outcome, k.rows) FROM (
-            SELECT o.outcome, count(*) AS rows FROM marked o WHERE o.status = 'skipped' GROUP BY o.outcome) k),
+         count(*) FILTER (WHERE m.status = 'skipped'),
          count(*) FILTER (WHERE m.status = 'failed')
-    INTO jobs, kept, failed
+    INTO jobs, skipped, failed
     FROM marked m;
 END $$;
 
@@ -4813,6 +4815,7 @@ END $$;
 CREATE FUNCTION mediasweep.reconcile_finish(run bigint, holder uuid, failed text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
 DECLARE
   me      mediasweep.reconcile_run;
@@ -4825,16 +4828,24 @@ BEGIN
   END IF;
   SELECT r.* INTO before FROM mediasweep.reconcile_run r
    WHERE r.state = 'done' AND r.cloud_name = me.cloud_name AND r.finished_at <= me.started_at - interval '1 hour' ORDER BY r.id DESC LIMIT 1;
+  ANALYZE mediasweep.reconcile_finding;   -- else each of its rows may be compared with each below
   UPDATE mediasweep.reconcile_finding f SET sighted_at = before.finished_at
     FROM mediasweep.reconcile_finding o
    WHERE f.run_id = run AND f.kind = 'orphan' AND o.run_id = before.id AND o.kind = 'orphan'
      AND o.asset_id = f.asset_id AND o.version IS NOT DISTINCT FROM f.version AND o.public_id = f.public_id;
-  UPDATE mediasweep.reconcile_finding f SET action = o.action, acted_at = o.acted_at
-    FROM mediasweep.reconcile_finding o
-   WHERE f.run_id = run AND f.kind = 'ghost' AND o.kind = 'ghost' AND o.action = 'marked'
-     AND o.run_id = (SELECT max(r.id) FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = me.cloud_name)
-     AND o.source_id = f.source_id AND o.public_id = f.public_id
-     AND (o.resource_type, o.delivery_type, o.asset_id) IS NOT DISTINCT FROM (f.resource_type, f.delivery_type, f.asset_id);
+  IF mediasweep.has_library() THEN
+    UPDATE mediasweep.reconcile_finding f SET action = o.action, acted_at = o.acted_at
+      FROM mediasweep.reconcile_finding o
+     WHERE f.run_id = run AND f.kind = 'ghost' AND o.kind = 'ghost' AND o.action = 'marked'
+       AND o.run_id = (SELECT max(r.id) FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = me.cloud_name)
+       AND o.source_id = f.source_id AND o.public_id = f.public_id
+       AND (o.resource_type, o.delivery_type, o.asset_id) IS NOT DISTINCT FROM (f.resource_type, f.delivery_type, f.asset_id)
+       AND NOT EXISTS (
+         SELECT FROM public.media_assets m
+          WHERE m.deleted_at IS NULL AND m.cloudinary_public_id = f.public_id AND m.resource_type = f.resource_type
+            AND m.delivery_type = f.delivery_type
+            AND m.sync_error_message LIKE 'not at Cloudinary, found by reconcile %' IS NOT TRUE);
+  END IF;
   UPDATE mediasweep.reconcile_run r
      SET state = CASE WHEN failed IS NULL THEN 'done' ELSE 'failed' END, reason = failed, finished_at = clock_timestamp(),
          counts = r.counts || (
@@ -7442,7 +7453,7 @@ REVOKE ALL ON FUNCTION mediasweep.make_roles(owner text, daemon_ text, reader te
 
 REVOKE ALL ON FUNCTION mediasweep.make_way(row_id uuid, asset text, name jsonb, named timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT kept jsonb, OUT failed integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.mark(daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer, OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.mark_ghosts(run bigint, ids bigint[]) FROM PUBLIC;
 

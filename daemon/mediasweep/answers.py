@@ -8,10 +8,10 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import cloudinary.exceptions as sdk
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from mediasweep.rules.outcome import Answer, Outcome, read_error
+from mediasweep.sdk import cloudinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,14 +21,14 @@ OK = 200
 # What each exception of the SDK means as a status. The SDK raises its base class, without a status,
 # for everything that happened below HTTP, and for answers it could not parse.
 STATUS_OF_EXCEPTION: dict[type[Exception], int | None] = {
-    sdk.BadRequest: 400,
-    sdk.AuthorizationRequired: 401,
-    sdk.NotAllowed: 403,
-    sdk.NotFound: 404,
-    sdk.AlreadyExists: 409,
-    sdk.RateLimited: 420,
-    sdk.GeneralError: 500,
-    sdk.Error: None,
+    cloudinary.exceptions.BadRequest: 400,
+    cloudinary.exceptions.AuthorizationRequired: 401,
+    cloudinary.exceptions.NotAllowed: 403,
+    cloudinary.exceptions.NotFound: 404,
+    cloudinary.exceptions.AlreadyExists: 409,
+    cloudinary.exceptions.RateLimited: 420,
+    cloudinary.exceptions.GeneralError: 500,
+    cloudinary.exceptions.Error: None,
 }
 # below HTTP: the connection was never made, so nothing can have been done
 _NOTHING_SENT = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)

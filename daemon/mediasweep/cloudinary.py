@@ -18,18 +18,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import cloudinary
-import cloudinary.api
-import cloudinary.uploader
 import urllib3
-from cloudinary.api_client.call_api import call_json_api
-from cloudinary.utils import build_upload_params, get_http_connector, now
 
 from mediasweep.answers import OK, read_body, read_exception
 from mediasweep.rules.asset import Asset, Road, roads
 from mediasweep.rules.events import CloudinaryCalled
 from mediasweep.rules.outcome import Answer, Outcome, read_result
 from mediasweep.rules.quota import read_quota
+from mediasweep.sdk import build_upload_params, call_json_api, cloudinary, get_http_connector, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -173,6 +173,7 @@ class EventCounters:
         self.sweeps.labels(event.woken_by).inc()
         for reason, rows in event.kept.items():
             self.skipped.labels(reason if reason in KEPT else "other").inc(rows)
+        self.skipped.labels("other").inc(event.skipped - sum(event.kept.values()))  # not told why
         self.handovers.inc(event.handed_over)
         if event.since_notified is not None:
             self.wake_to_claim.observe(event.since_notified)

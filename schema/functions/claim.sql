@@ -86,10 +86,13 @@ BEGIN
   -- mark
   marked := mediasweep.mark(daemon, sent, uses, (terms ->> 'lease')::interval,
                             coalesce((news -> 'config' ->> 'max_retries')::integer, (terms ->> 'max_attempts')::integer));
-  jobs := marked.jobs; failed := marked.failed;
-  IF marked.kept IS NOT NULL THEN
-    skipped := (SELECT sum(k.value::integer) FROM jsonb_each_text(marked.kept) k);
-    news := news || jsonb_build_object('kept', marked.kept);
+  jobs := marked.jobs; skipped := marked.skipped; failed := marked.failed;
+  IF skipped > 0 THEN   -- why, this transaction has just written down; the result of `mark` is that of the release before
+    news := news || jsonb_build_object('kept', (
+      SELECT jsonb_object_agg(k.outcome, k.rows)
+        FROM (SELECT j.outcome, count(*) AS rows FROM mediasweep.journal j
+               WHERE j.queue_id = ANY (ARRAY(SELECT s.id FROM unnest(sent) s)) AND j.event = 'skipped' AND mediasweep.is_mine(j.xmin)
+               GROUP BY j.outcome) k));
   END IF;
   handed_over := (SELECT count(*) FROM unnest(sent) s WHERE s.lease_until IS NOT NULL);
   IF handed_over > 0 THEN

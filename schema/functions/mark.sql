@@ -31,11 +31,9 @@ $$;
 -- An attempt is charged when a row is claimed afresh. Taking over a claim whose owner never said how it ended
 -- (`silent`: its lease still stands) goes on with that attempt; twenty of those in a row are poison.
 -- A job has an asset id only where deleting by it, whatever the asset is called by now, is safe.
--- `kept` counts the skipped rows by their outcomes. The release before told only how many: what a function returns is never replaced.
-DROP FUNCTION IF EXISTS mediasweep.mark(uuid, mediasweep.cloudinary_cleanup_queue[], jsonb, interval, integer);
 CREATE OR REPLACE FUNCTION mediasweep.mark(
   daemon uuid, candidates mediasweep.cloudinary_cleanup_queue[], uses jsonb, lease interval, max_attempts integer,
-  OUT jobs mediasweep.job[], OUT kept jsonb, OUT failed integer)
+  OUT jobs mediasweep.job[], OUT skipped integer, OUT failed integer)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -99,10 +97,9 @@ BEGIN
                                 CASE WHEN nameless THEN m.asset_id END, m.processing_attempts, m.max_attempts, m.in_doubt,
                                 clock_timestamp() - m.queued_at)::mediasweep.job
                             ORDER BY m.due_at) FILTER (WHERE m.status = 'processing'), '{}'),
-         (SELECT jsonb_object_agg(k.outcome, k.rows) FROM (
-            SELECT o.outcome, count(*) AS rows FROM marked o WHERE o.status = 'skipped' GROUP BY o.outcome) k),
+         count(*) FILTER (WHERE m.status = 'skipped'),
          count(*) FILTER (WHERE m.status = 'failed')
-    INTO jobs, kept, failed
+    INTO jobs, skipped, failed
     FROM marked m;
 END $$;
 

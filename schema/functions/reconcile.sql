@@ -220,10 +220,11 @@ BEGIN
 END $$;
 
 -- The run is complete, or has failed for this reason. An orphan was sighted before if the last complete run that had ended an hour before this
--- one began found the same file. A ghost that was marked stays so for as long as each complete run finds it: nobody has to mark it again.
+-- one began found the same file. A ghost that was marked stays so for as long as each complete run finds it and its row says so: nobody has to
+-- mark it again.
 CREATE OR REPLACE FUNCTION mediasweep.reconcile_finish(run bigint, holder uuid, failed text) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   me      mediasweep.reconcile_run;
@@ -236,16 +237,24 @@ BEGIN
   END IF;
   SELECT r.* INTO before FROM mediasweep.reconcile_run r
    WHERE r.state = 'done' AND r.cloud_name = me.cloud_name AND r.finished_at <= me.started_at - interval '1 hour' ORDER BY r.id DESC LIMIT 1;
+  ANALYZE mediasweep.reconcile_finding;   -- else each of its rows may be compared with each below
   UPDATE mediasweep.reconcile_finding f SET sighted_at = before.finished_at
     FROM mediasweep.reconcile_finding o
    WHERE f.run_id = run AND f.kind = 'orphan' AND o.run_id = before.id AND o.kind = 'orphan'
      AND o.asset_id = f.asset_id AND o.version IS NOT DISTINCT FROM f.version AND o.public_id = f.public_id;
-  UPDATE mediasweep.reconcile_finding f SET action = o.action, acted_at = o.acted_at
-    FROM mediasweep.reconcile_finding o
-   WHERE f.run_id = run AND f.kind = 'ghost' AND o.kind = 'ghost' AND o.action = 'marked'
-     AND o.run_id = (SELECT max(r.id) FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = me.cloud_name)
-     AND o.source_id = f.source_id AND o.public_id = f.public_id
-     AND (o.resource_type, o.delivery_type, o.asset_id) IS NOT DISTINCT FROM (f.resource_type, f.delivery_type, f.asset_id);
+  IF mediasweep.has_library() THEN
+    UPDATE mediasweep.reconcile_finding f SET action = o.action, acted_at = o.acted_at
+      FROM mediasweep.reconcile_finding o
+     WHERE f.run_id = run AND f.kind = 'ghost' AND o.kind = 'ghost' AND o.action = 'marked'
+       AND o.run_id = (SELECT max(r.id) FROM mediasweep.reconcile_run r WHERE r.state = 'done' AND r.cloud_name = me.cloud_name)
+       AND o.source_id = f.source_id AND o.public_id = f.public_id
+       AND (o.resource_type, o.delivery_type, o.asset_id) IS NOT DISTINCT FROM (f.resource_type, f.delivery_type, f.asset_id)
+       AND NOT EXISTS (
+         SELECT FROM public.media_assets m
+          WHERE m.deleted_at IS NULL AND m.cloudinary_public_id = f.public_id AND m.resource_type = f.resource_type
+            AND m.delivery_type = f.delivery_type
+            AND m.sync_error_message LIKE 'not at Cloudinary, found by reconcile %' IS NOT TRUE);
+  END IF;
   UPDATE mediasweep.reconcile_run r
      SET state = CASE WHEN failed IS NULL THEN 'done' ELSE 'failed' END, reason = failed, finished_at = clock_timestamp(),
          counts = r.counts || (

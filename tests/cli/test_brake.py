@@ -88,11 +88,11 @@ async def test_ack_lets_go(db: Db, env: dict[str, str]) -> None:
 
 
 async def test_a_dry_run_does_nothing(db: Db, env: dict[str, str]) -> None:
-    """It shows what would be let go, and the brake stays closed."""
+    """It shows what would be released, and the brake stays closed."""
     named = await stopped(db)
     dry = await mediasweep(env, "brake", "ack", named, "--dry-run")
     kept = "of these, 0 would be kept now, in use or protected\n"
-    assert (dry.code, dry.err) == (0, kept + "would be let go; nothing was done\n")
+    assert (dry.code, dry.err) == (0, kept + "would be released; nothing was done\n")
     assert "rows:     11" in dry.out
     dry = await mediasweep(env, "brake", "ack", named, "--dry-run", "--json")
     assert json.loads(dry.out)["queue_rows"] == LIMIT + 1
@@ -148,7 +148,7 @@ async def test_a_changed_list_is_refused(db: Db, env: dict[str, str], how: str) 
     refused = await mediasweep(env, "brake", "ack", named, how)
     assert (refused.code, refused.out) == (6, "")
     assert refused.err == (
-        "mediasweep: the list has changed: it had 11 rows, there are 10 now: nothing was let go; "
+        "mediasweep: the list has changed: it had 11 rows, there are 10 now: nothing was released; "
         "look again with `mediasweep brake show`\n"
     )
     assert await closed(db) == [0]

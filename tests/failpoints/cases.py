@@ -42,6 +42,7 @@ CASES = {
         claim:allowance
         claim:be_durable
         claim:brake
+        claim:is_mine
         claim:lock_due
         claim:mark
         claim:next_due

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+from mediasweep.postgres.pool import Connection as Db
 from tests.conftest import Server
+from tests.daemons import ROOT
 from tests.postgres.dump import COMMITTED, HEAD, RENEW, normalised, pg_dump
+
+CLAIM = ("allowance", "brake", "claim", "due", "guard", "horizon", "mark", "record")
+DROPPED = re.compile(r"DROP FUNCTION IF EXISTS\s+([\w.]+\([^)]*\))")
 
 
 def test_the_committed_schema_is_what_migrate_makes(server: Server, template: str) -> None:
@@ -12,6 +19,17 @@ def test_the_committed_schema_is_what_migrate_makes(server: Server, template: st
     assert made == COMMITTED.read_text(encoding="utf-8"), (
         f"the schema files changed; look at what that comes to, and commit it: {RENEW}"
     )
+
+
+async def test_the_release_before_can_put_the_claim_back(db: Db) -> None:
+    """None of its functions returns something else under its old name and parameters: `migrate` of
+    the release before could not replace it, and claims would be made of two releases.
+    """
+    files = [ROOT / f"schema/functions/{name}.sql" for name in CLAIM]
+    dropped = [one for file in files for one in DROPPED.findall(file.read_text(encoding="utf-8"))]
+    assert dropped
+    there = "SELECT s FROM unnest($1::text[]) s WHERE to_regprocedure(s) IS NOT NULL"
+    assert [row["s"] for row in await db.fetch(there, dropped)] == []
 
 
 def test_what_depends_on_the_version_is_left_out() -> None:

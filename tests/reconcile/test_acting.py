@@ -156,6 +156,12 @@ async def test_ghosts_are_marked_and_nothing_else_happens_to_them(db: Db, cloud:
     assert rows == [("gone", "error", False), ("p0", "synced", True)]
     assert not await db.fetch(QUEUED)
     assert await do(db, cloud, run, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions()
+    await db.execute("DELETE FROM public.media_assets WHERE cloudinary_public_id = 'gone'")
+    await in_library(db, "gone")  # another row, which nothing was said of yet
+    renewed = await compare(db, cloud)
+    assert await do(db, cloud, renewed, ReconcileOptions(ghosts=Ghosts.MARK)) == ReconcileActions(
+        marked=1
+    )
     await in_library(db, "late")
     again = await compare(db, cloud)
     left = await Reconciliations(db, uuid4()).left(again.id)

@@ -77,14 +77,17 @@ def _called(series: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (SWEPT, {"claims_total rows": 1, "sweeps_total notify": 1}),
         (
-            replace(SWEPT, kept={"newer": 1, "of tomorrow": 2}),
+            SWEPT,  # by functions that do not tell why
+            {"claims_total rows": 1, "sweeps_total notify": 1, "skipped_total other": 2},
+        ),
+        (
+            replace(SWEPT, skipped=3, kept={"newer": 1, "of tomorrow": 2}),
             {"claims_total rows": 1, "sweeps_total notify": 1}
             | {"skipped_total newer": 1, "skipped_total other": 2},
         ),
         (
-            replace(SWEPT, handed_over=2, since_notified=0.5),
+            replace(SWEPT, skipped=0, handed_over=2, since_notified=0.5),
             {"claims_total rows": 1, "sweeps_total notify": 1}
             | {"handovers_total": 2}
             | {"wake_to_claim_seconds_count": 1, "wake_to_claim_seconds_sum": 0.5},

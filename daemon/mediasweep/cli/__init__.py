@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import NoReturn
 
@@ -67,7 +66,6 @@ app.add_typer(webhook.app, name="webhook")
 def main() -> NoReturn:
     """Run the command and exit with its code; an error without an explanation is shown whole."""
     try:
-        _check_address()
         app()
     except SystemExit:  # as which commands end well; what is explained takes long to import
         raise
@@ -76,16 +74,6 @@ def main() -> NoReturn:
         sys.stderr.write(f"mediasweep: {sentence(error)}\n")
         sys.exit(code)
     sys.exit(0)
-
-
-def _check_address() -> None:
-    """Exit if the SDK, which reads this as it is imported, would end in a traceback over it."""
-    url = os.environ.get("CLOUDINARY_URL", "").removeprefix("CLOUDINARY_URL=")  # as it is copied
-    if url and not url.startswith("cloudinary://"):
-        sys.stderr.write("mediasweep: CLOUDINARY_URL must be cloudinary://key:secret@cloud\n")
-        sys.exit(2)
-    if url:
-        os.environ["CLOUDINARY_URL"] = url
 
 
 def sentence(error: BaseException) -> str:

@@ -76,7 +76,7 @@ def ack(
         _print(held, err=not dry_run)
         say_kept(foreseen, held["queue_rows"])
         if dry_run:
-            typer.echo("would be let go; nothing was done", err=True)
+            typer.echo("would be released; nothing was done", err=True)
             return
         typer.echo(err=True)
         agree(QUESTION)
@@ -84,7 +84,7 @@ def ack(
     if as_json:
         print_json({"acknowledged": rows, "digest": digest})
     else:
-        typer.echo(f"{counted(rows, 'row')} let go", err=True)
+        typer.echo(f"{counted(rows, 'row')} released", err=True)
 
 
 def _what_opens(held: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from mediasweep.cli.output import misused
 
 
 @contextmanager
-def sheet(
+def csv_rows(
     path: Path | None, columns: Sequence[str]
 ) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], Any]]:
     """Give a function that writes these columns of rows to the file; without one, nothing."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mediasweep.cli.csv_file import sheet
+from mediasweep.cli.csv_file import csv_rows
 from mediasweep.cli.output import print_json, print_table
 from mediasweep.rules.drift import in_figures, in_words
 from mediasweep.rules.number import counted, number
@@ -43,7 +43,7 @@ async def show(
     """
     some = await reconciler.runs.first(run.id, limit, acted=acted is not None)
     shown = [finding | {"told": in_words(finding)} for finding in some]
-    with sheet(path, WRITTEN) as write:
+    with csv_rows(path, WRITTEN) as write:
         async for finding in _findings(reconciler.runs, run, path):
             write([_cells(finding)])
     said = {name: getattr(run, name) for name in ("id", "started_at", "finished_at", "asked_by")}

@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 
 from mediasweep.cli.consent import Yes, agree, need_terminal
-from mediasweep.cli.csv_file import sheet
+from mediasweep.cli.csv_file import csv_rows
 from mediasweep.cli.filters import Actor, App, Source, row_id
 from mediasweep.cli.output import Json, misused, print_json, print_table
 from mediasweep.cli.progress import progress
@@ -149,7 +149,7 @@ def _run(found: RestorePlan, csv_file: Path | None, *, as_json: bool) -> int:
     """Restore, print what became of it, and return the exit code."""
     from mediasweep.operations.restore import RestoreReport
 
-    with sheet(csv_file, SUPPORT) as write:
+    with csv_rows(csv_file, SUPPORT) as write:
         report = do(_restore(found.deletions)) if found.deletions else RestoreReport()
         lost = [{**_row(result.deletion), "why": result.why} for result in report.failed]
         write(lost)

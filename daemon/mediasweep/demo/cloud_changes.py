@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import cloudinary.uploader
-
 from mediasweep.demo.files import png
 from mediasweep.demo.processes import POLL_S
 from mediasweep.demo.results import SceneResult
 from mediasweep.demo.scenes import SQL
 from mediasweep.postgres.pool import Connection
+from mediasweep.sdk import cloudinary
 
 WITHIN_S = 60.0
 NEW, MOVED = "demo/new", "demo/moved"

@@ -13,8 +13,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import cloudinary.uploader
-
 from mediasweep.cloudinary import Account
 from mediasweep.demo.files import landscape
 from mediasweep.demo.results import SceneResult
@@ -23,6 +21,7 @@ from mediasweep.loops.reconcile import Reconciler
 from mediasweep.operations.reconcile import ReconcileOptions, reconcile
 from mediasweep.postgres.pool import Connection
 from mediasweep.postgres.reconcile import Reconciliations
+from mediasweep.sdk import cloudinary
 
 LOST, LOST_COUNT, LOST_AGE = "demo/lost/", 3, timedelta(days=3)
 MISSING = "demo/missing"

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import cloudinary
-import cloudinary.uploader
-from cloudinary.utils import get_http_connector
-
 from mediasweep.demo.comparison import MISSING
 from mediasweep.demo.files import avi, csv, landscape, png
 from mediasweep.demo.scenes import BULK, SPARE
+from mediasweep.sdk import cloudinary, get_http_connector
 
 THREADS = 8
 GALLERY = (  # nothing happens to these; they are to be looked at

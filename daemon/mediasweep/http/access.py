@@ -1,6 +1,6 @@
 """Who comes in: every request passes here, and what is not let in by a rule stays out.
 
-Health, metrics, the login page and what it loads need nothing, the webhook has its signature. For
+Probes, metrics, the login page and what it loads need nothing, the webhook has its signature. For
 the rest: a Host that is ours, against pages that point their own name at this address; nothing
 changed from another site; and a token or session that is good for it, GET to read, all else to
 operate. A person who asks for a page without one is led to the login. Without a token set, whoever

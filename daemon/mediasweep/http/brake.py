@@ -38,7 +38,7 @@ class Brakes(ResponseModel):
 
 
 class HeldRows(ResponseModel):
-    """What a digest would let go, and what of the first `looked` rows would be kept, and why;
+    """What a digest would release, and what of the first `looked` rows would be kept, and why;
     `guard` says what keeps the guard from answering.
     """
 
@@ -71,7 +71,7 @@ def add_brake(router: APIRouter, backend: Backend) -> None:
 
     @router.get("/brake/{digest}", tags=["brake"], responses=like("brake_look"))
     async def brake_look(request: Request, digest: Text) -> HeldRows:
-        """Tell what a digest would let go, and what of it is in use or protected."""
+        """Tell what a digest would release, and what of it is in use or protected."""
         try:
             held = await brake.look(backend.pool, digest, who=request.state.visitor.who)
             seen = await brake.foresee(backend.pool, digest)

@@ -145,7 +145,7 @@ async def probe(
 ) -> list[Seen]:
     """Return what was seen, one line a question; raises RefusedError where there is no library."""
     uploads = Uploads(connection)
-    public_id = f"{FOLDER}/{secrets.token_hex(8)}/AccountProbe"
+    public_id = f"{FOLDER}/{secrets.token_hex(8)}/Probe"
     wanted = UploadOptions("probe.gif", resource_type="image")
     row, refused = await uploads.begin(public_id, wanted, LATER, who)
     if row is None:

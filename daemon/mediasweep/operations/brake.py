@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mediasweep.postgres.pool import Connection, Pool
 
 DIGEST = re.compile(r"\d{1,9}-\d{1,18}-[0-9a-f]{32}-\d{1,19}-\d{1,19}(-[\d.]+)?", re.ASCII)
-AGAIN = "nothing was let go; look again with `mediasweep brake show`"
+AGAIN = "nothing was released; look again with `mediasweep brake show`"
 
 
 class DigestError(ValueError):
