@@ -191,10 +191,7 @@ async def test_a_comparison_and_a_self_test_tell_what_came_of_them(
         for button in ("Adopt…", "Delete…", "Mark 3 ghosts…"):
             assert button in text
         assert "public.media_assets id=" in await shown(client, "/reconcile", kind="ghost")
-        await db.execute(
-            "UPDATE mediasweep.reconcile_finding SET action = 'marked', acted_at = now()"
-            " WHERE kind = 'ghost'"
-        )
+        await client.post("/api/cloudinary/sync", json=body | {"ghosts": "mark"})
         assert (await Fleet(db).standing())["drift"] == 3  # that are left
         await client.post("/api/cloudinary/sync", json=body)
         text = await shown(client, "/reconcile", kind="ghost")  # are as marked as before
