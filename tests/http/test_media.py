@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import to_thread
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -23,6 +24,12 @@ FROM (VALUES ('covers/1', 'image', 300, 'covers', 'red new', 'One 100%'),
              ('covers/2', 'image', 100, 'covers/old', 'red', 'Two'),
              ('clip', 'video', 200, NULL, 'new', 'Three_'),
              ('covers_/3', 'raw', 50, 'covers_', '', 'Four')) v (p, t, s, f, g, d)
+"""
+MANY = """
+INSERT INTO public.media_assets (cloudinary_public_id, display_name, file_size, mime_type,
+secure_url, url, created_at)
+SELECT 'p' || n, nullif(n % 7, 0)::text, 1, 'm', 'u', 'u', now() - n % 50 * interval '1 s'
+  FROM generate_series(1, 2500) n
 """
 TWINS = """
 INSERT INTO public.media_assets (cloudinary_public_id, resource_type, delivery_type, file_size,
@@ -113,6 +120,24 @@ async def test_the_library_is_listed_by_page_filter_and_order(database: str, db:
         for named, says in (({}, "give public_ids or ids"), (both, "not by both")):
             told = await client.request("DELETE", MEDIA, json=named)
             assert (told.status_code, says in told.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort_by", ["display_name", "created_at"])
+async def test_a_deep_page_is_the_same_from_either_end(
+    database: str, db: Db, sort_by: str, order: str
+) -> None:
+    """All pages together are all rows, once and in order, also equal and missing names."""
+    await db.execute(MANY)
+    column = sort_by if order == "asc" else f"{sort_by} DESC NULLS LAST"
+    end = "id" if order == "asc" else "id DESC"
+    rows = await db.fetch(f"SELECT id::text FROM public.media_assets ORDER BY {column}, {end}")
+    asked: dict[str, Any] = {"limit": 199, "sort_by": sort_by, "sort_order": order}
+    async with visit(database) as client:
+        pages = [await client.get(MEDIA, params=asked | {"page": page}) for page in range(1, 15)]
+    listed = [[item["id"] for item in page.json()["items"]] for page in pages]
+    assert list(chain.from_iterable(listed)) == [row["id"] for row in rows]
+    assert [len(page) for page in listed] == [199] * 12 + [112, 0]
 
 
 async def test_the_description_allows_the_empty_parameters_that_are_taken(database: str) -> None:
