@@ -207,10 +207,7 @@ OWN = {
         "Since the listener last heard what each beat sends to prove it; +Inf: never yet",
     ),
     "in_flight": ("in_flight", "Deletions at Cloudinary under way in this daemon"),
-    "limit": (
-        "concurrency_limit",
-        "Deletions that it may have under way: its share of the fleet's",
-    ),
+    "limit": ("concurrency_limit", "Its share of the deletions that the fleet may have under way"),
     "database_up": ("database_up", "1 while its last beat and its last claim or record arrived"),
     "capture_broken": (
         "capture_broken",
