@@ -70,7 +70,11 @@ async def test_without_a_place_in_the_queue_nobody_would_be(
         await _die(db, sleeper)
         await db.execute("DELETE FROM media_assets")
         with pytest.raises(TimeoutError):
-            await finished(db, within_s=2)
+            # the chores of a daemon that has just started look once: then the second one is left
+            for _ in range(2):
+                await finished(db, within_s=2)
+                await db.execute(INSERT_ASSETS, "a", 1)
+                await db.execute("DELETE FROM media_assets")
 
 
 async def test_when_the_sleeper_freezes_its_sibling_hears(
