@@ -51,6 +51,14 @@ async def _die(db: Db, sleeper: Daemon) -> None:
     await until(db, GONE, _name(sleeper))
 
 
+async def _two_are_found(db: Db) -> None:
+    """Two, because the chores of a daemon that has just started may look once by themselves."""
+    for _ in range(2):
+        await db.execute("DELETE FROM media_assets")
+        await finished(db, within_s=2)
+        await db.execute(INSERT_ASSETS, "a", 1)
+
+
 async def test_when_the_sleeper_dies_its_sibling_is_asleep(
     database: str, db: Db, cloud: Cloud
 ) -> None:
@@ -68,13 +76,8 @@ async def test_without_a_place_in_the_queue_nobody_would_be(
     await db.execute(NO_QUEUE)
     async with _asleep(database, db, cloud) as sleeper:
         await _die(db, sleeper)
-        await db.execute("DELETE FROM media_assets")
         with pytest.raises(TimeoutError):
-            # the chores of a daemon that has just started look once: then the second one is left
-            for _ in range(2):
-                await finished(db, within_s=2)
-                await db.execute(INSERT_ASSETS, "a", 1)
-                await db.execute("DELETE FROM media_assets")
+            await _two_are_found(db)
 
 
 async def test_when_the_sleeper_freezes_its_sibling_hears(
