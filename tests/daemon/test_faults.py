@@ -17,6 +17,9 @@ ATTEMPTS = "SELECT max(processing_attempts) FROM mediasweep.cloudinary_cleanup_q
 ALL_BUT_ONE = """
 SELECT count(*) = $1 FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'completed'
 """
+AT_MOST_THE_TEST_IS_OUT = """
+SELECT count(*) <= 1 FROM mediasweep.cloudinary_cleanup_queue WHERE status = 'processing'
+"""
 STANDS_BACK = """
 SELECT status = 'pending' AND processing_attempts = 0 AND due_at > now() + interval '5 minutes'
   FROM mediasweep.cloudinary_cleanup_queue WHERE cloudinary_public_id = 'a7'
@@ -75,12 +78,11 @@ async def test_a_refusal_of_the_account_burns_no_attempt(
     await db.execute("DELETE FROM media_assets")
     closed = await daemon.seen("gate_closed", where=lambda r: r["gate"] == gate)
     assert closed["wait_s"] > 0
+    # eight calls may have been out when the first was refused; since then one a test
+    await until(db, AT_MOST_THE_TEST_IS_OUT)
     before = (await to_thread(cloud.state))["calls"]["destroy"]
     await to_thread(cloud.wait_calls, before + 2)
-    # eight calls may have been out when the first was refused; since then one a test
-    refused = daemon.count("answered") - daemon.count("recorded")
     assert await db.fetchval(ATTEMPTS) <= 1
-    assert refused <= 8
     await to_thread(cloud.faults)
     assert await finished(db) == {"completed": 2 * ROWS}
     assert await db.fetchval(ATTEMPTS) == 1

@@ -172,9 +172,9 @@ def test_who_is_refused_counts_in_the_peak_but_takes_no_place() -> None:
 
 def test_eight_threads_are_counted_as_eight(cloud: Cloud) -> None:
     """Destroys that take their time are at work together, exactly as many as there are threads."""
-    cloud.fill("a/", 40)
-    cloud.faults({"latency_s": 0.05})
+    cloud.fill("a/", 16)
+    cloud.faults({"latency_s": 0.5})  # long enough for all eight to have begun
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda n: destroy(cloud, f"a/{n}"), range(40)))
-    assert told == ["ok"] * 40
+        told = list(pool.map(lambda n: destroy(cloud, f"a/{n}"), range(16)))
+    assert told == ["ok"] * 16
     assert cloud.state()["destroying_most"] == 8

@@ -72,10 +72,11 @@ async def check(scene: Scene) -> None:
     assert len(queue) == scene.rows
     await _journal_is_legal(db, queue)
     await _calls_are_few(scene, db)
-    await _nothing_is_locked(db)
+    await nothing_is_locked(db)
 
 
-async def _nothing_is_locked(db: Db) -> None:
+async def nothing_is_locked(db: Db) -> None:
+    """Fail unless the sessions of all daemons and commands have let go of their locks."""
     with contextlib.suppress(TimeoutError):  # a session outlives its daemon by a moment
         await until(db, f"SELECT NOT EXISTS ({LOCKS.strip()})", within_s=3)
     locks = [dict(lock) for lock in await db.fetch(LOCKS)]

@@ -16,14 +16,14 @@ from mediasweep.rules.events import Event, ListenerUp
 PATIENCE = timedelta(seconds=5)
 STRICT = """
 DO $$ BEGIN
-  EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = ''300ms''', current_database());
-  EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''300ms''', current_database());
+  EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = ''700ms''', current_database());
+  EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''700ms''', current_database());
 END $$
 """
 
 
 async def _events(database: str, db: Db) -> list[Event]:
-    """Listen for a second where an idle session ends after a third of one."""
+    """Listen for twice as long as an idle session may last; what it takes to begin is far less."""
     await db.execute(STRICT)
     pool = await open_pool(database, size=1, patience=PATIENCE)
     events: list[Event] = []
@@ -33,7 +33,7 @@ async def _events(database: str, db: Db) -> list[Event]:
         while not wake.up:
             await wake.heard.wait()
             wake.heard.clear()
-    await db.execute("SELECT pg_sleep(1)")
+    await db.execute("SELECT pg_sleep(1.5)")
     listening.cancel()
     await asyncio.wait([listening])
     pool.terminate()

@@ -32,10 +32,10 @@ TIMEOUT = "SELECT current_setting('statement_timeout')"
 
 @pytest.fixture
 async def pool(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
-    """Give a pool whose statements end after 100 ms."""
-    options = {"server_settings": {"application_name": "mediasweep", "statement_timeout": "100"}}
+    """Give a pool whose statements end after 300 ms, well after any that does not wait."""
+    options = {"server_settings": {"application_name": "mediasweep", "statement_timeout": "300"}}
     monkeypatch.setattr("mediasweep.postgres.pool._options", lambda _name, **_: options)
-    opened = await open_pool(database, size=1, patience=timedelta(seconds=0.2))
+    opened = await open_pool(database, size=1, patience=timedelta(seconds=0.6))
     yield opened
     opened.terminate()
 
@@ -62,4 +62,4 @@ async def test_patience_ends_with_its_transaction(pool: Pool) -> None:
     """The connection goes back to the pool with the limit that it had."""
     async with patient(pool, 5) as connection:
         assert await connection.fetchval(TIMEOUT) == "5s"
-    assert await pool.fetchval(TIMEOUT) == "100ms"
+    assert await pool.fetchval(TIMEOUT) == "300ms"

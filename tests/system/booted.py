@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -98,7 +99,8 @@ class Booted:
 
     async def journal(self) -> Daemon:
         """Follow what the unit logs from now on; lines of systemd are of the event `text`."""
-        follow = "exec journalctl --unit=mediasweep --output=cat --lines=0 --follow >&2"
+        now = f"--since=@{time.time():.6f}"  # which the beginning of journalctl is not
+        follow = f"exec journalctl --unit=mediasweep --output=cat {now} --no-tail --follow >&2"
         process = await asyncio.create_subprocess_exec(
             *(*PODMAN, "exec", self._id, "sh", "-c", follow),
             env=self._containers.env,

@@ -62,7 +62,7 @@ async def test_the_corpus_runs_where_a_page_is_careless(browser: Browser) -> Non
     """Every script of the corpus runs somewhere, so that its silence elsewhere means something."""
     page = await browser.new_page()
     await page.evaluate(PUT, [piece for text in SCRIPTS for piece in careless(text)])
-    await page.wait_for_function(RAN, timeout=5000)
+    await page.wait_for_function(RAN)
     await page.close()
 
 
