@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mediasweep.loops.heartbeat import horizon
 from mediasweep.postgres.pool import Connection as Db
-from mediasweep.rules.reason import Reason
+from mediasweep.rules.reason import WaitReason
 from tests.conftest import Connect
 from tests.operations.standing import HOUR, NEXT, SET_ROW, beat, told, why
 from tests.schema.queue import claim, enqueue, make_due
@@ -39,7 +39,7 @@ async def test_an_open_writer_is_named_until_it_ends(db: Db, connect: Connect) -
         [id_] = await enqueue(db, "a")
         await beat(db, horizon=horizon((await claim(db)).memory))
         [found] = await why(db, id_)
-        assert found["reason"] == Reason.WRITER
+        assert found["reason"] == WaitReason.WRITER
         assert found["about"] == f"pid {writer.get_server_pid()} (app)"
         assert timedelta(0) < found["lasts"] < timedelta(minutes=1)
         assert (await claim(db)).held

@@ -6,46 +6,46 @@ from datetime import timedelta
 
 import pytest
 
-from mediasweep.rules.reason import Reason, Why, ago, brief, outcome, sentence
+from mediasweep.rules.reason import WaitReason, Why, ago, brief, outcome, sentence
 
 SECOND = timedelta(seconds=1)
 SENTENCES = [
     (
-        Why(Reason.LEASED, "daemon h pid 1", ends_in=40 * SECOND),
+        Why(WaitReason.LEASED, "daemon h pid 1", ends_in=40 * SECOND),
         "is being deleted by daemon h pid 1, whose lease ends in 40 s",
     ),
     (
-        Why(Reason.IN_DOUBT, detail="attempt 1 of 3", ends_in=90 * SECOND),
+        Why(WaitReason.IN_DOUBT, detail="attempt 1 of 3", ends_in=90 * SECOND),
         "was sent, what happened is unknown; it is sent again in 90 s (attempt 1 of 3)",
     ),
-    (Why(Reason.IN_DOUBT), "was sent, what happened is unknown; it will be sent again"),
+    (Why(WaitReason.IN_DOUBT), "was sent, what happened is unknown; it will be sent again"),
     (
-        Why(Reason.GATE, "brake (posts)", detail="too many, by ann", ends_in=300 * SECOND),
+        Why(WaitReason.GATE, "brake (posts)", detail="too many, by ann", ends_in=300 * SECOND),
         "waits: the gate brake (posts) is closed (too many, by ann), for 5 min more",
     ),
     (
-        Why(Reason.NO_DAEMON, "alive", lasts=7200 * SECOND),
+        Why(WaitReason.NO_DAEMON, "alive", lasts=7200 * SECOND),
         "waits for a daemon: none is alive; the last beat was 2 h ago",
     ),
     (
-        Why(Reason.NO_DAEMON, "deleting", lasts=SECOND),
+        Why(WaitReason.NO_DAEMON, "deleting", lasts=SECOND),
         "waits for a daemon: none is deleting (they are disabled, or on a dry run)",
     ),
     (
-        Why(Reason.WRITER, "pid 7 (app)", lasts=300 * SECOND),
+        Why(WaitReason.WRITER, "pid 7 (app)", lasts=300 * SECOND),
         (
             "is held by the transaction of pid 7 (app), open for 5 min: "
             "it may still bring a use of the asset back"
         ),
     ),
-    (Why(Reason.NEXT), "is next in line"),
+    (Why(WaitReason.NEXT), "is next in line"),
 ]
 BRIEFS = [
-    (Why(Reason.GATE, "brake (posts)", 120), "120 behind the gate brake (posts)"),
-    (Why(Reason.IN_DOUBT, rows=3, ends_in=12 * SECOND), "3 in doubt, due in 12 s"),
-    (Why(Reason.IN_DOUBT, rows=3, ends_in=-SECOND), "3 in doubt, due"),
+    (Why(WaitReason.GATE, "brake (posts)", 120), "120 behind the gate brake (posts)"),
+    (Why(WaitReason.IN_DOUBT, rows=3, ends_in=12 * SECOND), "3 in doubt, due in 12 s"),
+    (Why(WaitReason.IN_DOUBT, rows=3, ends_in=-SECOND), "3 in doubt, due"),
     (
-        Why(Reason.WRITER, "pid 7 (app)", lasts=300 * SECOND),
+        Why(WaitReason.WRITER, "pid 7 (app)", lasts=300 * SECOND),
         "1 held by transaction pid 7 (app), open for 5 min",
     ),
 ]
@@ -65,9 +65,10 @@ def test_a_group_is_told_about_in_a_few_words(why: Why, said: str) -> None:
 
 def test_every_reason_has_words() -> None:
     """Each reason of a row has its sentence and its short form, with or without particulars."""
-    for reason in Reason:
+    for reason in WaitReason:
         assert brief(Why(reason)).startswith("1 ")
-        if reason not in {Reason.FALLBACK, Reason.REFUSED}:  # captures, which are no rows yet
+        # those two are of captures, which are no rows yet
+        if reason not in {WaitReason.FALLBACK, WaitReason.REFUSED}:
             assert sentence(Why(reason))
 
 

@@ -23,10 +23,8 @@ LATEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """`hours`: what was done in each of the last; `latest`: the
-    newest entries of the journal.
-    """
+class FleetOverview:
+    """`hours`: what was done in each of the last; `latest`: the newest entries of the journal."""
 
     figures: Mapping[str, Any]
     gates: Sequence[Mapping[str, Any]]
@@ -70,10 +68,10 @@ async def figures(connection: Pool | Connection) -> Mapping[str, Any]:
 
 async def look(
     connection: Pool | Connection, figures: Mapping[str, Any], history: History
-) -> Overview:
+) -> FleetOverview:
     """Return how everything stands, given the figures."""
     fleet = Fleet(connection)
-    return Overview(
+    return FleetOverview(
         figures=figures,
         gates=await still_closed(connection),
         daemons=await fleet.daemons(),

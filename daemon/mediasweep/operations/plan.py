@@ -42,7 +42,7 @@ class Becomes(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedDeletion:
+class PlanItem:
     """One row of the library and what becomes of its asset, `why` in sentences.
 
     `done`: the row is deleted already, and this is how far it has come.
@@ -60,7 +60,7 @@ class DeletionPlan:
     says of it; `guard`: why nobody can tell what is in use; `unknown`: public ids without a row.
     """
 
-    items: Sequence[PlannedDeletion]
+    items: Sequence[PlanItem]
     unknown: Sequence[str]
     holds: Sequence[str]
     brake: str
@@ -115,30 +115,30 @@ async def _planned(media: Media, ids: Sequence[UUID]) -> tuple[list[dict[str, An
     return await media.plan(ids, guarded=False), guard
 
 
-def _foreseen(row: Mapping[str, Any], holds: Sequence[str], guard: str | None) -> PlannedDeletion:
+def _foreseen(row: Mapping[str, Any], holds: Sequence[str], guard: str | None) -> PlanItem:
     kept = [f"in use by {name}" for name in row["used_by"]]
     if row["protected_by"] is not None:
         kept.append(f"protected by the prefix {row['protected_by']}")
     if guard is not None:
-        return PlannedDeletion(row, Becomes.UNCLEAR, [*kept, f"the guard cannot answer: {guard}"])
+        return PlanItem(row, Becomes.UNCLEAR, [*kept, f"the guard cannot answer: {guard}"])
     if kept:
-        return PlannedDeletion(row, Becomes.KEPT, kept)
-    return PlannedDeletion(row, Becomes.WAITING if holds else Becomes.DELETED, holds)
+        return PlanItem(row, Becomes.KEPT, kept)
+    return PlanItem(row, Becomes.WAITING if holds else Becomes.DELETED, holds)
 
 
-def became(row: Mapping[str, Any]) -> PlannedDeletion:
+def became(row: Mapping[str, Any]) -> PlanItem:
     """Return what became of the asset of a deleted row."""
     said = [row["said"]] if row["said"] else []
     match row["status"]:
         case Status.COMPLETED:
-            return PlannedDeletion(row, Becomes.DELETED, [], done=True)
+            return PlanItem(row, Becomes.DELETED, [], done=True)
         case Status.SKIPPED:
-            return PlannedDeletion(row, Becomes.KEPT, said, done=True)
+            return PlanItem(row, Becomes.KEPT, said, done=True)
         case Status.FAILED:
-            return PlannedDeletion(row, Becomes.UNCLEAR, said, done=True)
+            return PlanItem(row, Becomes.UNCLEAR, said, done=True)
         case None:
-            return PlannedDeletion(row, Becomes.UNCLEAR, [NOT_QUEUED], done=True)
-    return PlannedDeletion(row, Becomes.WAITING, said, done=True)
+            return PlanItem(row, Becomes.UNCLEAR, [NOT_QUEUED], done=True)
+    return PlanItem(row, Becomes.WAITING, said, done=True)
 
 
 def _newest(gone: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -20,7 +20,7 @@ SOMEBODY = "a daemon"  # whose entry in the journal is gone
 _FROM = 2  # of the larger unit, from which on it is used
 
 
-class Reason(StrEnum):
+class WaitReason(StrEnum):
     """Everything that a row can wait for, and from `let_go` on what else holds of it."""
 
     LEASED = "leased"
@@ -50,9 +50,9 @@ class Reason(StrEnum):
 class Why:
     """One reason for one row, or for the `rows` that have it first.
 
-    `reason` is a `Reason`, or the word of a later release that has migrated. `about` is what it is
-    about, `detail` says more. It has lasted for `lasts`, and ends in `ends_in`, which is negative
-    once that time has come; None where nobody can say.
+    `reason` is a `WaitReason`, or the word of a later release that has migrated. `about` is what it
+    is about, `detail` says more. It has lasted for `lasts`, and ends in `ends_in`, which is
+    negative once that time has come; None where nobody can say.
     """
 
     reason: str
@@ -73,28 +73,28 @@ def sentence(why: Why) -> str:
     last = f"; the last beat was {ago(why.lasts)} ago" if why.lasts and about == "alive" else ""
     idle = "" if about == "alive" else " (they are disabled, or on a dry run)"
     words: dict[str, str] = {
-        Reason.LEASED: f"is being deleted by {about or SOMEBODY}, whose lease ends{left}",
-        Reason.DETACHED: f"waits for its table {about} to be attached again: "
+        WaitReason.LEASED: f"is being deleted by {about or SOMEBODY}, whose lease ends{left}",
+        WaitReason.DETACHED: f"waits for its table {about} to be attached again: "
         "the guard cannot ask a detached one",
-        Reason.UNKNOWN_SOURCE: f"is never sent: its source_id {about} is no attached table",
-        Reason.GUARD: f"waits for the guard, which {asked}{because}",
-        Reason.IN_DOUBT: f"was sent, what happened is unknown; {again}{because}",
-        Reason.RETRY: f"is tried again{left}{because}",
-        Reason.GRACE: f"rests, and is due{left}{because}",
-        Reason.NO_DAEMON: f"waits for a daemon: none is {about}{last}{idle}",
-        Reason.GATE: f"waits: the gate {about} is closed{because}{more}",
-        Reason.TESTED: f"waits: the gate {about} is tested with one row at a time{because}",
-        Reason.LOCKED: f"is locked by {about}{_open(why)}",
-        Reason.WRITER: f"is held by the transaction of {about}{_open(why)}: "
+        WaitReason.UNKNOWN_SOURCE: f"is never sent: its source_id {about} is no attached table",
+        WaitReason.GUARD: f"waits for the guard, which {asked}{because}",
+        WaitReason.IN_DOUBT: f"was sent, what happened is unknown; {again}{because}",
+        WaitReason.RETRY: f"is tried again{left}{because}",
+        WaitReason.GRACE: f"rests, and is due{left}{because}",
+        WaitReason.NO_DAEMON: f"waits for a daemon: none is {about}{last}{idle}",
+        WaitReason.GATE: f"waits: the gate {about} is closed{because}{more}",
+        WaitReason.TESTED: f"waits: the gate {about} is tested with one row at a time{because}",
+        WaitReason.LOCKED: f"is locked by {about}{_open(why)}",
+        WaitReason.WRITER: f"is held by the transaction of {about}{_open(why)}: "
         "it may still bring a use of the asset back",
-        Reason.READER: f"is held by the reader {about}{_open(why)}, for 10 s at the most",
-        Reason.SIBLING: "waits for another row of the same asset, which rests or is held",
-        Reason.LET_GO: f"was claimed by {about or SOMEBODY}, whose lease has ended: "
+        WaitReason.READER: f"is held by the reader {about}{_open(why)}, for 10 s at the most",
+        WaitReason.SIBLING: "waits for another row of the same asset, which rests or is held",
+        WaitReason.LET_GO: f"was claimed by {about or SOMEBODY}, whose lease has ended: "
         "the next claim takes it over",
-        Reason.SPENT: f"has no attempt left, and the next claim gives it up{because}",
-        Reason.PROTECTED: f"will not be sent: protected by the prefix {about}",
-        Reason.NEWER: f"will not be sent: a newer version was uploaded, {about}",
-        Reason.NEXT: "is next in line",
+        WaitReason.SPENT: f"has no attempt left, and the next claim gives it up{because}",
+        WaitReason.PROTECTED: f"will not be sent: protected by the prefix {about}",
+        WaitReason.NEWER: f"will not be sent: a newer version was uploaded, {about}",
+        WaitReason.NEXT: "is next in line",
     }
     return words.get(why.reason, f"waits: {why.reason}{because}")
 
@@ -104,27 +104,27 @@ def brief(why: Why) -> str:
     rows, about, left = why.rows, why.about, _left(why)
     due = f"due{left}"
     words: dict[str, str] = {
-        Reason.LEASED: f"being deleted by {about or SOMEBODY}",
-        Reason.DETACHED: f"of the detached table {about}",
-        Reason.UNKNOWN_SOURCE: f"of source {about}, which is no attached table",
-        Reason.GUARD: f"that the guard had no answer for, {due}",
-        Reason.IN_DOUBT: f"in doubt, {due}",
-        Reason.RETRY: f"to be tried again, {due}",
-        Reason.GRACE: f"resting, {due}",
-        Reason.NO_DAEMON: f"without a daemon that is {about}",
-        Reason.GATE: f"behind the gate {about}",
-        Reason.TESTED: f"behind the test of {about}",
-        Reason.LOCKED: f"locked by {about}{_open(why)}",
-        Reason.WRITER: f"held by transaction {about}{_open(why)}",
-        Reason.READER: f"held by reader {about}{_open(why)}",
-        Reason.SIBLING: "waiting for another row of the same asset",
-        Reason.LET_GO: f"let go of by {about or SOMEBODY}",
-        Reason.SPENT: "without an attempt left",
-        Reason.PROTECTED: f"protected by {about}",
-        Reason.NEWER: f"older than {about}, which was uploaded since",
-        Reason.NEXT: "next in line",
-        Reason.FALLBACK: "fell back, not queued yet",
-        Reason.REFUSED: "fell back, and the queue refuses them",
+        WaitReason.LEASED: f"being deleted by {about or SOMEBODY}",
+        WaitReason.DETACHED: f"of the detached table {about}",
+        WaitReason.UNKNOWN_SOURCE: f"of source {about}, which is no attached table",
+        WaitReason.GUARD: f"that the guard had no answer for, {due}",
+        WaitReason.IN_DOUBT: f"in doubt, {due}",
+        WaitReason.RETRY: f"to be tried again, {due}",
+        WaitReason.GRACE: f"resting, {due}",
+        WaitReason.NO_DAEMON: f"without a daemon that is {about}",
+        WaitReason.GATE: f"behind the gate {about}",
+        WaitReason.TESTED: f"behind the test of {about}",
+        WaitReason.LOCKED: f"locked by {about}{_open(why)}",
+        WaitReason.WRITER: f"held by transaction {about}{_open(why)}",
+        WaitReason.READER: f"held by reader {about}{_open(why)}",
+        WaitReason.SIBLING: "waiting for another row of the same asset",
+        WaitReason.LET_GO: f"let go of by {about or SOMEBODY}",
+        WaitReason.SPENT: "without an attempt left",
+        WaitReason.PROTECTED: f"protected by {about}",
+        WaitReason.NEWER: f"older than {about}, which was uploaded since",
+        WaitReason.NEXT: "next in line",
+        WaitReason.FALLBACK: "fell back, not queued yet",
+        WaitReason.REFUSED: "fell back, and the queue refuses them",
     }
     return f"{number(rows)} {words.get(why.reason, f'waiting: {why.reason}')}"
 

@@ -147,7 +147,7 @@ def add_library(frame: Frame) -> None:
             "asset.html",
             row=dict(row) | {name: _time(row[name]) for name in times},
             card=card(row, backend.delivery),
-            fate=found.items[0] if found.items else None,
+            item=found.items[0] if found.items else None,
             guard=found.guard,
         )
 
