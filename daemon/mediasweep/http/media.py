@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +23,6 @@ from mediasweep.rules.selection import Selection
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
 SAID_OF_ALL = {"title", "description", "default"}
-TIMES = ("created_at", "updated_at", "cloudinary_created_at", "last_synced_at")
 
 
 class Order(StrEnum):
@@ -166,7 +164,7 @@ def add_media(router: APIRouter, backend: Backend) -> None:
         ready = found.figures is not None
         figures = dict(found.figures or {})
         return MediaPage(
-            items=[_in_utc(item) for item in found.items],
+            items=[dict(item) for item in found.items],
             pagination=pagination,
             stats=MediaStats(**figures),
             sync_status=LibrarySyncStatus(**figures),
@@ -186,12 +184,6 @@ def add_media(router: APIRouter, backend: Backend) -> None:
             backend.pool, chosen, who=request.state.visitor.who, verify=verify, within_s=WITHIN_S
         )
         return _told(chosen, done, verify=verify)
-
-
-def _in_utc(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row, which comes as JSON of the database's, with times as every answer has them."""
-    times = {name: datetime.fromisoformat(item[name]) for name in TIMES if item[name]}
-    return {**item, **times}
 
 
 def _told(chosen: Selection, done: list[media.MediaDeletion], *, verify: bool) -> MediaDeleted:

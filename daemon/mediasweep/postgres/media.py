@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediasweep.postgres.pool import statements
 from mediasweep.rules.filter import like
+from mediasweep.rules.moment import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mediasweep.rules.selection import Selection
 
 SQL = statements(__file__)
+TIMES = ("created_at", "updated_at", "cloudinary_created_at", "last_synced_at", "deleted_at")
 
 
 class Media:
@@ -51,12 +53,12 @@ class Media:
         )
         if row is None:
             raise TypeError("media_found() returned no row")
-        return [json.loads(item) for item in row["items"] or ()], row["total"]
+        return [_decoded(item) for item in row["items"] or ()], row["total"]
 
     async def row(self, id_: UUID) -> dict[str, Any] | None:
         """Return a row, deleted or not; None: there is none."""
         said: str | None = await self._connection.fetchval(SQL["row"], id_)
-        return None if said is None else json.loads(said)
+        return None if said is None else _decoded(said)
 
     async def is_there(self) -> bool:
         """Tell whether there is a library of ours."""
@@ -65,7 +67,7 @@ class Media:
     async def figures(self) -> dict[str, Any] | None:
         """Return the whole library in figures; None: there is none."""
         said: str | None = await self._connection.fetchval(SQL["figures"])
-        return None if said is None else json.loads(said)
+        return None if said is None else _decoded(said)
 
     async def named(self, chosen: Selection) -> list[dict[str, Any]]:
         """Return the rows that are meant, `live` or, of those named by their ids, deleted."""
@@ -116,6 +118,12 @@ class Media:
         """
         found = await self._connection.fetch(SQL["undelete"], ids, who, completed)
         return {row["id"]: row["refused"] for row in found}
+
+
+def _decoded(said: str) -> dict[str, Any]:
+    """Return what the library tells as JSON, its times as times."""
+    told: dict[str, Any] = json.loads(said)
+    return told | {name: from_json(told[name]) for name in TIMES if told.get(name)}
 
 
 def _filter(request: PageRequest) -> tuple[object, ...]:

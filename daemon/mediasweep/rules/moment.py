@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 AGO = re.compile(r"(?:[0-9]{1,6}[wdhms])+")
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 PART = re.compile(r"([0-9]+)([wdhms])")
 
 
@@ -37,6 +38,17 @@ def moment(text: str, now: datetime) -> datetime:
             f"{text!r} is no moment: give how long ago, as in 30m, 1h or 2d, "
             "or a time, as in 2026-03-01T14:30 (UTC) or 2026-03-01T14:30+01:00"
         ) from None
+
+
+def from_json(said: str) -> datetime:
+    """Return the time that PostgreSQL has written into JSON, in UTC.
+
+    Of what Python has no time for, as infinity, the first or the last that it has.
+    """
+    try:
+        return datetime.fromisoformat(said).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return FIRST if said.startswith("-") or said.endswith("BC") else LAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -141,16 +140,11 @@ def add_library(frame: Frame) -> None:
         if row is None:
             raise HTTPException(404, "no row of the library has this id")
         found = await plan.plan(backend.pool, Selection(ids=[id_]))
-        times = ("created_at", "updated_at", "last_synced_at", "deleted_at")
         return frame.show(
             request,
             "asset.html",
-            row=dict(row) | {name: _time(row[name]) for name in times},
+            row=row,
             card=card(row, backend.delivery),
             item=found.items[0] if found.items else None,
             guard=found.guard,
         )
-
-
-def _time(said: str | None) -> datetime | None:
-    return None if said is None else datetime.fromisoformat(said)
