@@ -99,6 +99,7 @@ async def test_what_is_no_upload_is_refused_and_leaves_nothing(
             ({"public_id": "what?"}, 400),
             ({"overwrite": "true"}, 400),
             ({"tags": "[1"}, 400),
+            ({"tags": "[" * 9_000}, 400),
             ({"folder": "a\0"}, 400),
             ({"personnel_id": "9223372036854775808"}, 400),
             ({"folder": "x" * 20_000}, 400),

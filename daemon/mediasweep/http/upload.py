@@ -41,7 +41,7 @@ def _tags(said: object) -> object:
     if said.lstrip().startswith("["):
         try:
             return json.loads(said)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             raise ValueError("has to be a list in JSON, or separated by commas") from None
     return [tag.strip() for tag in said.split(",") if tag.strip()]
 
