@@ -181,6 +181,40 @@ async def test_a_trigger_of_the_users_that_fails_is_named(
         assert (told.status_code, told.json()["detail"]) == (409, detail)
 
 
+async def test_a_constraint_of_the_users_that_forbids_it_is_named(database: str, db: Db) -> None:
+    """It is no fault of ours, and the row that it refuses is not told."""
+    await db.execute(INSERT)
+    await db.execute(
+        "ALTER TABLE public.media_assets"
+        " ADD CONSTRAINT somebody CHECK (deleted_at IS NULL OR deleted_by IS NOT NULL)"
+    )
+    async with visit(database) as client:
+        told = await client.delete(MEDIA, params={"public_ids": "covers/1"})
+        said = 'new row for relation "media_assets" violates check constraint "somebody"'
+        detail = f"a table of yours does not take this: {said}"
+        assert (told.status_code, told.json()["detail"]) == (409, detail)
+
+
+async def test_times_are_in_utc_and_any_can_be_told(database: str, db: Db) -> None:
+    """Whatever the time zone of the database, and where a row's time is none that Python has."""
+    await db.execute(INSERT)
+    await db.execute(
+        "UPDATE public.media_assets SET created_at = '2026-03-01 12:00+00',"
+        " updated_at = 'infinity', last_synced_at = '0044-03-15 BC'"
+    )
+    name = await db.fetchval("SELECT current_database()")
+    await db.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'")
+    async with visit(database) as client:
+        told = await client.get(MEDIA)
+        assert told.status_code == 200, told.text
+        item = told.json()["items"][0]
+        assert item["created_at"] == "2026-03-01T12:00:00Z"
+        assert item["updated_at"].startswith("9999-12-31")
+        assert item["last_synced_at"].startswith("0001-01-01")
+        page = await client.get(f"/library/{item['id']}", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+
+
 async def test_deletions_go_to_cloudinary_and_are_waited_for(
     database: str, db: Db, cloud: Cloud
 ) -> None:

@@ -226,6 +226,13 @@ async def test_a_page_without_a_session_leads_to_the_login(database: str) -> Non
         assert all(link.startswith(("/sweep/", "#")) for link in links), links
 
 
+async def test_what_only_begins_like_the_path_of_the_proxy_is_not_under_it(database: str) -> None:
+    """Else a proxy that takes its path off would have API and pages told apart wrongly."""
+    async with visit(database, **TOKENS, http_root_path="/ap") as client:
+        assert (await client.get("/api/status", headers=PAGE)).status_code == 401
+        assert (await client.get("/ap/api/status", headers=PAGE)).status_code == 401
+
+
 @pytest.mark.parametrize("elsewhere", ["//evil.example", "https://evil.example", "/\\e", "/\t/e"])
 def test_a_login_leads_nowhere_else(elsewhere: str) -> None:
     """What is no path of this server is forgotten."""

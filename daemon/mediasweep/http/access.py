@@ -21,6 +21,7 @@ from starlette.types import Scope as Connection
 
 from mediasweep.http.keys import Keys, Session
 from mediasweep.http.problem import problem, wants_page
+from mediasweep.http.root_path import path_of
 from mediasweep.operations.webhooks import PATH as WEBHOOK
 from mediasweep.rules.access import LOOPBACK_NAMES, Scope, host_name, is_loopback
 from mediasweep.settings import Settings, StartError
@@ -90,7 +91,7 @@ class AccessControl:
         """Pass the request on, if its visitor is let in."""
         scope["root_path"] = self._policy.root_path
         connection = HTTPConnection(scope)
-        path = _path(scope)
+        path = path_of(scope)
         if scope["type"] != "http" or not (path in OPEN or path.startswith(STATIC)):
             answer = self._of(connection, path, scope.get("method", "GET"))
             if isinstance(answer, Response):
@@ -156,9 +157,3 @@ class AccessControl:
         except ValueError:
             return True
         return parts.netloc != host and parts.hostname not in self._policy.further_names
-
-
-def _path(scope: Connection) -> str:
-    """Return the path without the one under which a proxy shows us, as the routes see it."""
-    path, root = str(scope.get("path", "")), str(scope.get("root_path", ""))
-    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path

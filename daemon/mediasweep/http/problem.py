@@ -1,8 +1,8 @@
 """What is answered where a request is not: problem details (RFC 9457), in one shape everywhere.
 
 `success` and `error` are there for clients of the origin's API. What passes by itself is a 503, and
-what a safeguard or a trigger of the user's forbids a 409; a fault of ours says nothing of itself,
-and is in the log.
+what a safeguard, or a trigger or constraint of the user's, forbids a 409; a fault of ours says
+nothing of itself, and is in the log.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from starlette.routing import Match
 
 from mediasweep.http import field_errors
 from mediasweep.http.headers import HEADERS
+from mediasweep.http.root_path import path_of
 from mediasweep.operations.backend import (
     BROKEN,
     PASSING,
     DatabaseError,
     PostgresError,
+    user_constraint,
     user_function,
 )
 from mediasweep.operations.refusal import RefusedError, UnknownError
@@ -67,8 +69,8 @@ Tell = Callable[[Request, Problem, Mapping[str, str]], Response]
 
 def wants_page(asked: HTTPConnection) -> bool:
     """Tell whether it is a person with a browser who asks, and not for the API."""
-    path = asked.scope["path"].removeprefix(asked.scope.get("root_path", ""))
-    return "text/html" in asked.headers.get("accept", "") and not path.startswith("/api/")
+    of_api = path_of(asked.scope).startswith("/api/")
+    return "text/html" in asked.headers.get("accept", "") and not of_api
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -124,6 +126,8 @@ def _said(error: Exception) -> tuple[Problem, Mapping[str, str]]:
             return _problem(404, str(error)), {}
         case _ if name := user_function(error):
             return _problem(409, f"{name}, a function of yours, fails: {error}"), {}
+        case _ if says := user_constraint(error):
+            return _problem(409, f"a table of yours does not take this: {says}"), {}
         case _ if isinstance(error, AWAY):
             said = f"the database does not answer this now: {message(error)}"
             return _problem(503, said), {"Retry-After": RETRY_AFTER_S}

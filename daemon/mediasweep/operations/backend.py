@@ -13,7 +13,7 @@ from mediasweep.operations.cached_query import CachedQuery
 from mediasweep.operations.reconcile_runner import ReconcileRunner
 from mediasweep.operations.selftest_runner import SelftestRunner
 from mediasweep.postgres.pool import BROKEN, PASSING, DatabaseError, Pool
-from mediasweep.postgres.user_errors import PostgresError, user_function
+from mediasweep.postgres.user_errors import PostgresError, user_constraint, user_function
 from mediasweep.rules.address import delivery
 
 if TYPE_CHECKING:
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from mediasweep.rules.events import Emit
     from mediasweep.settings import Settings
 
-__all__ = ["BROKEN", "PASSING", "Backend", "DatabaseError", "PostgresError", "user_function"]
+__all__ = [
+    "BROKEN",
+    "PASSING",
+    "Backend",
+    "DatabaseError",
+    "PostgresError",
+    "user_constraint",
+    "user_function",
+]
 
 UPLOADS = 2  # at a time, each of which holds some 25 MiB
 

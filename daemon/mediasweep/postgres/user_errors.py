@@ -1,4 +1,4 @@
-"""Whose an error is: of the schema, or of a trigger of the user's that fires where it writes."""
+"""Whose an error is: of the schema, or of a trigger or constraint of the user's where it writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import asyncpg
 
 from mediasweep.postgres.pool import PASSING
 
-__all__ = ["PostgresError", "user_function"]
+__all__ = ["PostgresError", "user_constraint", "user_function"]
 
 PostgresError = asyncpg.PostgresError
 # innermost first; by its whole name, because what we run has no schema of the user's in its path
@@ -23,3 +23,12 @@ def user_function(error: BaseException) -> str | None:
         return None
     found = RAN_IN.search(error.context or "")
     return found[1] if found and not found[1].startswith("mediasweep.") else None
+
+
+def user_constraint(error: BaseException) -> str | None:
+    """Return what a constraint of a table of the user's says, without the row that it refuses; None
+    if the error is of none.
+    """
+    if not isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return None
+    return None if error.schema_name in {None, "mediasweep"} else str(error.args[0])

@@ -23,6 +23,7 @@ from mediasweep.http.access import AccessPolicy, Visitor
 from mediasweep.http.pages.static import address
 from mediasweep.http.pages.words import FILTERS
 from mediasweep.http.problem import Problem, wants_page
+from mediasweep.http.root_path import path_of
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.access import Scope
 
@@ -96,7 +97,7 @@ class Frame:
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         why_not = self._why_not(visitor)
         text = self._templates.get_template(template).render(
-            here=request.scope["path"].removeprefix(self.access.root_path) or "/",
+            here=path_of(request.scope),
             visitor=visitor,
             csrf=visitor.session.csrf if visitor and visitor.session else "",
             may=visitor is not None and why_not is None,
