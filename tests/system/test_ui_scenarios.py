@@ -23,6 +23,7 @@ from tests.upload.uploads import opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LIVE_S = 2.0
+SOON = "const real = AbortSignal.timeout; AbortSignal.timeout = () => real.call(AbortSignal, 200)"
 DELETE = "DELETE FROM media_assets WHERE cloudinary_public_id LIKE $1 || '%'"
 LOADED = "async (picture) => { await picture.decode(); return picture.naturalWidth > 0; }"
 FOCUS = """() => [document.activeElement.textContent.trim(),
@@ -266,3 +267,14 @@ async def walked(page: Page, name: str) -> None:
         if has.startswith(name):
             return
     pytest.fail(f"the keyboard does not come to {name}")
+
+
+async def test_a_server_that_hangs_is_told(working: World) -> None:
+    """What is shown of one that answers nothing is not called live, until it answers again."""
+    async with working.sight("/gates") as sight:
+        await sight.page.evaluate(f"() => {{ {SOON} }}")
+        await sight.page.route("**/gates", lambda _: None)
+        lost = sight.page.get_by_text("Connection lost")
+        await expect(lost).to_be_visible()
+        await sight.page.unroute_all()
+        await expect(lost).to_be_hidden()

@@ -20,6 +20,7 @@
 import { byId, confirmed, foretold, moved } from "./asking.js";
 
 const EVERY = 1500;
+const LOST = 10000; // a server that hangs answers nothing, and what the page shows is no longer so
 const root = document.querySelector('meta[name="root"]').content;
 const csrf = document.querySelector('meta[name="csrf"]').content;
 
@@ -183,7 +184,7 @@ export async function refresh() {
   if (asking) return;
   asking = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LOST) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.redirected && !document.querySelector(".login")) return location.reload();
     if (!answer.ok) throw new Error(page.querySelector("[data-problem]")?.dataset.problem || answer.statusText);
@@ -197,7 +198,7 @@ export async function refresh() {
     seen = new Date();
     alive(false);
   } catch (error) {
-    alive(true, error instanceof TypeError ? "" : error.message);
+    alive(true, ["TypeError", "TimeoutError"].includes(error.name) ? "" : error.message);
   } finally {
     asking = false;
   }
