@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-import socket
 import sys
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Iterator
@@ -32,6 +31,7 @@ from mediasweep.rules import outcome
 from mediasweep.settings import SECRETS, Settings
 from tests.daemons import ROOT, environment, finished, running
 from tests.pages import DOCS, FENCE, MANUAL, RUN_WITHIN_S, blocks, manual, shell, with_commands
+from tests.ports import free_port
 from tests.report.samples import EVENTS
 
 README = ROOT / "README.md"
@@ -216,7 +216,7 @@ async def test_what_a_reader_is_told_to_run_works(
     """Every command and every statement works, one after the other and page after page."""
     env = with_commands(environment(blank_database, cloud.url), tmp_path)
     await to_thread(cloud.fill, "covers/", 3)
-    port = _free_port()
+    port = str(free_port())
     db = await asyncpg.connect(blank_database)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
@@ -236,12 +236,6 @@ async def test_what_a_reader_is_told_to_run_works(
         if pages == [README]:
             assert await finished(db) == {"completed": 1}
             assert ("image", "upload", "covers/1") not in await to_thread(cloud.assets)
-
-
-def _free_port() -> str:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return str(sock.getsockname()[1])
 
 
 def _exported(text: str, port: str) -> dict[str, str]:

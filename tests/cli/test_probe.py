@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from asyncio import StreamReader, StreamWriter, to_thread
 from http.client import HTTPConnection
 
 from tests.commands import mediasweep
 from tests.daemons import environment, spawn
+from tests.ports import free_port
 
 NOWHERE = "postgresql://a:b@127.0.0.1:1/nowhere"
 ACCOUNT = "cloudinary://k:s@c"
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, object]:

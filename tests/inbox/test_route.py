@@ -20,7 +20,7 @@ from tests.daemons import Daemon, environment, running, until
 from tests.inbox.account import Account
 from tests.inbox.forgery import PATH, Forger, Sender
 from tests.inbox.library import QUEUED, library
-from tests.system.monitoring import free_port
+from tests.ports import free_port
 from tests.upload.uploads import opened
 
 MEGABYTE = 2**20

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Mapping
@@ -21,6 +20,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from mediasweep.alerts import parameters, render
+from tests.ports import free_port
 
 WITHIN_S = 45.0
 EVERY = "500ms"
@@ -57,13 +57,6 @@ async def passes(seconds: float) -> None:
     """Let time go by, where the world is to be looked at again and nothing tells of a change."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.Event().wait(), seconds)
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody has now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass(slots=True)

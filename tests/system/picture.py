@@ -17,7 +17,8 @@ from mediasweep.emulator.client import Emulator
 from mediasweep.postgres.migrate import migrate
 from tests.conftest import Server
 from tests.daemons import ROOT
-from tests.system.monitoring import free_port, monitoring, passes
+from tests.ports import free_port
+from tests.system.monitoring import monitoring, passes
 from tests.system.stories import COVERS
 from tests.system.world import DELETE, Scene, World
 

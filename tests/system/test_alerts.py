@@ -17,7 +17,8 @@ from deploy.grafana.picture import charts, picture
 from mediasweep.emulator.client import Emulator
 from tests.conftest import Server
 from tests.daemons import ROOT
-from tests.system.monitoring import free_port, monitoring
+from tests.ports import free_port
+from tests.system.monitoring import monitoring
 from tests.system.stories import DAEMONS, STORIES, well
 from tests.system.world import Scene
 

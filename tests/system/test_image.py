@@ -21,9 +21,9 @@ import pytest
 from mediasweep import __version__
 from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
-from tests.cli.test_probe import free_port
 from tests.daemons import INSERT_ASSETS, ROOT, finished
 from tests.pages import MANUAL, blocks
+from tests.ports import free_port
 from tests.system.containers import LIMITS, PODMAN, Containers
 
 pytestmark = pytest.mark.timeout(300)  # the first one makes the stand-in, and the image

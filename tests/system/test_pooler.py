@@ -17,6 +17,7 @@ from mediasweep.emulator.client import Cloud
 from mediasweep.postgres.pool import Connection as Db
 from tests.commands import mediasweep
 from tests.daemons import INSERT_ASSETS, ROOT, environment, finished, spawn
+from tests.ports import free_port
 
 CONFIG = """
 [databases]
@@ -45,9 +46,7 @@ END $$
 def pooled(database: str, tmp_path: Path) -> Iterator[str]:
     """Give the address of the test's database by way of pgbouncer in transaction mode."""
     direct = urlsplit(database)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     database_line = f"* = host={direct.hostname} port={direct.port} user={direct.username}"
     config = CONFIG.replace("* = host={host} port={port}", database_line + " password={password}")
     ini = tmp_path / "pgbouncer.ini"

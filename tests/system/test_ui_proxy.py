@@ -19,8 +19,8 @@ from mediasweep.emulator.client import Emulator
 from tests.conftest import Server
 from tests.http.visits import OPERATE
 from tests.pages import manual
+from tests.ports import free_port
 from tests.system.browser import world
-from tests.system.monitoring import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PATH = "/mediasweep"
