@@ -61,6 +61,10 @@ class Child:
         """Kill it."""
         os.kill(self.pid, signal.SIGKILL)
 
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def terminate(self) -> None:
         """Ask it to stop."""
         os.kill(self.pid, signal.SIGTERM)
@@ -77,7 +81,7 @@ class Child:
         # before it goes on: at its very end nobody would handle that
         with contextlib.suppress(ProcessLookupError):  # it had been told to before it froze
             os.kill(self.pid, signal.SIGTERM)
-        os.kill(self.pid, signal.SIGCONT)
+        self.thaw()
         self.nursery.command(wait=self.pid)
         return await again.over()
 

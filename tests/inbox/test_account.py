@@ -34,6 +34,7 @@ DELETE FROM mediasweep.cloudinary_cleanup_queue
 """
 
 
+@pytest.mark.timeout(300)  # as long as it waits for the notifications
 async def test_the_library_comes_to_what_the_account_has(
     database: str, db: Db, cloud: Cloud
 ) -> None:
