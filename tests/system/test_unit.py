@@ -20,6 +20,7 @@ from tests.proxy import Proxy
 from tests.system.booted import Booted
 from tests.system.containers import Containers
 
+pytestmark = pytest.mark.timeout(300)  # the first one installs the wheel on a new machine
 UNIT = "/etc/systemd/system/mediasweep.service"
 MEDIASWEEP = "CREDENTIALS_DIRECTORY=/etc/mediasweep/credentials /opt/mediasweep/bin/mediasweep"
 MOST_EXPOSED = 15  # of 100: how far systemd's own scale lets the unit go
