@@ -30,6 +30,7 @@ async def test_it_reports_asks_and_acts(
     done = await mediasweep(env, "reconcile", "--limit", "1", "--csv", str(file))
     assert (done.code, done.out.count("\n")) == (0, 3)  # one of each kind
     assert "no backup is known" in done.out
+    assert " 7 B " in done.out
     assert "3 assets and 2 references: 2 orphans, 1 ghost, 0 mismatches" in done.err
     with file.open(encoding="utf-8") as lines:
         rows = sorted((row["kind"], row["public_id"]) for row in csv.DictReader(lines))

@@ -44,7 +44,8 @@ async def test_a_dry_run_shows_exactly_what_would_be_restored_and_sends_nothing(
     assert (shown.code, told["assets"], told["bytes"]) == (0, 3, 15)
     assert sorted(row["public_id"] for row in told["rows"]) == ["a/0", "a/1", "a/2"]
     table = await restore(env, "--prefix", "a/", "--dry-run")
-    assert len(table.out.splitlines()) == 1 + 3
+    heads, *rows = table.out.splitlines()
+    assert ("  size  " in heads, [" 5 B " in row for row in rows]) == (True, [True] * 3)
     assert "would restore 3 assets (15 B); nothing was sent" in table.err
     assert await to_thread(cloud.state) == before
     assert await events(db) == {}

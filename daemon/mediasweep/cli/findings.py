@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 READ_MOST = 1000  # findings at a time
 SHOWN = {"kind": "kind", "public_id": "public id", "resource_type": "resource type"}
-SHOWN |= {"delivery_type": "type", "bytes": "bytes", "made_at": "made", "row": "row"}
+SHOWN |= {"delivery_type": "type", "bytes": "size", "made_at": "made", "row": "row"}
 SHOWN |= {"told": "detail", "action": "action"}
 WRITTEN = ["kind", "public_id", "resource_type", "delivery_type", "asset_id", "version", "bytes"]
 WRITTEN += ["made_at", "source", "row", "detail", "sighted_at", "action", "acted_at"]

@@ -11,7 +11,10 @@ from uuid import UUID
 import typer
 from rich.cells import cell_len
 
+from mediasweep.rules.number import size
+
 GAP = "  "
+SIZES = {"bytes", "file_size"}  # columns that JSON has exactly, and people as a size
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -31,12 +34,17 @@ def print_table(
 ) -> None:
     """Print rows as a table, one line each however long; `columns` maps keys to headings."""
     # laid out here: rich takes a minute for a hundred thousand rows
-    lines = [list(columns.values()), *([cell(row[key]) for key in columns] for row in rows)]
+    lines = [list(columns.values()), *([shown(key, row[key]) for key in columns] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for number, line in enumerate(lines):
         padded = (text + " " * (w - cell_len(text)) for text, w in zip(line, widths, strict=True))
         text = GAP.join(padded).rstrip()
         typer.echo(text if number else typer.style(text, bold=True), err=err)
+
+
+def shown(name: str, value: Any) -> str:  # noqa: ANN401  whatever a column holds
+    """Return a value of the column of this name as people read it."""
+    return cell(value) if value is None or name not in SIZES else size(value)
 
 
 def cell(value: Any) -> str:  # noqa: ANN401  whatever a column holds

@@ -26,7 +26,7 @@ from mediasweep.cli.filters import (
     either,
     row_id,
 )
-from mediasweep.cli.output import Json, cell, print_json, print_table
+from mediasweep.cli.output import Json, cell, print_json, print_table, shown
 from mediasweep.cli.session import database, do
 from mediasweep.rules.filter import RawFilter
 
@@ -104,7 +104,7 @@ def show(
     typer.echo(f"{cell(found['row']['cloudinary_public_id'])} {cell(found['why'])}\n")
     for name, value in found["row"].items():
         if value not in (None, ""):
-            typer.echo(f"  {name + ':':22}{cell(value)}")
+            typer.echo(f"  {name + ':':22}{shown(name, value)}")
     if not found["timeline"]:
         return
     typer.echo()

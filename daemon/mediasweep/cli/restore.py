@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SUPPORT = ("public_id", "format", "resource_type", "type")  # as Cloudinary's support asks for them
 NAMES = "--public-id, --prefix, --since, --until, --source, --reason, --actor or --app"
 SHOWN = {"at": "deleted", "public_id": "public id", "resource_type": "resource type"}
-SHOWN |= {"type": "type", "bytes": "bytes", "source": "source", "reason": "reason"}
+SHOWN |= {"type": "type", "bytes": "size", "source": "source", "reason": "reason"}
 SHOWN |= {"certain": "certain"}
 LOST = {"public_id": "public id", "format": "format", "resource_type": "resource type"}
 LOST |= {"type": "type", "why": "what became of it"}
