@@ -24,6 +24,7 @@ class Route:
     method: str
     path: str
     body: Any
+    parameters: tuple[str, ...] = ()  # of the address, by its description
 
     def __str__(self) -> str:
         """Return it as logs would."""
@@ -37,11 +38,18 @@ def routes() -> list[Route]:
     schemas = described["components"]["schemas"]
     found = []
     for context in iter_route_contexts(app.routes):
-        told = described["paths"].get(context.path, {})
+        told = described["paths"].get(re.sub(r":\w+\}", "}", context.path or ""), {})
         for method in sorted((context.methods or set()) - {"HEAD"}):
-            body = _body(told.get(method.lower(), {}), schemas)
-            found.append(Route(method, re.sub(r"\{.*?\}", NOBODY, context.path or ""), body))
+            operation = told.get(method.lower(), {})
+            body, known = _body(operation, schemas), _parameters(operation)
+            path = re.sub(r"\{.*?\}", NOBODY, context.path or "")
+            found.append(Route(method, path, body, known))
     return found
+
+
+def _parameters(operation: dict[str, Any]) -> tuple[str, ...]:
+    given = operation.get("parameters", ())
+    return tuple(one["name"] for one in given if one["in"] == "query")
 
 
 def _body(operation: dict[str, Any], schemas: dict[str, Any]) -> Any:  # noqa: ANN401  JSON

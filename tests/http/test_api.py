@@ -115,6 +115,7 @@ async def test_what_is_wrong_is_said_by_its_name(database: str) -> None:
                 None,
                 "resource_type has to be 'image'",
             ),
+            ("GET", "/api/status?_=2", None, "_ is not known here; no parameter is"),
             ("POST", CLEANUP, {"specific_id": 1}, "specific_id has to look like"),
             ("POST", CLEANUP, {"limit": True}, "limit has to be a whole number"),
             ("POST", CLEANUP, {"force": True}, "force is not known here"),

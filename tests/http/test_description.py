@@ -14,7 +14,12 @@ from tests.daemons import ROOT
 from tests.http.visits import application
 
 SECTION = re.compile(r"^### `(\w+) (/api/\S+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+HEADED = re.compile(r"^##+ ([^\n]+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+TEXTS = {
+    re.sub(r"[^\w -]", "", head).lower().replace(" ", "-"): text
+    for head, text in HEADED.findall(PAGE)
+}
 
 
 @cache
@@ -51,9 +56,10 @@ def test_every_route_has_a_section_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", [f"{m} {p}" for m, p, _ in SECTION.findall(PAGE)])
 def test_every_key_is_told_in_its_section(name: str) -> None:
-    """What may be asked, and what is answered but for what all answers say, is on the page."""
+    """What may be asked and is answered, or a link to where on the page that is told."""
     (text,) = (text for method, path, text in SECTION.findall(PAGE) if f"{method} {path}" == name)
-    told = set(re.findall(r"`([\w-]+)`", text))
+    linked = [TEXTS[anchor] for anchor in re.findall(r"\]\(#([\w-]+)\)", text)]
+    told = set(re.findall(r"`([\w-]+)`", " ".join([text, *linked])))
     operation = dict(operations())[name]
     asked = {one["name"] for one in operation.get("parameters", [])}
     bodies = operation.get("requestBody", {}).get("content", {}).values()

@@ -140,19 +140,6 @@ async def test_a_deep_page_is_the_same_from_either_end(
     assert [len(page) for page in listed] == [199] * 12 + [112, 0]
 
 
-async def test_the_description_allows_the_empty_parameters_that_are_taken(database: str) -> None:
-    """Each parameter of the list may be empty, and what was allowed or told before still is."""
-    async with visit(database) as client:
-        described = (await client.get("/api/openapi.json")).json()["paths"][MEDIA]["get"]
-    schemas = {it["name"]: it["schema"] for it in described["parameters"]}
-    assert set(schemas) == set(EMPTY)
-    for name, schema in schemas.items():
-        text = {"type": "string", "maxLength": 1000}
-        assert {"const": ""} in schema["anyOf"] or text in schema["anyOf"], name
-    assert schemas["page"]["default"] == 1
-    assert {"type": "integer", "minimum": 1, "maximum": 200} in schemas["limit"]["anyOf"]
-
-
 async def test_where_there_is_no_library_it_says_what_makes_one(database: str, db: Db) -> None:
     """An empty page with the command; a deletion is refused."""
     await db.execute("SELECT mediasweep.detach('public.media_assets')")

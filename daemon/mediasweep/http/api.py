@@ -12,6 +12,7 @@ from mediasweep.http.library import add_library
 from mediasweep.http.media import add_media
 from mediasweep.http.overview import add_overview
 from mediasweep.http.problem import RESPONSES
+from mediasweep.http.query import refuse_unknown
 from mediasweep.http.queue import add_queue
 from mediasweep.http.scheduler import add_scheduler
 from mediasweep.http.selftest import add_selftest
@@ -28,9 +29,10 @@ DESCRIPTION = "/api/openapi.json"
 def add_api(app: FastAPI, backend: Backend, access: AccessPolicy) -> None:
     """Add the routes to the application."""
     token = HTTPBearer(description="one of MEDIASWEEP_API_TOKEN", auto_error=False)
-    # for the description only: access control has looked at the token before
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(token)], responses=RESPONSES)
-    gate = APIRouter(prefix=PREFIX, responses=RESPONSES)
+    query = Depends(refuse_unknown)
+    # the token for the description only: access control has looked at it before
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(token), query], responses=RESPONSES)
+    gate = APIRouter(prefix=PREFIX, dependencies=[query], responses=RESPONSES)
     add_session(router, gate, access)
     add_cleanup(router, backend)
     add_scheduler(router, backend)

@@ -29,6 +29,10 @@ from mediasweep.operations.health import Health
 from mediasweep.operations.webhooks import Webhooks
 
 PROBED = ["GET", "HEAD"]  # load balancers ask by HEAD, some by default
+RULES = (
+    "Parameters and keys that a route does not know are refused; a parameter that is empty counts "
+    "as left out."
+)
 Refresh = Callable[[], Awaitable[None]]
 
 
@@ -44,6 +48,7 @@ def build(
     app = FastAPI(
         title="mediasweep",
         version=__version__,
+        description=RULES,
         openapi_url=DESCRIPTION,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,

@@ -11,6 +11,7 @@ PLACES = {"body", "query", "path"}
 WRONG = {  # of pydantic's kinds of errors, those whose own words speak of Python
     "missing": "is missing",
     "extra_forbidden": "is not known here",
+    "unknown_parameter": "is not known here; {known}",
     "string_type": "has to be a text",
     "string_too_long": "may not be longer than {max_length}",
     "int_type": "has to be a whole number",
@@ -38,7 +39,8 @@ def field(loc: Sequence[str | int]) -> str:
     """Return the name of a field as it was sent, as in `filter.status[0]`."""
     parts = loc[1:] if loc[0] in PLACES else loc
     named = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return named.strip("._") or "the body"
+    named = named.removeprefix(".")
+    return named.strip("_") or named or ("the body" if loc[0] == "body" else '""')
 
 
 def wrong(error: Mapping[str, Any]) -> str:

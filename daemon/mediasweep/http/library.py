@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from mediasweep.http.examples import like
 from mediasweep.http.media import PATH, WITHIN_S
-from mediasweep.http.models import RequestModel, ResponseModel, Text
+from mediasweep.http.models import QueryModel, ResponseModel, Text
 from mediasweep.http.selection import PlanQuery, SelectionRequest
 from mediasweep.operations import plan, undelete
 from mediasweep.operations.backend import Backend
@@ -43,7 +43,7 @@ class MediaPlan(ResponseModel):
     guard: str | None
 
 
-class DeletedQuery(RequestModel):
+class DeletedQuery(QueryModel):
     """Which page of what was deleted."""
 
     search: Text | None = Field(default=None, description="Part of a name; * and ? too.")
@@ -110,7 +110,7 @@ def add_library(router: APIRouter, backend: Backend) -> None:
     async def media_deleted(asked: Annotated[DeletedQuery, Query()]) -> DeletedPage:
         """List what was deleted from the library, and what became of it."""
         found = await undelete.deleted(
-            backend.pool, asked.search or None, after=asked.after, limit=asked.limit
+            backend.pool, asked.search, after=asked.after, limit=asked.limit
         )
         return DeletedPage(items=[DeletedRow(**row) for row in found.rows], next=found.next)
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from mediasweep.http.examples import like
-from mediasweep.http.models import RequestModel, ResponseModel, Text
+from mediasweep.http.models import QueryModel, ResponseModel, Text
 from mediasweep.http.selection import DeleteQuery, DeleteRequest, ResourceType
 from mediasweep.operations import media
 from mediasweep.operations.backend import Backend
@@ -22,7 +22,6 @@ from mediasweep.rules.selection import Selection
 
 PATH = "/cloudinary/media"
 WITHIN_S = 15.0
-SAID_OF_ALL = {"title", "description", "default"}
 
 
 class Order(StrEnum):
@@ -32,30 +31,17 @@ class Order(StrEnum):
     DESC = "desc"
 
 
-def _or_empty(schema: dict[str, Any]) -> None:
-    meant = {key: schema.pop(key) for key in list(schema) if key not in SAID_OF_ALL}
-    schema["anyOf"] = [*meant.get("anyOf", [meant]), {"const": ""}]
+class MediaQuery(QueryModel):
+    """Which page; rows with all of what is said, `tags` separated by commas."""
 
-
-class MediaQuery(RequestModel):
-    """Which page; rows with all of what is said, `tags` separated by commas.
-
-    What is empty counts as left out, as forms send what nobody filled in.
-    """
-
-    page: int = Field(default=1, ge=1, le=1_000_000, json_schema_extra=_or_empty)
-    limit: int = Field(default=50, ge=1, le=200, json_schema_extra=_or_empty)
+    page: int = Field(default=1, ge=1, le=1_000_000)
+    limit: int = Field(default=50, ge=1, le=200)
     folder: Text | None = Field(default=None, description="With what is below it.")
-    resource_type: ResourceType | None = Field(default=None, json_schema_extra=_or_empty)
+    resource_type: ResourceType | None = None
     search: Text | None = Field(default=None, description="Part of a name or text; * and ? too.")
     tags: Text | None = Field(default=None, examples=["summer,2026"])
-    sort_by: SortBy = Field(default=SortBy.CREATED_AT, json_schema_extra=_or_empty)
-    sort_order: Order = Field(default=Order.DESC, json_schema_extra=_or_empty)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_left_out(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in given.items() if value != ""}
+    sort_by: SortBy = SortBy.CREATED_AT
+    sort_order: Order = Order.DESC
 
     def page_request(self) -> PageRequest:
         """Return it as the operation takes it."""
@@ -65,7 +51,7 @@ class MediaQuery(RequestModel):
             limit=self.limit,
             folder=(self.folder or "").strip("/") or None,
             resource_type=self.resource_type,
-            search=self.search or None,
+            search=self.search,
             tags=tags,
             sort_by=self.sort_by,
             descending=self.sort_order is Order.DESC,

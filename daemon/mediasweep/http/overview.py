@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from mediasweep.http.examples import like
-from mediasweep.http.models import RequestModel, ResponseModel, Text
+from mediasweep.http.models import QueryModel, ResponseModel, Text
 from mediasweep.operations import activity, attach
 from mediasweep.operations.backend import Backend
 from mediasweep.rules.journal import Entries, Entry
@@ -37,7 +37,7 @@ class Tables(ResponseModel):
     strays: list[dict[str, Any]]
 
 
-class EntriesQuery(RequestModel):
+class EntriesQuery(QueryModel):
     """Which entries of the journal, and which page of them."""
 
     event: Entry | None = None

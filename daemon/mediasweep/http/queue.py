@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field, StrictBool, StrictInt, field_validator
 
 from mediasweep.http.examples import like
-from mediasweep.http.models import RequestModel, ResponseModel, Text
+from mediasweep.http.models import QueryModel, RequestModel, ResponseModel, Text
 from mediasweep.operations import queue
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.foresight import Foresight
@@ -45,7 +45,7 @@ class QueueFilter(RequestModel):
         return RawFilter(statuses=tuple(self.status), **given)
 
 
-class QueueQuery(QueueFilter):
+class QueueQuery(QueryModel, QueueFilter):
     """A filter, and which page of what it leaves."""
 
     in_doubt: bool | None = None  # in an address they are words

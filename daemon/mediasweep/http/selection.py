@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import HTTPException
 from pydantic import ConfigDict, Field, StrictBool
 
-from mediasweep.http.models import RequestModel, Text
+from mediasweep.http.models import QueryModel, RequestModel, Text
 from mediasweep.rules.selection import Selection
 
 MOST = 500  # assets of one request
@@ -48,7 +48,7 @@ class AssetType(RequestModel):
         )
 
 
-class PlanQuery(AssetType):
+class PlanQuery(QueryModel, AssetType):
     """Public ids or ids of rows, the parameter repeated."""
 
     public_ids: list[PublicId] = Field(default=[], max_length=PLANNED_MOST, examples=[["covers/1"]])
@@ -78,7 +78,7 @@ class DeleteRequest(SelectionRequest):
     verify: StrictBool = False
 
 
-class DeleteQuery(AssetType):
+class DeleteQuery(QueryModel, AssetType):
     """What is to be deleted, separated by commas, unless the body says it."""
 
     public_ids: Text | None = Field(default=None, examples=["covers/1,covers/2"])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, SecretStr
 from mediasweep.http.access import COOKIE, SESSION, AccessPolicy, Visitor
 from mediasweep.http.examples import like
 from mediasweep.http.keys import SESSION_S
+from mediasweep.http.models import RequestModel
 from mediasweep.http.problem import problem
 from mediasweep.rules.access import Scope
 
@@ -45,7 +46,7 @@ class FailedLogins:
             self._failed.popitem(last=False)
 
 
-class Login(BaseModel):
+class Login(RequestModel):
     """What opens a session."""
 
     token: SecretStr = Field(max_length=1000, examples=["the token of MEDIASWEEP_API_TOKEN"])

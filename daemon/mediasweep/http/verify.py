@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StrictBool
 
 from mediasweep.http.comparison import WITHIN_S, Comparison, comparison
 from mediasweep.http.examples import like
-from mediasweep.http.models import RequestModel, ResponseModel
+from mediasweep.http.models import QueryModel, RequestModel, ResponseModel
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.operations.backend import Backend
 from mediasweep.operations.reconcile import Ghosts, Orphans, ReconcileOptions
@@ -19,7 +19,7 @@ from mediasweep.operations.reconcile_runner import ReconcileState
 PATH = "/sync/verify"
 
 
-class FindingsQuery(RequestModel):
+class FindingsQuery(QueryModel):
     """Which findings of the newest complete report."""
 
     after: int = Field(default=0, ge=0, le=BIGINT_MOST, description="`next` of the page before.")

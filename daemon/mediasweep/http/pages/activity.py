@@ -7,20 +7,16 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from mediasweep.http.overview import EntriesQuery
-from mediasweep.http.pages.frame import FormQuery, Frame
+from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import activity
 from mediasweep.rules.journal import Entry
-
-
-class ActivityQuery(FormQuery, EntriesQuery):
-    """As the API is asked, by a form."""
 
 
 def add_activity(frame: Frame) -> None:
     """Add the page."""
 
     @frame.router.get("/activity")
-    async def activity_page(request: Request, asked: Annotated[ActivityQuery, Query()]) -> Response:
+    async def activity_page(request: Request, asked: Annotated[EntriesQuery, Query()]) -> Response:
         """Tell what was done, and by whom."""
         entries, next_ = await activity.page(
             frame.backend.pool, asked.wanted(), before=asked.before, limit=asked.limit

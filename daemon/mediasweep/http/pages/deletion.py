@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from mediasweep.http.models import RequestModel, Text
+from mediasweep.http.models import QueryModel, Text
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.library import PATH
 from mediasweep.http.selection import PlanQuery
@@ -20,8 +20,8 @@ PER_PAGE = 50
 STAY = {Becomes.KEPT, Becomes.UNCLEAR}
 
 
-class DeletedPageQuery(RequestModel):
-    """Which page; what is empty is not there, as a form sends it."""
+class DeletedPageQuery(QueryModel):
+    """Which page."""
 
     search: Text = ""
     after: Text = ""

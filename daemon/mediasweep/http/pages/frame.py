@@ -16,7 +16,6 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import BaseModel, field_validator
 
 from mediasweep import __version__
 from mediasweep.http.access import AccessPolicy, Visitor
@@ -40,15 +39,6 @@ TITLES = {  # of what is wrong, where the name of its status says little to peop
 }
 READS = "This session may only look: its token begins with read: in MEDIASWEEP_API_TOKEN."
 READ_ONLY = "This daemon only looks: MEDIASWEEP_HTTP_READ_ONLY is true."
-
-
-class FormQuery(BaseModel):
-    """What a page is asked by a form, which sends what was left empty too."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _empty_is_nothing(cls, value: object) -> object:
-        return None if value == "" else value
 
 
 class Frame:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import HTTPException, Query, Request, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from mediasweep.http.models import RequestModel, Text
+from mediasweep.http.models import QueryModel, Text
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.words import called
 from mediasweep.http.selection import ResourceType
@@ -46,16 +46,12 @@ SORTS = {
 }
 
 
-def _said(value: object) -> object:
-    return value or None
-
-
-class LibraryQuery(RequestModel):
-    """Which page; what is empty is not there, as a form sends it."""
+class LibraryQuery(QueryModel):
+    """Which page."""
 
     search: Text = ""
     folder: Text = ""
-    type: Annotated[ResourceType | None, BeforeValidator(_said)] = None
+    type: ResourceType | None = None
     tags: Text = ""
     sort: Sort = Sort.NEWEST
     page: int = Field(default=1, ge=1, le=1_000_000)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import HTTPException, Query, Request, Response
 
-from mediasweep.http.pages.frame import FormQuery, Frame
+from mediasweep.http.pages.frame import Frame
 from mediasweep.http.queue import MOST, QueueFilter, QueueQuery, loads
 from mediasweep.operations import queue
 from mediasweep.rules.filter import REASONS, FilterError
@@ -23,15 +23,11 @@ MOVES = {
 }
 
 
-class QueuePageQuery(FormQuery, QueueQuery):
-    """As the API is asked, by a form."""
-
-
 def add_queue(frame: Frame) -> None:
     """Add the pages."""
 
     @frame.router.get("/queue")
-    async def queue_page(request: Request, asked: Annotated[QueuePageQuery, Query()]) -> Response:
+    async def queue_page(request: Request, asked: Annotated[QueueQuery, Query()]) -> Response:
         """List rows, page by page, with what can be done about them; or what to write instead."""
         pool = frame.backend.pool
         wrong, found = "", queue.Page([], None)

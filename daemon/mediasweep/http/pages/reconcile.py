@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from mediasweep.http.models import RequestModel
+from mediasweep.http.models import QueryModel
 from mediasweep.http.overview import BIGINT_MOST
 from mediasweep.http.pages.frame import Frame
 from mediasweep.rules.drift import in_words
@@ -25,7 +25,7 @@ class FindingKind(StrEnum):
     MISMATCH = "mismatch"
 
 
-class ReconcileQuery(RequestModel):
+class ReconcileQuery(QueryModel):
     """Which findings of the last report; unless it is said, those of the first kind with any."""
 
     kind: FindingKind | None = None

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from mediasweep.http.models import RequestModel
+from mediasweep.http.models import QueryModel
 from mediasweep.http.pages.frame import Frame
 from mediasweep.operations import attach
 
 REFERENCES = {"refuse": "refuses", "wait": "waits"}
 
 
-class TablesQuery(RequestModel):
+class TablesQuery(QueryModel):
     """`suggest`: look for tables that are not attached, too, which reads some rows of each."""
 
     suggest: bool = False
