@@ -48,7 +48,7 @@ LANGUAGE sql STABLE
 AS $$
   SELECT coalesce(string_agg(format(
            'SELECT %1$s AS source_id, %2$s COLLATE "C" AS said FROM %3$s WHERE %4$s (split_part(%2$s, ''/'', 3) <> ALL (%5$s || ''res.cloudinary.com''::text) OR %2$s ~ ''\s'')',
-           a.id, held.sql, mediasweep.items_query(a.relation, held.ref, a.relation::text, live.sql, ''),
+           a.id, held.sql, mediasweep.items_query(a.relation, held.ref, a.relation::text, live.sql, '', 'NULL'),
            CASE WHEN mediasweep.held_in(a.relation, held.ref) = 'column' THEN '(' || live.sql || ') AND' ELSE '' END, mediasweep.hosts(url)), E'\n UNION ALL '),
          'SELECT NULL::integer AS source_id, NULL::text AS said WHERE false')
     FROM mediasweep.attached a

@@ -4,8 +4,9 @@
 -- read in two ways. For capture: only what is certain. For the guard: everything that may be meant. So what nobody can
 -- tell is neither deleted nor let go of.
 
--- Of the release before, under other names of their parameters.
-DROP FUNCTION IF EXISTS mediasweep.term(jsonb, text, text), mediasweep.refs_query(mediasweep.attached, text, text);
+-- Of the release before, with other parameters.
+DROP FUNCTION IF EXISTS mediasweep.term(jsonb, text, text), mediasweep.refs_query(mediasweep.attached, text, text),
+  mediasweep.items_query(regclass, jsonb, text, text, text);
 
 -- The refs of a table: those in "refs", each with what stands beside "refs" as its default, or the options themselves.
 CREATE OR REPLACE FUNCTION mediasweep.refs_of(options jsonb) RETURNS SETOF jsonb
@@ -126,14 +127,14 @@ AS $$
     FROM mediasweep.gone_expression(relation, options) gone
 $$;
 
--- The rows of `rows_from` for which `condition` holds, with an item for each element and for each reading of a URL.
+-- The rows of `rows_from` for which `condition` holds, with an item for each element and for each reading of a URL; `wanted` as there.
 CREATE OR REPLACE FUNCTION mediasweep.items_query(
-  relation regclass, ref jsonb, rows_from text, condition text, more text) RETURNS text
+  relation regclass, ref jsonb, rows_from text, condition text, more text, wanted text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
   SELECT CASE WHEN mediasweep.is_url(ref)
-              THEN format('(SELECT r.*, mediasweep.readings(%s, %s) AS "mediasweep url" FROM %s) AS r',
-                          mediasweep.held_text(relation, ref), mediasweep.hosts(ref), inner_.sql)
+              THEN format('(SELECT r.*, mediasweep.readings(%s, %s, %s) AS "mediasweep url" FROM %s) AS r',
+                          mediasweep.held_text(relation, ref), mediasweep.hosts(ref), wanted, inner_.sql)
               ELSE inner_.sql END
     FROM (SELECT CASE mediasweep.held_in(relation, ref)
       WHEN 'column' THEN CASE WHEN mediasweep.is_url(ref) OR more <> ''
@@ -177,7 +178,8 @@ AS $$
     format(CASE WHEN certain THEN 'substring(%s COLLATE "C" FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
     mediasweep.term(ref, 'version', 'text'),
     mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
-    named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
+    named, mediasweep.items_query(relation, ref, rows_from, condition, more,
+      CASE WHEN certain THEN '''{}''' WHEN condition LIKE '%"mediasweep tokens"%' THEN '"mediasweep ids"' ELSE 'NULL' END), id.sql,
     CASE WHEN certain THEN ' AND ' || mediasweep.surely_named(relation, ref)
          WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, false) ELSE '' END
     -- of the rows of a statement, no megabytes are compared; for the guard, an index has to serve

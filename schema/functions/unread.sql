@@ -6,11 +6,15 @@ CREATE OR REPLACE FUNCTION mediasweep.unread_query(a mediasweep.attached, rows_f
 LANGUAGE sql STABLE
 AS $$
   SELECT string_agg(format('SELECT %s AS said FROM %s WHERE %s (%s%s)', held.sql,
-      mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, ''),
+      mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, '', 'NULL'),
       CASE WHEN held.kind = 'column' THEN '(' || live.sql || ') AND' ELSE '' END,
       CASE WHEN mediasweep.is_url(ref)
-           THEN format('CASE WHEN %1$s ~ %4$L THEN false'
-                       ' ELSE (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE END',
+           -- of a text the first URL is enough: it may have thousands, and none is certain
+           THEN format('CASE WHEN %1$s ~ %4$L OR mediasweep.is_a_file(%1$s) THEN false WHEN mediasweep.is_one_url(%1$s)'
+                       ' THEN (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE'
+                       ' ELSE EXISTS (SELECT FROM mediasweep.embedded(%1$s, %2$s, NULL) e'
+                       ' CROSS JOIN LATERAL mediasweep.url_readings(e, %2$s) u WHERE %3$s)'
+                       ' OR EXISTS (SELECT FROM mediasweep.readings(%1$s, %2$s, ''{}'') u WHERE %3$s) END',
                        held.sql, mediasweep.hosts(ref), replace(mediasweep.is_ours(ref, false), '(r."mediasweep url")', 'u'), mediasweep.usual_url())
            ELSE format('mediasweep.is_an_address(%s)', held.sql) END,
       ' OR ' || held.sql || ' <> '''' AND (' || (a.options ->> 'filter') || E'\n) IS NULL'), E'\n      UNION ALL ')

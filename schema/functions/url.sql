@@ -201,9 +201,15 @@ CREATE OR REPLACE FUNCTION mediasweep.is_a_file(said text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT left(said, 100) ~ '^\s*data:[^,]*;base64,' AND strpos(substr(said, strpos(said, ',')), ':') = 0 $$;
 
--- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain.
+-- Whether a text is read as one URL: as long as one may be, and nothing else. Only then may a reading of it be certain.
+CREATE OR REPLACE FUNCTION mediasweep.is_one_url(said text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT length(said) <= 4000 AND mediasweep.stands_alone(said) $$;
+
+-- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain. `wanted`: of the latter only those that
+-- can mean one of these ids, because a text may have thousands; '{}': none of them, where only what is certain counts; NULL: all.
 CREATE OR REPLACE FUNCTION mediasweep.readings(
-  url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
+  url text, hosts text[], wanted text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
   OUT certain boolean)
 RETURNS SETOF record
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -230,20 +236,27 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  alone := length(url) <= 4000 AND mediasweep.stands_alone(url);   -- as long as a URL may be: others are read once
+  alone := mediasweep.is_one_url(url);
   IF length(url) <= 4000 THEN
     RETURN QUERY
       SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
   END IF;
-  IF NOT alone THEN
+  IF NOT alone AND wanted IS DISTINCT FROM '{}' THEN
     RETURN QUERY
       SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
-        FROM mediasweep.embedded(url, hosts) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
+        FROM mediasweep.embedded(url, hosts, wanted) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
   END IF;
   IF url ~* 'public_?id' THEN
     RETURN QUERY SELECT a.name, NULL, NULL, NULL::bigint, NULL, false FROM mediasweep.asked_for(url) a (name);
   END IF;
 END $$;
+
+CREATE OR REPLACE FUNCTION mediasweep.readings(
+  url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
+  OUT certain boolean)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT r.* FROM mediasweep.readings(url, hosts, NULL) r $$;
 
 -- The asset that a URL certainly means; no row where it means none, or where that cannot be told.
 CREATE OR REPLACE FUNCTION mediasweep.from_url(

@@ -13,6 +13,8 @@ SELECT q.cloudinary_public_id
   FROM mediasweep.uses(ARRAY(SELECT q FROM mediasweep.cloudinary_cleanup_queue q)) u
   JOIN mediasweep.cloudinary_cleanup_queue q USING (id)
 """
+INSIDE = "SELECT public_id FROM mediasweep.readings($1, ARRAY[$2], $3)"
+READ = "SELECT sum(calls) FROM pg_stat_xact_user_functions WHERE funcname = 'delivered'"
 LINKS = """
 CREATE TABLE public.links (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, url text);
 SELECT mediasweep.attach('public.links',
@@ -136,3 +138,37 @@ async def test_an_id_without_a_plain_letter_is_found(db: Db) -> None:
     await db.execute("INSERT INTO links (url) VALUES ($1)", f"{SHARED}/image/upload/{V}/%D1%84.jpg")
     await enqueue(db, "ф", "x")
     assert (await claim(db)).assets == ["x"]
+
+
+async def test_of_a_text_only_urls_that_can_mean_a_wanted_asset_are_read(db: Db) -> None:
+    """Each asset that any URL may mean is found in a text when it is wanted, and none is not."""
+    for url in URLS:
+        text = f'<p>one {SHARED}/image/upload/{V}/other.jpg, <img src="{url.text}">'
+        may_be = {row[0] for row in await db.fetch(INSIDE, text, url.host, None)} - {"other"}
+        for id_ in may_be:
+            found = {row[0] for row in await db.fetch(INSIDE, text, url.host, [id_, "x/y-z"])}
+            assert id_ in found, (id_, url.text)
+        if "public_id" not in text:  # which is asked for by name, and no URL of an asset
+            assert not await db.fetch(INSIDE, text, url.host, [])
+    many = "\n".join(f"{SHARED}/image/upload/{V}/pics/{n}-x.jpg" for n in range(2000))
+    assert 0 < len(await db.fetch(INSIDE, many, None, ["pics/1700-x", "logo/2-y"])) < 20
+
+
+async def test_of_a_text_with_thousands_of_urls_few_are_read(db: Db) -> None:
+    """The guard reads those that are asked about, and the user's own statements one."""
+    await db.execute(LINKS % "demo")
+    one = f'<img src="{SHARED}/image/upload/l_logo{{0}},w_{{0}}/{V}/pics/{{0}}.jpg"> and words'
+    text = "\n".join(one.format(n) for n in range(1000, 3000))
+    await db.execute("INSERT INTO links (url) VALUES ($1)", text)
+    await enqueue(db, "pics/1077", "logo2078", "pics/4000", resource_type=None)
+    for asked, expected in (
+        (USES, {"pics/1077", "logo2078"}),
+        ("UPDATE links SET url = url || ' ' RETURNING ''", {""}),
+        ("DELETE FROM links RETURNING ''", {""}),
+    ):
+        async with db.transaction():
+            await db.execute("SET LOCAL track_functions = 'all'")
+            assert {row[0] for row in await db.fetch(asked)} == expected
+            assert 0 < await db.fetchval(READ) < 20, asked
+    assert len(await queued(db)) == 3
+    assert await db.fetchval("SELECT count(*) FROM mediasweep.fallback") == 2
