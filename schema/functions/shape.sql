@@ -133,7 +133,7 @@ CREATE OR REPLACE FUNCTION mediasweep.items_query(
 LANGUAGE sql STABLE
 AS $$
   SELECT CASE WHEN mediasweep.is_url(ref)
-              THEN format('(SELECT r.*, mediasweep.readings(%s, %s, %s) AS "mediasweep url" FROM %s) AS r',
+              THEN format('(SELECT r.*, mediasweep.wanted_readings(%s, %s, %s) AS "mediasweep url" FROM %s) AS r',
                           mediasweep.held_text(relation, ref), mediasweep.hosts(ref), wanted, inner_.sql)
               ELSE inner_.sql END
     FROM (SELECT CASE mediasweep.held_in(relation, ref)

@@ -14,7 +14,7 @@ AS $$
                        ' THEN (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE'
                        ' ELSE EXISTS (SELECT FROM mediasweep.embedded(%1$s, %2$s, NULL) e'
                        ' CROSS JOIN LATERAL mediasweep.url_readings(e, %2$s) u WHERE %3$s)'
-                       ' OR EXISTS (SELECT FROM mediasweep.readings(%1$s, %2$s, ''{}'') u WHERE %3$s) END',
+                       ' OR EXISTS (SELECT FROM mediasweep.wanted_readings(%1$s, %2$s, ''{}'') u WHERE %3$s) END',
                        held.sql, mediasweep.hosts(ref), replace(mediasweep.is_ours(ref, false), '(r."mediasweep url")', 'u'), mediasweep.usual_url())
            ELSE format('mediasweep.is_an_address(%s)', held.sql) END,
       ' OR ' || held.sql || ' <> '''' AND (' || (a.options ->> 'filter') || E'\n) IS NULL'), E'\n      UNION ALL ')

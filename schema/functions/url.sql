@@ -208,7 +208,7 @@ AS $$ SELECT length(said) <= 4000 AND mediasweep.stands_alone(said) $$;
 
 -- Every public id that a text may mean: a URL, or what has URLs in it, of which none is certain. `wanted`: of the latter only those that
 -- can mean one of these ids, because a text may have thousands; '{}': none of them, where only what is certain counts; NULL: all.
-CREATE OR REPLACE FUNCTION mediasweep.readings(
+CREATE OR REPLACE FUNCTION mediasweep.wanted_readings(
   url text, hosts text[], wanted text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text,
   OUT certain boolean)
 RETURNS SETOF record
@@ -256,7 +256,7 @@ CREATE OR REPLACE FUNCTION mediasweep.readings(
   OUT certain boolean)
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT r.* FROM mediasweep.readings(url, hosts, NULL) r $$;
+AS $$ SELECT r.* FROM mediasweep.wanted_readings(url, hosts, NULL) r $$;
 
 -- The asset that a URL certainly means; no row where it means none, or where that cannot be told.
 CREATE OR REPLACE FUNCTION mediasweep.from_url(

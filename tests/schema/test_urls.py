@@ -13,7 +13,7 @@ SELECT q.cloudinary_public_id
   FROM mediasweep.uses(ARRAY(SELECT q FROM mediasweep.cloudinary_cleanup_queue q)) u
   JOIN mediasweep.cloudinary_cleanup_queue q USING (id)
 """
-INSIDE = "SELECT public_id FROM mediasweep.readings($1, ARRAY[$2], $3)"
+INSIDE = "SELECT public_id FROM mediasweep.wanted_readings($1, ARRAY[$2], $3)"
 READ = "SELECT sum(calls) FROM pg_stat_xact_user_functions WHERE funcname = 'delivered'"
 LINKS = """
 CREATE TABLE public.links (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, url text);
