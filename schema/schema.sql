@@ -1922,7 +1922,7 @@ CREATE FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone
    WHERE (p.value ->> 'queued')::timestamptz IS DISTINCT FROM queued
 $$;
 
-CREATE FUNCTION mediasweep.embedded(said text, hosts text[]) RETURNS SETOF text
+CREATE FUNCTION mediasweep.embedded(said text, hosts text[], wanted text[]) RETURNS SETOF text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1935,6 +1935,7 @@ CREATE FUNCTION mediasweep.embedded(said text, hosts text[]) RETURNS SETOF text
    CROSS JOIN LATERAL regexp_matches(left(substring(url.said FROM '^[^[:space:]"''<>\\`]+'), 4000), '[][(){},;|&!*=]+|[^][(){},;|&!*=]+', 'g')
               WITH ORDINALITY AS bit (said, n)
    WHERE url.n > 1
+     AND (wanted IS NULL OR url.said LIKE ANY ((SELECT mediasweep.traces(wanted))::text[]))
 $$;
 
 CREATE FUNCTION mediasweep.estimated(query text) RETURNS bigint
@@ -2564,6 +2565,11 @@ CREATE FUNCTION mediasweep.is_mine(made_by xid) RETURNS boolean
   SELECT pg_xact_status(mediasweep.full_xid(made_by, pg_snapshot_xmax(pg_current_snapshot())::text::bigint)::text::xid8) = 'in progress'
 $$;
 
+CREATE FUNCTION mediasweep.is_one_url(said text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT length(said) <= 4000 AND mediasweep.stands_alone(said) $$;
+
 CREATE FUNCTION mediasweep.is_our_session(name text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2620,13 +2626,13 @@ CREATE FUNCTION mediasweep.items_path(ref jsonb) RETURNS text
   SELECT ref -> 'public_id' ->> 'path' || CASE WHEN ref -> 'public_id' ->> 'path' ~ '^\s*strict\M' THEN '' ELSE '[*]' END
 $$;
 
-CREATE FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) RETURNS text
+CREATE FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text, wanted text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT CASE WHEN mediasweep.is_url(ref)
-              THEN format('(SELECT r.*, mediasweep.readings(%s, %s) AS "mediasweep url" FROM %s) AS r',
-                          mediasweep.held_text(relation, ref), mediasweep.hosts(ref), inner_.sql)
+              THEN format('(SELECT r.*, mediasweep.wanted_readings(%s, %s, %s) AS "mediasweep url" FROM %s) AS r',
+                          mediasweep.held_text(relation, ref), mediasweep.hosts(ref), wanted, inner_.sql)
               ELSE inner_.sql END
     FROM (SELECT CASE mediasweep.held_in(relation, ref)
       WHEN 'column' THEN CASE WHEN mediasweep.is_url(ref) OR more <> ''
@@ -4586,45 +4592,9 @@ CREATE FUNCTION mediasweep.reaches(queued timestamp with time zone, span interva
     AS $$ SELECT q.queued_at BETWEEN queued - 0.1 * span AND queued + span $$;
 
 CREATE FUNCTION mediasweep.readings(url text, hosts text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  parts    text[];
-  alone    boolean;
-BEGIN
-  IF mediasweep.is_a_file(url) THEN
-    RETURN;
-  ELSIF url ~ mediasweep.usual_url() THEN
-    parts := string_to_array(url, '/');
-    cloud := parts[4];
-    resource_type := parts[5];
-    delivery_type := parts[6];
-    version := substr(parts[7], 2);
-    public_id := array_to_string(array_remove(parts[8:], ''), '/');
-    certain := resource_type = 'raw';
-    RETURN NEXT;
-    IF NOT certain THEN
-      certain := true;
-      public_id := left(public_id, -strpos(reverse(public_id), '.'));
-      RETURN NEXT;
-    END IF;
-    RETURN;
-  END IF;
-  alone := length(url) <= 4000 AND mediasweep.stands_alone(url);   -- as long as a URL may be: others are read once
-  IF length(url) <= 4000 THEN
-    RETURN QUERY
-      SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
-  END IF;
-  IF NOT alone THEN
-    RETURN QUERY
-      SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
-        FROM mediasweep.embedded(url, hosts) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
-  END IF;
-  IF url ~* 'public_?id' THEN
-    RETURN QUERY SELECT a.name, NULL, NULL, NULL::bigint, NULL, false FROM mediasweep.asked_for(url) a (name);
-  END IF;
-END $$;
+    AS $$ SELECT r.* FROM mediasweep.wanted_readings(url, hosts, NULL) r $$;
 
 CREATE FUNCTION mediasweep.recall(daemon uuid, deletions jsonb) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5017,7 +4987,8 @@ CREATE FUNCTION mediasweep.ref_query(relation regclass, ref jsonb, rows_from tex
     format(CASE WHEN certain THEN 'substring(%s COLLATE "C" FROM ''^[^[:space:]]+$'')' ELSE '%s' END, mediasweep.term(ref, 'asset_id', 'text')),
     mediasweep.term(ref, 'version', 'text'),
     mediasweep.term(ref, 'original_filename', 'text'), mediasweep.term(ref, 'file_size', 'text'), mediasweep.term(ref, 'folder', 'text'),
-    named, mediasweep.items_query(relation, ref, rows_from, condition, more), id.sql,
+    named, mediasweep.items_query(relation, ref, rows_from, condition, more,
+      CASE WHEN certain THEN '''{}''' WHEN condition LIKE '%"mediasweep tokens"%' THEN '"mediasweep ids"' ELSE 'NULL' END), id.sql,
     CASE WHEN certain THEN ' AND ' || mediasweep.surely_named(relation, ref)
          WHEN mediasweep.is_url(ref) THEN ' AND ' || mediasweep.is_ours(ref, false) ELSE '' END
     -- of the rows of a statement, no megabytes are compared; for the guard, an index has to serve
@@ -5752,6 +5723,13 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN;   -- it is kept as it came
 END $$;
 
+CREATE FUNCTION mediasweep.traces(ids text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT array_append(array_agg('%' || replace(regexp_replace(w.id, '[^A-Za-z0-9_~-]+', '%', 'g'), '_', '\_') || '%'), '%\%%') FROM unnest(ids) w (id)
+$$;
+
 CREATE FUNCTION mediasweep.trigger_cloudinary_cleanup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6098,11 +6076,15 @@ CREATE FUNCTION mediasweep.unread_query(a mediasweep.attached, rows_from text) R
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT string_agg(format('SELECT %s AS said FROM %s WHERE %s (%s%s)', held.sql,
-      mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, ''),
+      mediasweep.items_query(a.relation, ref || jsonb_build_object('public_id', held.plain), rows_from, live.sql, '', 'NULL'),
       CASE WHEN held.kind = 'column' THEN '(' || live.sql || ') AND' ELSE '' END,
       CASE WHEN mediasweep.is_url(ref)
-           THEN format('CASE WHEN %1$s ~ %4$L THEN false'
-                       ' ELSE (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE END',
+           -- of a text the first URL is enough: it may have thousands, and none is certain
+           THEN format('CASE WHEN %1$s ~ %4$L OR mediasweep.is_a_file(%1$s) THEN false WHEN mediasweep.is_one_url(%1$s)'
+                       ' THEN (SELECT bool_or(u.certain) FROM mediasweep.readings(%1$s, %2$s) u WHERE %3$s) IS FALSE'
+                       ' ELSE EXISTS (SELECT FROM mediasweep.embedded(%1$s, %2$s, NULL) e'
+                       ' CROSS JOIN LATERAL mediasweep.url_readings(e, %2$s) u WHERE %3$s)'
+                       ' OR EXISTS (SELECT FROM mediasweep.wanted_readings(%1$s, %2$s, ''{}'') u WHERE %3$s) END',
                        held.sql, mediasweep.hosts(ref), replace(mediasweep.is_ours(ref, false), '(r."mediasweep url")', 'u'), mediasweep.usual_url())
            ELSE format('mediasweep.is_an_address(%s)', held.sql) END,
       ' OR ' || held.sql || ' <> '''' AND (' || (a.options ->> 'filter') || E'\n) IS NULL'), E'\n      UNION ALL ')
@@ -6135,7 +6117,7 @@ CREATE FUNCTION mediasweep.unusual_texts() RETURNS text
     AS $_$
   SELECT coalesce(string_agg(format(
            'SELECT %1$s AS source_id, %2$s COLLATE "C" AS said FROM %3$s WHERE %4$s (split_part(%2$s, ''/'', 3) <> ALL (%5$s || ''res.cloudinary.com''::text) OR %2$s ~ ''\s'')',
-           a.id, held.sql, mediasweep.items_query(a.relation, held.ref, a.relation::text, live.sql, ''),
+           a.id, held.sql, mediasweep.items_query(a.relation, held.ref, a.relation::text, live.sql, '', 'NULL'),
            CASE WHEN mediasweep.held_in(a.relation, held.ref) = 'column' THEN '(' || live.sql || ') AND' ELSE '' END, mediasweep.hosts(url)), E'\n UNION ALL '),
          'SELECT NULL::integer AS source_id, NULL::text AS said WHERE false')
     FROM mediasweep.attached a
@@ -6480,6 +6462,47 @@ BEGIN
   END IF;
 EXCEPTION WHEN OTHERS THEN
   NULL;   -- out of lock memory, say: what is queued must not be lost for want of a wake-up, the sweep finds it
+END $$;
+
+CREATE FUNCTION mediasweep.wanted_readings(url text, hosts text[], wanted text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) RETURNS SETOF record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  parts    text[];
+  alone    boolean;
+BEGIN
+  IF mediasweep.is_a_file(url) THEN
+    RETURN;
+  ELSIF url ~ mediasweep.usual_url() THEN
+    parts := string_to_array(url, '/');
+    cloud := parts[4];
+    resource_type := parts[5];
+    delivery_type := parts[6];
+    version := substr(parts[7], 2);
+    public_id := array_to_string(array_remove(parts[8:], ''), '/');
+    certain := resource_type = 'raw';
+    RETURN NEXT;
+    IF NOT certain THEN
+      certain := true;
+      public_id := left(public_id, -strpos(reverse(public_id), '.'));
+      RETURN NEXT;
+    END IF;
+    RETURN;
+  END IF;
+  alone := mediasweep.is_one_url(url);
+  IF length(url) <= 4000 THEN
+    RETURN QUERY
+      SELECT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, u.certain AND alone FROM mediasweep.url_readings(url, hosts) u;
+  END IF;
+  IF NOT alone AND wanted IS DISTINCT FROM '{}' THEN
+    RETURN QUERY
+      SELECT DISTINCT u.public_id, u.resource_type, u.delivery_type, u.version, u.cloud, false
+        FROM mediasweep.embedded(url, hosts, wanted) e CROSS JOIN LATERAL mediasweep.url_readings(e, hosts) u;
+  END IF;
+  IF url ~* 'public_?id' THEN
+    RETURN QUERY SELECT a.name, NULL, NULL, NULL::bigint, NULL, false FROM mediasweep.asked_for(url) a (name);
+  END IF;
 END $$;
 
 CREATE FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone, file bigint) RETURNS boolean
@@ -7295,7 +7318,7 @@ REVOKE ALL ON FUNCTION mediasweep.drop_upload(queue_id uuid, who text, why text)
 
 REVOKE ALL ON FUNCTION mediasweep.dropped(passed jsonb, queued timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.embedded(said text, hosts text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.embedded(said text, hosts text[], wanted text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.estimated(query text) FROM PUBLIC;
 
@@ -7377,6 +7400,8 @@ REVOKE ALL ON FUNCTION mediasweep.is_an_address(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_mine(made_by xid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.is_one_url(said text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.is_our_session(name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.is_ours(ref jsonb, certain boolean) FROM PUBLIC;
@@ -7389,7 +7414,7 @@ REVOKE ALL ON FUNCTION mediasweep.is_url(ref jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.items_path(ref jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.items_query(relation regclass, ref jsonb, rows_from text, condition text, more text, wanted text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.join_owner(owner text) FROM PUBLIC;
 
@@ -7703,6 +7728,8 @@ REVOKE ALL ON FUNCTION mediasweep.tokens_expression(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.told(body bytea, OUT asset_id text, OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION mediasweep.traces(ids text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION mediasweep.trigger_cloudinary_cleanup() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.truncated_statement(a mediasweep.attached, statement text) FROM PUBLIC;
@@ -7762,6 +7789,8 @@ REVOKE ALL ON FUNCTION mediasweep.wait_for_sibling(patience interval) FROM PUBLI
 REVOKE ALL ON FUNCTION mediasweep.waiting_assets(candidates mediasweep.cloudinary_cleanup_queue[], memory jsonb, grace interval) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.wake() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.wanted_readings(url text, hosts text[], wanted text[], OUT public_id text, OUT resource_type text, OUT delivery_type text, OUT version bigint, OUT cloud text, OUT certain boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.was_let_go(asset text, name jsonb, uploaded timestamp with time zone, file bigint) FROM PUBLIC;
 
