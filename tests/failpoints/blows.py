@@ -201,6 +201,13 @@ def shorten_waits() -> None:
         put(module, "RETRY_S", 0.01)
 
 
+def trust_what_was_seen() -> None:
+    """Let what a guard saw be acted on however long ago that was."""
+    from mediasweep.loops import sweep  # noqa: PLC0415  only in the process that is struck
+
+    put(sweep, "FRESH_S", float("inf"))
+
+
 def shorten_patience() -> None:
     """Let every call be given up within half a second, by the server or by the daemon."""
     import mediasweep.daemon  # noqa: PLC0415  only in the process that is struck

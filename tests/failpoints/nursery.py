@@ -119,15 +119,17 @@ class Nursery:
         *,
         argv: Sequence[str] = ("run",),
         hurried: bool = False,
+        trusting: bool = False,
         files: Sequence[tuple[str, str, bool]] = (),
     ) -> Child:
         """Start a child with these points armed, each with its blow and when it falls.
 
-        `hurried`: it is impatient with a database that does not answer; `files`: what its schema
-        has beside the real one, as (name, text, once).
+        `hurried`: it is impatient with a database that does not answer; `trusting`: what a guard
+        saw does not age; `files`: what its schema has beside the real one, as (name, text, once).
         """
         mark = len(self.daemon.log)
-        self.command(env=dict(env), points=points or {}, argv=argv, hurried=hurried, files=files)
+        how = {"hurried": hurried, "trusting": trusting, "files": files}
+        self.command(env=dict(env), points=points or {}, argv=argv, **how)
         born = await self.daemon.seen("born", after=mark)
         self.born.append(Child(self, born["pid"], mark))
         return self.born[-1]
@@ -172,6 +174,8 @@ def _become(command: Mapping[str, Any]) -> None:
     blows.shorten_waits()
     if command["hurried"]:
         blows.shorten_patience()
+    if command["trusting"]:
+        blows.trust_what_was_seen()
     read = migrate.read_schema
     files = [migrate.File(*file) for file in command["files"]]
     blows.put(migrate, "read_schema", lambda **more: read(**more) + files)

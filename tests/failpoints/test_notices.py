@@ -81,10 +81,11 @@ async def _replace(db: Db, name: str, *changes: tuple[str, str]) -> None:
     await db.execute(text)
 
 
-async def _frozen_and_succeeded(play: Play, point: str) -> Child:
+async def _frozen_and_succeeded(play: Play, point: str, *, trusting: bool = False) -> Child:
     """Freeze a daemon at a point and let another one finish."""
     await play.world.furnish(play.scene)
-    frozen = await play.born({point: ("freeze", 1)})
+    points = {point: ("freeze", 1)}
+    frozen = await play.nursery.bear(play.env, points, trusting=trusting)
     assert await play.ended(frozen) == FROZEN
     await play.scene.db.execute(TIME_PASSES)
     last = await play.nursery.bear(play.env | STARTED_LATER)
@@ -112,9 +113,10 @@ async def test_a_record_that_does_not_compare_is_noticed(play: Play) -> None:
 async def test_a_daemon_that_trusts_an_old_lease_is_noticed(play: Play) -> None:
     """One that takes its lease for longer than it is sends a call after it was succeeded."""
     play.env |= {"MEDIASWEEP_LEASE": "600"}
-    # soon over: two seconds after its claim the frozen one would not trust what it saw, either
-    await _replace(play.scene.db, "mark", ("mark.lease", "interval '0.2 s'"))
-    frozen = await _frozen_and_succeeded(play, "sweep.delete:account.destroy:before")
+    await _replace(play.scene.db, "mark", ("mark.lease", "interval '1 s'"))
+    # nor is it stopped by what it saw having become old meanwhile
+    point = "sweep.delete:account.destroy:before"
+    frozen = await _frozen_and_succeeded(play, point, trusting=True)
     before = (await to_thread(play.scene.cloud.state))["calls"]["destroy"]
     frozen.thaw()
     await to_thread(play.scene.cloud.wait_calls, before + 1)  # which a stop would prevent
