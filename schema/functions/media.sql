@@ -116,10 +116,11 @@ LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
 DECLARE
+  at    timestamptz := clock_timestamp();   -- one time, by which they are found to have gone together
   gone  uuid[];
 BEGIN
   WITH deleted AS (
-    UPDATE public.media_assets m SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+    UPDATE public.media_assets m SET deleted_at = at, updated_at = at
      WHERE m.id = ANY (ids) AND m.deleted_at IS NULL
     RETURNING m.id)
   SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;

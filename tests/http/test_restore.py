@@ -28,6 +28,10 @@ SELECT 'twin', t, 1, 'm', 'u', 'u', d
   FROM (VALUES ('image', now() - interval '1 h'), ('image', NULL), ('raw', NULL)) v (t, d)
 RETURNING id::text
 """
+TOGETHER = """
+SELECT count(*) FROM mediasweep.delete_media(
+  (SELECT array_agg(m.id) FROM public.media_assets m), 'a person')
+"""
 LIVE = """
 SELECT array_agg(m.id::text ORDER BY m.id::text) FROM public.media_assets m
  WHERE m.deleted_at IS NULL
@@ -63,6 +67,26 @@ async def live(db: Db) -> list[str]:
         "SELECT cloudinary_public_id FROM public.media_assets WHERE deleted_at IS NULL ORDER BY 1"
     )
     return [row[0] for row in await db.fetch(said)]
+
+
+async def test_what_was_deleted_together_is_listed_by_name(database: str, db: Db) -> None:
+    """The newest first, of one deletion by name, page after page without a gap, also where the
+    last row of a page is gone when the next is asked for.
+    """
+    for first, last in ((7, 9), (1, 6)):
+        await db.execute(INSERT, [*range(last, first - 1, -1)])
+        assert await db.fetchval(TOGETHER) == last - first + 1
+    async with visit(database) as client:
+        listed: list[list[str]] = []
+        after: dict[str, str] | None = {}
+        while after is not None:
+            told = (await client.get(f"{MEDIA}/deleted", params={"limit": "4"} | after)).json()
+            listed.append([row["public_id"].removeprefix("covers/") for row in told["items"]])
+            after = {"after": told["next"]} if told["next"] else None
+            if len(listed) == 2:
+                gone = told["items"][-1]["id"]
+                await db.execute("DELETE FROM public.media_assets WHERE id = $1", gone)
+    assert listed == [["1", "2", "3", "4"], ["5", "6", "7", "8"], ["7", "9"]]
 
 
 async def test_no_row_comes_back_whose_asset_may_be_gone(
