@@ -112,7 +112,7 @@ AS $$
     WHEN run.places @? '$.* ? (@.done == false)' THEN 'the listing is not complete'
     WHEN NOT mediasweep.listing_is_whole(run) THEN 'the database server has lost a part of what was listed: run it again'
     WHEN assets < (last.counts ->> 'assets')::bigint / 2 AND NOT shrunken
-      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, add --shrunken', mediasweep.number(assets),
+      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, accept it (--shrunken)', mediasweep.number(assets),
                   mediasweep.number((last.counts ->> 'assets')::bigint), last.finished_at::date)
   END
 $$;
@@ -157,7 +157,7 @@ BEGIN
           FROM found f WHERE f.kind <> 'count')
       SELECT jsonb_object_agg(f.public_id, f.bytes) INTO counted FROM found f WHERE f.kind = 'count';
       IF (counted ->> 'refs')::bigint < (last.counts ->> 'refs')::bigint / 2 AND NOT shrunken THEN
-        RAISE SQLSTATE 'MS003' USING MESSAGE = format('rows name %s assets, less than half of the %s of %s: if that is so, add --shrunken',
+        RAISE SQLSTATE 'MS003' USING MESSAGE = format('rows name %s assets, less than half of the %s of %s: if that is so, accept it (--shrunken)',
                                                       mediasweep.number((counted ->> 'refs')::bigint), mediasweep.number((last.counts ->> 'refs')::bigint),
                                                       last.finished_at::date);
       END IF;

@@ -34,6 +34,12 @@ ORIGINS: dict[str, Any] = {
     "resource_type_filter": None,
     "single_asset": None,
 }
+REFUSED = """
+INSERT INTO mediasweep.reconcile_run
+       (state, cloud_name, asked_by, holder, finished_at, age_floor, places, reason)
+SELECT 'refused', r.cloud_name, r.asked_by, r.holder, now(), r.age_floor, r.places, 'less'
+  FROM mediasweep.reconcile_run r ORDER BY r.id DESC LIMIT 1
+"""
 LIBRARY = """
 SELECT m.cloudinary_public_id::text, m.sync_status::text FROM public.media_assets m
  WHERE m.deleted_at IS NULL ORDER BY 1
@@ -141,6 +147,7 @@ async def test_orphans_are_deleted_where_the_report_that_was_seen_says_so(
         would = await good(await client.post(SYNC, json=delete | {"dry_run": True}))
         assert would["would"]["assets"] == 2
         assert await db.fetchval("SELECT count(*) FROM mediasweep.cloudinary_cleanup_queue") == 0
+        await db.execute(REFUSED)  # which is no failure of what is done upon the report
         done = await good(await client.post(SYNC, json=delete))
         assert (done["data"]["deleted_items"], done["run"]["acted"]["queued"]) == (2, 2)
         assert done["message"] == "2 queued"

@@ -159,10 +159,10 @@ def add_sync(router: APIRouter, backend: Backend) -> None:
         if asked.dry_run:
             assets, size = await backend.reconcile.foresee(wanted, asked.run)
             would = ChosenOrphans(assets=assets, bytes=size)
-            return _done(await backend.reconcile.state(), would)
+            return _done(await backend.reconcile.state(), asked.run, would)
         await backend.reconcile.begin(wanted, request.state.visitor.who, asked.run)
         acted = await backend.reconcile.task.wait(WITHIN_S)
-        done = _done(await backend.reconcile.state())
+        done = _done(await backend.reconcile.state(), asked.run)
         if acted and wanted.acts:  # upon a report that was seen, what it has found is no news
             done.message = acted.says if asked.run else f"{done.message}; {acted.says}"
         return done
@@ -186,9 +186,13 @@ def _status(figures: dict[str, int], compared: ReconcileState) -> AccountSyncSta
     )
 
 
-def _done(compared: ReconcileState, would: ChosenOrphans | None = None) -> SyncDone:
+def _done(
+    compared: ReconcileState, report: int | None, would: ChosenOrphans | None = None
+) -> SyncDone:
+    """Return what came of it; upon a report, it is no error that a newer comparison was refused."""
     run, told, ready = compared.newest, comparison(compared), compared.has_library
-    errors = [told.reason] if told.reason else []
+    reason = told.reason if report is None else compared.trouble
+    errors = [reason] if reason else []
     took = (run.finished_at or run.heard_at) - run.started_at if run else timedelta(0)
     data = SyncData(
         synced_items=told.acted.adopted,
