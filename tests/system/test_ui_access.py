@@ -90,9 +90,20 @@ async def test_who_may_only_read_is_offered_nothing_else(guarded: World) -> None
                 await sight.goto(path)
                 offered[token, path] = await sight.page.locator(BUTTONS).count()
                 why = sight.page.get_by_text("may only look")
-                assert (await why.count() > 0) == (token == READ and path != "/login"), path
+                assert (await why.count() > 0) == (token == READ), path
     assert not [path for (token, path), count in offered.items() if token == READ and count]
     assert offered[OPERATE, "/gates"] > 0
+
+
+async def test_a_link_of_another_site_asks_for_no_second_login(guarded: World) -> None:
+    """It brings no cookie along, so it leads to the login, and that to where it was to lead."""
+    async with at_home(guarded, READ) as (context, _), elsewhere() as other:
+        page = await context.new_page()
+        await page.goto(f"http://localhost:{other}/")
+        to = f"{guarded.daemon.address}/queue?status=failed"
+        await page.evaluate("(to) => location.assign(to)", to)
+        await page.wait_for_url(to)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Queue")
 
 
 async def test_a_page_of_somebody_else_changes_nothing(guarded: World) -> None:

@@ -5,9 +5,12 @@ encoding of a database has. Sizes go by thousands, as the limits of Cloudinary a
 
 from __future__ import annotations
 
+from itertools import count as powers
+
 UNITS = ("B", "KB", "MB", "GB", "TB")
 NEXT_FROM = 999.5  # what would be rounded to a thousand is one of the next unit
 WHOLE_FROM = 9.95  # from which on a size needs no decimal
+STEPS = 5  # of a scale, at the most
 
 
 def number(count: float) -> str:
@@ -26,3 +29,12 @@ def size(count: float) -> str:
     while count >= NEXT_FROM and unit < len(UNITS) - 1:
         count, unit = count / 1000, unit + 1
     return f"{count:,.{int(unit > 0 and count < WHOLE_FROM)}f} {UNITS[unit]}"
+
+
+def scale(most: int) -> range:
+    """Return the marks of a scale for counts up to this: round numbers from 0, few enough to read,
+    of which the last is not below it.
+    """
+    round_ = (step * 10**power for power in powers() for step in (1, 2, 5))
+    step = next(step for step in round_ if step * STEPS >= most)
+    return range(0, most + step, step)

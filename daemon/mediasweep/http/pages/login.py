@@ -1,10 +1,11 @@
-"""/login: a token for a session."""
+"""/login: a token for a session; who has one is led on."""
 
 from __future__ import annotations
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 
-from mediasweep.http.access import LOGIN
+from mediasweep.http.access import COOKIE, LOGIN
 from mediasweep.http.pages.frame import Frame
 
 
@@ -14,12 +15,10 @@ def add_login(frame: Frame) -> None:
     @frame.router.get(LOGIN)
     async def login(request: Request, next: str = "/") -> Response:  # noqa: A002  as the address says it
         """Ask for a token, and go on to where its visitor wanted to go."""
-        return frame.show(
-            request,
-            "login.html",
-            onward=frame.access.root_path + local(next),
-            asked=frame.access.keys.asked,
-        )
+        keys, onward = frame.access.keys, frame.access.root_path + local(next)
+        if keys.of_cookie(request.cookies.get(COOKIE, "")):
+            return RedirectResponse(onward, 303)
+        return frame.show(request, "login.html", onward=onward, asked=keys.asked)
 
 
 def local(path: str) -> str:

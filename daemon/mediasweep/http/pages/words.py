@@ -11,10 +11,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from mediasweep.rules.number import counted, number, size
+from mediasweep.rules.number import counted, number, scale, size
 from mediasweep.rules.reason import ago
 
 NONE = "\N{EN DASH}"
+NOW = timedelta(seconds=1)
 TIME = Markup('<time datetime="{}" title="{}">{}</time>')
 CODE = Markup("<code>{}</code>")
 
@@ -23,18 +24,30 @@ def moment(at: datetime | None) -> str:
     """Return a time as people say it, with the exact one behind it."""
     if at is None:
         return NONE
-    at = at.astimezone(UTC)
+    return TIME.format(at.isoformat(), _stamp(at), _said(at))
+
+
+def exact(at: datetime) -> str:
+    """Return a time to the second, with how people say it behind it."""
+    return TIME.format(at.isoformat(), _said(at), _stamp(at))
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _said(at: datetime) -> str:
     left = at - datetime.now(UTC)
-    said = f"in {ago(left)}" if left > timedelta(seconds=1) else f"{ago(-left)} ago"
-    return TIME.format(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", said)
+    if abs(left) < NOW:
+        return "just now"
+    return f"in {ago(left)}" if left > NOW else f"{ago(-left)} ago"
 
 
 def ending(at: datetime) -> str:
     """Return how long something goes on that ends at this time, with the exact one behind it."""
-    at = at.astimezone(UTC)
     left = at - datetime.now(UTC)
-    said = f"for {ago(left)} more" if left > timedelta(seconds=1) else "until now"
-    return TIME.format(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", said)
+    said = f"for {ago(left)} more" if left > NOW else "until now"
+    return TIME.format(at.isoformat(), _stamp(at), said)
 
 
 def lasting(given: timedelta | float | None) -> str:
@@ -83,11 +96,13 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "called": called,
     "commands": commands,
     "moment": moment,
+    "exact": exact,
     "ending": ending,
     "lasting": lasting,
     "size": sized,
     "number": known,
     "plural": counted,
+    "scale": scale,
     "words": words,
     "sentence": sentence,
 }

@@ -186,7 +186,7 @@ export async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LOST) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.redirected && !document.querySelector(".login")) return location.reload();
+    if (answer.redirected) return location.replace(answer.url); // to the login, or from there to where it leads
     if (!answer.ok) throw new Error(page.querySelector("[data-problem]")?.dataset.problem || answer.statusText);
     if (document.querySelector("[data-again]")) return location.reload();
     const held = document.activeElement;
@@ -260,6 +260,7 @@ function pause() {
 }
 
 byId("live")?.addEventListener("click", pause);
+if (document.querySelector(".login")) refresh(); // who follows a link of another site comes without the cookie
 if (document.querySelector("[data-live], [data-again]")) {
   setInterval(() => {
     if (!paused && !document.hidden) refresh();
