@@ -131,6 +131,25 @@ async def test_many_are_deleted_at_once(working: World) -> None:
         assert await working.db.fetchval(HIDDEN, "bulk") == 50
 
 
+async def test_what_is_ticked_stays_so_from_page_to_page(working: World) -> None:
+    """Until it is deleted, all at once; whoever goes back finds it as they left it."""
+    await working.filled("page", 62)
+    async with working.sight("/library?search=page&sort=name") as sight:
+        page = sight.page
+        picked = page.locator("#picked")
+        await page.get_by_label("Select all on this page").check()
+        await page.get_by_role("link", name="Next").click()
+        await page.locator(".card input").first.check()
+        await expect(picked).to_have_text("61 selected, 60 of them elsewhere")
+        await page.go_back()
+        await expect(picked).to_have_text("61 selected, 1 of them elsewhere")
+        await page.get_by_role("button", name="Delete…").click()
+        await page.get_by_role("button", name="Delete 61 assets").click()
+        await expect(page.get_by_text("gone at")).to_have_count(61)
+        await page.goto("/library?search=page")
+        await expect(page.locator("#bar")).to_be_hidden()
+
+
 async def test_a_brake_is_looked_at_and_let_go(working: World) -> None:
     """More rows at once than usual wait, and are shown; who has seen them lets exactly them go."""
     await working.filled("brake", 40)

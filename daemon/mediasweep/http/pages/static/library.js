@@ -1,21 +1,78 @@
 // The library, and what was deleted: how much is ticked, and pictures that cannot be loaded, which leave the sign behind them.
+// What is ticked in the library stays so from page to page, in this tab, until it is gone or nobody wants it any more.
 
+const MOST = 200; // whose ids are an address that proxies let pass
+const KEPT = "selected";
 const form = document.getElementById("chosen");
 const bar = document.getElementById("bar");
+const keeps = form?.hasAttribute("action");
+const boxes = () => [...form.querySelectorAll('[name="ids"]')];
+let kept = new Set();
+
+function read() {
+  kept = new Set(JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"));
+}
+
+function keep() {
+  sessionStorage.setItem(KEPT, JSON.stringify([...kept]));
+}
 
 function tell() {
-  const count = form.querySelectorAll('[name="ids"]:checked').length;
+  const here = boxes().filter(({ checked }) => checked).length;
+  const count = keeps ? kept.size : here;
   bar.classList.toggle("none", !count);
-  document.getElementById("picked").textContent = `${count} selected`;
+  if (keeps) bar.querySelector("button:not([type])").disabled = count > MOST;
+  const beside = [...(count > here ? [`${count - here} of them elsewhere`] : []), ...(count > MOST ? [`${MOST} at once at the most`] : [])];
+  document.getElementById("picked").textContent = [`${count} selected`, ...beside].join(", ");
+}
+
+// Take over what was ticked on this page.
+function take() {
+  for (const { checked, value } of boxes()) kept[checked ? "add" : "delete"](value);
+  if (keeps) keep();
+  tell();
+}
+
+// Tick on this page what is kept: a browser that goes back has ticked something else, and a refresh nothing.
+function show() {
+  if (keeps) {
+    read();
+    for (const box of boxes()) box.checked = kept.has(box.value);
+  }
+  tell();
 }
 
 if (form && bar) {
-  form.addEventListener("change", () => setTimeout(tell)); // once all are ticked by the one that ticks all
-  form.addEventListener("reset", () => setTimeout(tell));
+  document.addEventListener("change", take); // after the listener by which one ticks all
+  form.addEventListener("reset", () => {
+    kept.clear();
+    setTimeout(take);
+  });
+  form.addEventListener("formdata", ({ formData }) => {
+    const here = new Set(formData.getAll("ids"));
+    for (const id of kept) if (!here.has(id)) formData.append("ids", id);
+  });
   // what is refreshed may have lost what was ticked
-  for (const list of form.querySelectorAll("div[data-live]")) new MutationObserver(tell).observe(list, { childList: true, subtree: true });
-  addEventListener("pageshow", tell); // a browser that goes back ticks what was ticked
-  tell();
+  for (const list of form.querySelectorAll("div[data-live]")) new MutationObserver(show).observe(list, { childList: true, subtree: true });
+  addEventListener("pageshow", show);
+  if (keeps) {
+    read();
+    for (const box of boxes()) box.checked ||= kept.has(box.value); // somebody may have been faster than this script
+  }
+  take();
+}
+
+// Nobody wants any more what is gone.
+function forget() {
+  read();
+  for (const { dataset } of plan.querySelectorAll("[data-gone]")) kept.delete(dataset.gone);
+  keep();
+}
+
+const plan = document.getElementById("plan");
+if (plan) {
+  new MutationObserver(forget).observe(plan, { childList: true, subtree: true, attributes: true });
+  forget();
 }
 
 // a rule and not a class, which the next refresh would take away
@@ -28,4 +85,4 @@ function hide(picture) {
 }
 
 document.addEventListener("error", ({ target }) => target.matches?.(".thumb img") && hide(target), true);
-for (const picture of document.querySelectorAll(".thumb img")) if (picture.complete && !picture.naturalWidth && picture.loading !== "lazy") hide(picture);
+for (const picture of document.querySelectorAll(".thumb img")) if (picture.complete && !picture.naturalWidth) hide(picture);
