@@ -185,9 +185,10 @@ def _told(chosen: Selection, done: list[media.MediaDeletion], *, verify: bool) -
             queued.append(Queued(public_id=one.public_id, queue_id=one.row["id"]))
         else:
             failed.append(_stays(one.public_id, one.row["error"] or one.row["status"]))
+    said = ((deleted, "deleted"), (queued, "queued"), (failed, "failed"))
     return MediaDeleted(
         success=not failed,
-        message=f"{len(deleted)} deleted, {len(queued)} queued, {len(failed)} failed",
+        message=", ".join(f"{len(some)} {what}" for some, what in said if some),
         deleted=deleted,
         queued=queued,
         failed=failed,
