@@ -1540,18 +1540,20 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE(id uuid, public_id text, queue_id uuid)
+CREATE FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[] DEFAULT NULL::text[]) RETURNS TABLE(id uuid, public_id text, queue_id uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET lock_timeout TO '300ms'
     AS $$
 DECLARE
+  at    timestamptz := clock_timestamp();   -- one time, by which they are found to have gone together
   gone  uuid[];
 BEGIN
   WITH deleted AS (
-    UPDATE public.media_assets m SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
-     WHERE m.id = ANY (ids) AND m.deleted_at IS NULL
+    UPDATE public.media_assets m SET deleted_at = at, updated_at = at
+      FROM unnest(ids, public_ids) named (id, public_id)
+     WHERE m.id = named.id AND m.cloudinary_public_id = coalesce(named.public_id, m.cloudinary_public_id) AND m.deleted_at IS NULL
     RETURNING m.id)
   SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;
   SET CONSTRAINTS ALL IMMEDIATE;   -- so that nothing is let go of after this
@@ -3075,7 +3077,7 @@ CREATE FUNCTION mediasweep.listing_refusal(run mediasweep.reconcile_run, last me
     WHEN run.places @? '$.* ? (@.done == false)' THEN 'the listing is not complete'
     WHEN NOT mediasweep.listing_is_whole(run) THEN 'the database server has lost a part of what was listed: run it again'
     WHEN assets < (last.counts ->> 'assets')::bigint / 2 AND NOT shrunken
-      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, add --shrunken', mediasweep.number(assets),
+      THEN format('Cloudinary lists %s assets, less than half of the %s of %s: if that is so, accept it (--shrunken)', mediasweep.number(assets),
                   mediasweep.number((last.counts ->> 'assets')::bigint), last.finished_at::date)
   END
 $_$;
@@ -3625,6 +3627,8 @@ CREATE FUNCTION mediasweep.media_deleted(public_ids text[], search text, before 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     AS $$
+DECLARE
+  before_name  text := (SELECT m.cloudinary_public_id FROM public.media_assets m WHERE m.id = before_id);
 BEGIN
   RETURN QUERY
     WITH gone AS MATERIALIZED (
@@ -3632,8 +3636,9 @@ BEGIN
        WHERE m.deleted_at IS NOT NULL
          AND (media_deleted.public_ids IS NULL OR m.cloudinary_public_id = ANY (media_deleted.public_ids))
          AND (search IS NULL OR m.cloudinary_public_id ILIKE search OR m.original_filename ILIKE search OR m.display_name ILIKE search)
-         AND (before IS NULL OR (m.deleted_at, m.id) < (before, before_id))
-       ORDER BY m.deleted_at DESC, m.id DESC LIMIT most)
+         AND (before IS NULL OR m.deleted_at <= before   -- which the index serves
+              AND (m.deleted_at < before OR (m.cloudinary_public_id, m.id) > (coalesce(before_name, ''), before_id)))
+       ORDER BY m.deleted_at DESC, m.cloudinary_public_id, m.id LIMIT most)
     SELECT g.id, g.cloudinary_public_id::text, g.resource_type::text, g.delivery_type::text, g.display_name::text,
            g.original_filename::text, g.file_size, g.secure_url::text, g.deleted_at,
            EXISTS (SELECT FROM public.media_assets o
@@ -3642,7 +3647,7 @@ BEGIN
            q.id, q.status, q.in_doubt, q.error_message, q.due_at
       FROM gone g
       LEFT JOIN LATERAL mediasweep.newest_of(g.cloudinary_public_id, g.resource_type, g.delivery_type) q ON true
-     ORDER BY g.deleted_at DESC, g.id DESC;
+     ORDER BY g.deleted_at DESC, g.cloudinary_public_id, g.id;
 END $$;
 
 CREATE FUNCTION mediasweep.media_figures() RETURNS jsonb
@@ -4773,7 +4778,7 @@ BEGIN
           FROM found f WHERE f.kind <> 'count')
       SELECT jsonb_object_agg(f.public_id, f.bytes) INTO counted FROM found f WHERE f.kind = 'count';
       IF (counted ->> 'refs')::bigint < (last.counts ->> 'refs')::bigint / 2 AND NOT shrunken THEN
-        RAISE SQLSTATE 'MS003' USING MESSAGE = format('rows name %s assets, less than half of the %s of %s: if that is so, add --shrunken',
+        RAISE SQLSTATE 'MS003' USING MESSAGE = format('rows name %s assets, less than half of the %s of %s: if that is so, accept it (--shrunken)',
                                                       mediasweep.number((counted ->> 'refs')::bigint), mediasweep.number((last.counts ->> 'refs')::bigint),
                                                       last.finished_at::date);
       END IF;
@@ -7288,7 +7293,7 @@ REVOKE ALL ON FUNCTION mediasweep.decodings(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_again(ids uuid[], who text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION mediasweep.delete_media(ids uuid[], who text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_orphans(run bigint, ids bigint[], owned text[], who text) FROM PUBLIC;
 

@@ -107,11 +107,15 @@ BEGIN
        AND (kind IS NULL OR m.resource_type = kind) AND (delivery IS NULL OR m.delivery_type = delivery);
 END $$;
 
-DROP FUNCTION IF EXISTS mediasweep.delete_media(text[], text);  -- by public ids, which may be of several assets
+-- Of the releases before: by public ids, which may be of several assets, and by rows, whatever asset they name by now.
+DROP FUNCTION IF EXISTS mediasweep.delete_media(text[], text), mediasweep.delete_media(uuid[], text);
+
 -- Delete the assets of these rows, which somebody has named one by one: the rows are marked as deleted, and captured, in this
--- transaction. A row of the answer for each that was live; `queue_id` NULL: nothing was to be queued for it.
+-- transaction. `public_ids`: of which asset each of them was when it was named; one that names another asset by now stays; NULL: any.
+-- A row of the answer for each that was live; `queue_id` NULL: nothing was to be queued for it.
 -- It gives up before a deadlock is looked for, so no user's transaction is ended for one.
-CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE (id uuid, public_id text, queue_id uuid)
+CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[] DEFAULT NULL)
+RETURNS TABLE (id uuid, public_id text, queue_id uuid)
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
@@ -121,7 +125,8 @@ DECLARE
 BEGIN
   WITH deleted AS (
     UPDATE public.media_assets m SET deleted_at = at, updated_at = at
-     WHERE m.id = ANY (ids) AND m.deleted_at IS NULL
+      FROM unnest(ids, public_ids) named (id, public_id)
+     WHERE m.id = named.id AND m.cloudinary_public_id = coalesce(named.public_id, m.cloudinary_public_id) AND m.deleted_at IS NULL
     RETURNING m.id)
   SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;
   SET CONSTRAINTS ALL IMMEDIATE;   -- so that nothing is let go of after this

@@ -113,7 +113,7 @@ async def delete(
     """
     media = Media(connection)
     within_s = 0.0 if await closed(connection) else within_s
-    meant = [row["id"] for row in await named(media, chosen)]
+    meant = {row["id"]: row["public_id"] for row in await named(media, chosen)}
     queued = await media.delete(meant, who) if meant else []
     rows = await _rows(connection, [one["queue_id"] for one in queued if one["queue_id"]], within_s)
     done = [MediaDeletion(one["id"], one["public_id"], rows.get(one["queue_id"])) for one in queued]

@@ -13,7 +13,7 @@ from mediasweep.rules.filter import like
 from mediasweep.rules.moment import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
     from uuid import UUID
 
@@ -80,9 +80,14 @@ class Media:
         )
         return [dict(row) for row in found]
 
-    async def delete(self, ids: Sequence[UUID], who: str) -> list[dict[str, Any]]:
-        """Delete and queue these rows, and return each that lived with its `queue_id`."""
-        return [dict(row) for row in await self._connection.fetch(SQL["delete"], ids, who)]
+    async def delete(self, meant: Mapping[UUID, str], who: str) -> list[dict[str, Any]]:
+        """Delete and queue these rows, and return each that lived with its `queue_id`.
+
+        `meant` tells the public id of each: a row that has another one by now stays as it is.
+        """
+        ids, public_ids = list(meant), list(meant.values())
+        found = await self._connection.fetch(SQL["delete"], ids, who, public_ids)
+        return [dict(row) for row in found]
 
     async def delete_again(self, ids: Sequence[UUID], who: str) -> list[UUID]:
         """Queue what these rows have deleted once more, and return the new rows."""

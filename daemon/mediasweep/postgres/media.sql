@@ -20,8 +20,8 @@ SELECT mediasweep.media_figures()::text
 SELECT n.* FROM mediasweep.media_named($1, $2, $3, $4) n
 
 -- name: delete
--- $1 ids of rows, $2 who
-SELECT d.id, d.public_id, d.queue_id FROM mediasweep.delete_media($1, $2) d
+-- $1 ids of rows, $2 who, $3 the public id of each
+SELECT d.id, d.public_id, d.queue_id FROM mediasweep.delete_media($1, $2, $3) d
 
 -- name: delete_again
 -- $1 ids of completed rows, $2 who
