@@ -17,9 +17,6 @@ AS $$
   SELECT array_append(array_agg('%' || replace(regexp_replace(w.id, '[^A-Za-z0-9_~-]+', '%', 'g'), '_', '\_') || '%'), '%\%%') FROM unnest(ids) w (id)
 $$;
 
--- Of the release before.
-DROP FUNCTION IF EXISTS mediasweep.embedded(text, text[]);
-
 -- The texts that may be URLs of Cloudinary or of these hosts, each from where it begins to where it may end. `wanted`: only those
 -- that can mean one of these public ids (`traces`); NULL: all. Slashes are read as
 -- JSON, HTML and query strings write them too. What ends a URL for sure are blanks and quotes; what may be its end, or a part of

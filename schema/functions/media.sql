@@ -107,14 +107,13 @@ BEGIN
        AND (kind IS NULL OR m.resource_type = kind) AND (delivery IS NULL OR m.delivery_type = delivery);
 END $$;
 
--- Of the releases before: by public ids, which may be of several assets, and by rows, whatever asset they name by now.
-DROP FUNCTION IF EXISTS mediasweep.delete_media(text[], text), mediasweep.delete_media(uuid[], text);
+DROP FUNCTION IF EXISTS mediasweep.delete_media(text[], text);  -- by public ids, which may be of several assets
 
 -- Delete the assets of these rows, which somebody has named one by one: the rows are marked as deleted, and captured, in this
 -- transaction. `public_ids`: of which asset each of them was when it was named; one that names another asset by now stays; NULL: any.
 -- A row of the answer for each that was live; `queue_id` NULL: nothing was to be queued for it.
 -- It gives up before a deadlock is looked for, so no user's transaction is ended for one.
-CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[])
 RETURNS TABLE (id uuid, public_id text, queue_id uuid)
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'

@@ -25,4 +25,13 @@ BEGIN
                           horizon) c;
 END $$;
 
+-- By rows, whatever asset they name by now.
+CREATE OR REPLACE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE (id uuid, public_id text, queue_id uuid)
+LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY SELECT d.id, d.public_id, d.queue_id FROM mediasweep.delete_media(ids, who, NULL) d;
+END $$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mediasweep FROM PUBLIC;

@@ -5,8 +5,7 @@
 -- tell is neither deleted nor let go of.
 
 -- Of the release before, with other parameters.
-DROP FUNCTION IF EXISTS mediasweep.term(jsonb, text, text), mediasweep.refs_query(mediasweep.attached, text, text),
-  mediasweep.items_query(regclass, jsonb, text, text, text);
+DROP FUNCTION IF EXISTS mediasweep.term(jsonb, text, text), mediasweep.refs_query(mediasweep.attached, text, text);
 
 -- The refs of a table: those in "refs", each with what stands beside "refs" as its default, or the options themselves.
 CREATE OR REPLACE FUNCTION mediasweep.refs_of(options jsonb) RETURNS SETOF jsonb

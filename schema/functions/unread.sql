@@ -25,6 +25,9 @@ AS $$
    CROSS JOIN mediasweep.live_expression(a.relation, a.options, 'use') live (sql)
 $$;
 
+-- The `unread_query` of the release before was the last that called it.
+DROP FUNCTION IF EXISTS mediasweep.items_query(regclass, jsonb, text, text, text);
+
 -- Where each row holds one id and as many assets were queued as there were rows, there is nothing to look for.
 CREATE OR REPLACE FUNCTION mediasweep.unread_statement(a mediasweep.attached, operation text) RETURNS text
 LANGUAGE sql STABLE

@@ -257,6 +257,7 @@ CREATE OR REPLACE FUNCTION mediasweep.readings(
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT r.* FROM mediasweep.wanted_readings(url, hosts, NULL) r $$;
+DROP FUNCTION IF EXISTS mediasweep.embedded(text, text[]);  -- which the `readings` of the release before called, for statements of users
 
 -- The asset that a URL certainly means; no row where it means none, or where that cannot be told.
 CREATE OR REPLACE FUNCTION mediasweep.from_url(
