@@ -83,6 +83,18 @@ async def test_the_library_shows_what_may_be_loaded_and_finds_what_is_asked_for(
             assert "--with-library" in await shown(client, path)
 
 
+async def test_as_many_as_the_library_lets_select_can_be_looked_at(database: str) -> None:
+    """The page of their deletion takes just as many, and their address fits what proxies take."""
+    async with visit(database) as client:
+        found = re.search(r'data-most="(\d+)"', await shown(client, "/library"))
+        assert found
+        ids = [str(uuid4()) for _ in range(int(found[1]))]
+        await shown(client, "/library/delete", ids=ids)
+        more = await client.get("/library/delete", params={"ids": [*ids, str(uuid4())]})
+        assert more.status_code == 400
+        assert len(str(more.request.url)) < 8000
+
+
 async def test_a_deletion_names_what_uses_each_asset_and_offers_the_rest(
     database: str, db: Db
 ) -> None:

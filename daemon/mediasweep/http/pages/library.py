@@ -14,7 +14,7 @@ from pydantic import Field
 from mediasweep.http.models import QueryModel, Text
 from mediasweep.http.pages.frame import Frame
 from mediasweep.http.pages.words import called
-from mediasweep.http.selection import ResourceType
+from mediasweep.http.selection import PLANNED_MOST, ResourceType
 from mediasweep.operations import media, plan
 from mediasweep.rules.page_request import PageRequest, SortBy
 from mediasweep.rules.selection import Selection
@@ -125,6 +125,7 @@ def add_library(frame: Frame) -> None:
             sorts=list(Sort),
             types=list(ResourceType),
             per_page=PER_PAGE,
+            most=PLANNED_MOST,
             total=None if found.figures is None else found.total,
             cards=[card(row, backend.delivery) for row in found.items],
         )

@@ -1,11 +1,11 @@
 // The library, and what was deleted: how much is ticked, and pictures that cannot be loaded, which leave the sign behind them.
 // What is ticked in the library stays so from page to page, in this tab, until it is gone or nobody wants it any more.
 
-const MOST = 200; // whose ids are an address that proxies let pass
 const KEPT = "selected";
 const form = document.getElementById("chosen");
 const bar = document.getElementById("bar");
 const keeps = form?.hasAttribute("action");
+const most = Number(form?.dataset.most); // that one address may name
 const boxes = () => [...form.querySelectorAll('[name="ids"]')];
 let kept = new Set();
 
@@ -21,8 +21,8 @@ function tell() {
   const here = boxes().filter(({ checked }) => checked).length;
   const count = keeps ? kept.size : here;
   bar.classList.toggle("none", !count);
-  if (keeps) bar.querySelector("button:not([type])").disabled = count > MOST;
-  const beside = [...(count > here ? [`${count - here} of them elsewhere`] : []), ...(count > MOST ? [`${MOST} at once at the most`] : [])];
+  if (keeps) bar.querySelector("button:not([type])").disabled = count > most;
+  const beside = [...(count > here ? [`${count - here} of them elsewhere`] : []), ...(count > most ? [`${most} at once at the most`] : [])];
   document.getElementById("picked").textContent = [`${count} selected`, ...beside].join(", ");
 }
 
