@@ -97,6 +97,18 @@ async def test_a_session_stands_for_its_token(database: str) -> None:
         assert (await client.get(WHO)).status_code == 401
 
 
+@pytest.mark.parametrize(("said", "status"), [("Basic eDp5", 200), ("Bearer wrong", 303)])
+async def test_no_page_and_login_lead_to_each_other(database: str, said: str, status: int) -> None:
+    """Whatever a proxy adds: where a session does not count, the login does not lead on."""
+    async with visit(database, **TOKENS) as client:
+        await client.post(WHO, json={"token": READ})
+        headers = {"Authorization": said, "Accept": "text/html"}
+        page = await client.get("/queue", headers=headers)
+        assert page.status_code == status
+        login = await client.get("/login?next=/queue", headers=headers)
+        assert {page.status_code, login.status_code} == {200, 303}
+
+
 async def test_whoever_guesses_tokens_is_made_to_wait(database: str) -> None:
     """After five wrong ones an address may not try again for a while, also the right one."""
     async with visit(database, **TOKENS) as client:

@@ -80,6 +80,16 @@ def access_policy(settings: Settings) -> AccessPolicy:
     )
 
 
+def session_of(asked: HTTPConnection, keys: Keys) -> Session | None:
+    """Return the session by which somebody comes in; None: without one, or by a token.
+
+    What else a browser or a proxy says to authorise itself, as `Basic`, is not meant for us.
+    """
+    if asked.headers.get("authorization", "").lower().startswith("bearer"):
+        return None
+    return keys.of_cookie(asked.cookies.get(COOKIE, ""))
+
+
 class AccessControl:
     """Lets in, and tells the route who it is; or answers in its place."""
 
@@ -136,7 +146,7 @@ class AccessControl:
         kind, _, token = asked.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and (scope := keys.of_token(token.strip())):
             return Visitor(f"api@{at}", scope)
-        if not kind and (session := keys.of_cookie(asked.cookies.get(COOKIE, ""))):
+        if session := session_of(asked, keys):
             return Visitor(f"ui@{at}", session.scope, session)
         given = kind.lower() == "bearer" and token.strip()
         return problem(401, WRONG if given else NEEDED, {"WWW-Authenticate": "Bearer"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from mediasweep.http.access import COOKIE, LOGIN
+from mediasweep.http.access import LOGIN, session_of
 from mediasweep.http.pages.frame import Frame
 
 
@@ -16,7 +16,7 @@ def add_login(frame: Frame) -> None:
     async def login(request: Request, next: str = "/") -> Response:  # noqa: A002  as the address says it
         """Ask for a token, and go on to where its visitor wanted to go."""
         keys, onward = frame.access.keys, frame.access.root_path + local(next)
-        if keys.of_cookie(request.cookies.get(COOKIE, "")):
+        if session_of(request, keys):
             return RedirectResponse(onward, 303)
         return frame.show(request, "login.html", onward=onward, asked=keys.asked)
 
