@@ -119,12 +119,13 @@ LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '300ms'
 AS $$
 DECLARE
-  at    timestamptz := clock_timestamp();   -- one time, by which they are found to have gone together
+  at    timestamptz := clock_timestamp();   -- one for all, by whose microseconds they are listed by name (media_deleted)
   gone  uuid[];
 BEGIN
   WITH deleted AS (
-    UPDATE public.media_assets m SET deleted_at = at, updated_at = at
-      FROM unnest(ids, public_ids) named (id, public_id)
+    UPDATE public.media_assets m SET deleted_at = at - named.place * interval '1 microsecond', updated_at = at
+      FROM (SELECT n.*, row_number() OVER (ORDER BY o.cloudinary_public_id, o.id) AS place
+              FROM unnest(ids, public_ids) n (id, public_id) JOIN public.media_assets o ON o.id = n.id) named
      WHERE m.id = named.id AND m.cloudinary_public_id = coalesce(named.public_id, m.cloudinary_public_id) AND m.deleted_at IS NULL
     RETURNING m.id)
   SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;

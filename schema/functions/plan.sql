@@ -40,9 +40,8 @@ BEGIN
      ORDER BY m.resource_type, m.delivery_type;
 END $$;
 
--- Deleted rows, the newest first, those of one moment by name, each with its newest row of the queue: what became of its asset.
--- `taken`: a live row has its name. `public_ids` and `search` (of ILIKE) may be NULL: any; so may `before`, the last row of the page
--- before: if it is gone by now, what was deleted with it is told once more.
+-- Deleted rows, the newest first, each with its newest row of the queue: what became of its asset. `taken`: a live row has its name.
+-- `public_ids` and `search` (of ILIKE) may be NULL: any; so may `before`, the last row of the page before.
 CREATE OR REPLACE FUNCTION mediasweep.media_deleted(
   public_ids text[], search text, before timestamptz, before_id uuid, most integer)
 RETURNS TABLE (
@@ -51,8 +50,6 @@ RETURNS TABLE (
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
-DECLARE
-  before_name  text := (SELECT m.cloudinary_public_id FROM public.media_assets m WHERE m.id = before_id);
 BEGIN
   RETURN QUERY
     WITH gone AS MATERIALIZED (
@@ -60,9 +57,8 @@ BEGIN
        WHERE m.deleted_at IS NOT NULL
          AND (media_deleted.public_ids IS NULL OR m.cloudinary_public_id = ANY (media_deleted.public_ids))
          AND (search IS NULL OR m.cloudinary_public_id ILIKE search OR m.original_filename ILIKE search OR m.display_name ILIKE search)
-         AND (before IS NULL OR m.deleted_at <= before   -- which the index serves
-              AND (m.deleted_at < before OR (m.cloudinary_public_id, m.id) > (coalesce(before_name, ''), before_id)))
-       ORDER BY m.deleted_at DESC, m.cloudinary_public_id, m.id LIMIT most)
+         AND (before IS NULL OR (m.deleted_at, m.id) < (before, before_id))
+       ORDER BY m.deleted_at DESC, m.id DESC LIMIT most)
     SELECT g.id, g.cloudinary_public_id::text, g.resource_type::text, g.delivery_type::text, g.display_name::text,
            g.original_filename::text, g.file_size, g.secure_url::text, g.deleted_at,
            EXISTS (SELECT FROM public.media_assets o
@@ -71,7 +67,7 @@ BEGIN
            q.id, q.status, q.in_doubt, q.error_message, q.due_at
       FROM gone g
       LEFT JOIN LATERAL mediasweep.newest_of(g.cloudinary_public_id, g.resource_type, g.delivery_type) q ON true
-     ORDER BY g.deleted_at DESC, g.cloudinary_public_id, g.id;
+     ORDER BY g.deleted_at DESC, g.id DESC;
 END $$;
 
 -- The rows of the queue that would delete this asset, or have; found by the indexes that the claim has for siblings.
