@@ -1540,19 +1540,28 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[] DEFAULT NULL::text[]) RETURNS TABLE(id uuid, public_id text, queue_id uuid)
+CREATE FUNCTION mediasweep.delete_media(ids uuid[], who text) RETURNS TABLE(id uuid, public_id text, queue_id uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN QUERY SELECT d.id, d.public_id, d.queue_id FROM mediasweep.delete_media(ids, who, NULL) d;
+END $$;
+
+CREATE FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[]) RETURNS TABLE(id uuid, public_id text, queue_id uuid)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET lock_timeout TO '300ms'
     AS $$
 DECLARE
-  at    timestamptz := clock_timestamp();   -- one time, by which they are found to have gone together
+  at    timestamptz := clock_timestamp();   -- one for all, by whose microseconds they are listed by name (media_deleted)
   gone  uuid[];
 BEGIN
   WITH deleted AS (
-    UPDATE public.media_assets m SET deleted_at = at, updated_at = at
-      FROM unnest(ids, public_ids) named (id, public_id)
+    UPDATE public.media_assets m SET deleted_at = at - named.place * interval '1 microsecond', updated_at = at
+      FROM (SELECT n.*, row_number() OVER (ORDER BY o.cloudinary_public_id, o.id) AS place
+              FROM unnest(ids, public_ids) n (id, public_id) JOIN public.media_assets o ON o.id = n.id) named
      WHERE m.id = named.id AND m.cloudinary_public_id = coalesce(named.public_id, m.cloudinary_public_id) AND m.deleted_at IS NULL
     RETURNING m.id)
   SELECT coalesce(array_agg(d.id), '{}') INTO gone FROM deleted d;
@@ -3627,8 +3636,6 @@ CREATE FUNCTION mediasweep.media_deleted(public_ids text[], search text, before 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-DECLARE
-  before_name  text := (SELECT m.cloudinary_public_id FROM public.media_assets m WHERE m.id = before_id);
 BEGIN
   RETURN QUERY
     WITH gone AS MATERIALIZED (
@@ -3636,9 +3643,8 @@ BEGIN
        WHERE m.deleted_at IS NOT NULL
          AND (media_deleted.public_ids IS NULL OR m.cloudinary_public_id = ANY (media_deleted.public_ids))
          AND (search IS NULL OR m.cloudinary_public_id ILIKE search OR m.original_filename ILIKE search OR m.display_name ILIKE search)
-         AND (before IS NULL OR m.deleted_at <= before   -- which the index serves
-              AND (m.deleted_at < before OR (m.cloudinary_public_id, m.id) > (coalesce(before_name, ''), before_id)))
-       ORDER BY m.deleted_at DESC, m.cloudinary_public_id, m.id LIMIT most)
+         AND (before IS NULL OR (m.deleted_at, m.id) < (before, before_id))
+       ORDER BY m.deleted_at DESC, m.id DESC LIMIT most)
     SELECT g.id, g.cloudinary_public_id::text, g.resource_type::text, g.delivery_type::text, g.display_name::text,
            g.original_filename::text, g.file_size, g.secure_url::text, g.deleted_at,
            EXISTS (SELECT FROM public.media_assets o
@@ -3647,7 +3653,7 @@ BEGIN
            q.id, q.status, q.in_doubt, q.error_message, q.due_at
       FROM gone g
       LEFT JOIN LATERAL mediasweep.newest_of(g.cloudinary_public_id, g.resource_type, g.delivery_type) q ON true
-     ORDER BY g.deleted_at DESC, g.cloudinary_public_id, g.id;
+     ORDER BY g.deleted_at DESC, g.id DESC;
 END $$;
 
 CREATE FUNCTION mediasweep.media_figures() RETURNS jsonb
@@ -7292,6 +7298,8 @@ REVOKE ALL ON FUNCTION mediasweep.cover() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mediasweep.decodings(said text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_again(ids uuid[], who text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION mediasweep.delete_media(ids uuid[], who text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION mediasweep.delete_media(ids uuid[], who text, public_ids text[]) FROM PUBLIC;
 

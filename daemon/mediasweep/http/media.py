@@ -197,7 +197,7 @@ def _told(chosen: Selection, done: list[media.MediaDeletion], *, verify: bool) -
 
 
 def _no_row(id_: str) -> NotDeleted:
-    said = "no live row of the library is called this"
+    said = "no live row of the library is called this, or it has come to name another asset"
     return NotDeleted(public_id=id_, error=said, database_success=False, cloudinary_error=None)
 
 

@@ -9,12 +9,21 @@ const most = Number(form?.dataset.most); // that one address may name
 const boxes = () => [...form.querySelectorAll('[name="ids"]')];
 let kept = new Set();
 
+// A browser may refuse to keep anything for us: then what is ticked stays so on this page alone.
 function read() {
-  kept = new Set(JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"));
+  try {
+    kept = new Set(JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"));
+  } catch {
+    // as it is
+  }
 }
 
 function keep() {
-  sessionStorage.setItem(KEPT, JSON.stringify([...kept]));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify([...kept]));
+  } catch {
+    // the next page has none
+  }
 }
 
 function tell() {
@@ -46,6 +55,7 @@ if (form && bar) {
   document.addEventListener("change", take); // after the listener by which one ticks all
   form.addEventListener("reset", () => {
     kept.clear();
+    if (keeps) keep(); // before the boxes: a refresh between the two would tick them again
     setTimeout(take);
   });
   form.addEventListener("formdata", ({ formData }) => {
