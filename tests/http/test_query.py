@@ -1,5 +1,5 @@
-"""What an address asks of the API, on each of its routes: nothing unknown, and nothing by mere
-emptiness.
+"""What an address asks of the API, on each of its routes: nothing unknown, nothing twice, and
+nothing by mere emptiness.
 """
 
 from __future__ import annotations
@@ -23,6 +23,22 @@ async def test_no_route_takes_a_parameter_that_it_does_not_know() -> None:
             says = f"is not known here; {f'known are {known}' if known else 'no parameter is'}"
             assert told.status_code == 400, route
             assert told.json()["errors"] == [{"at": "limt", "says": says}], route
+
+
+async def test_what_may_be_said_once_is_refused_when_it_is_said_again() -> None:
+    """Of two values one would be passed by: of two public ids to delete, say, the first."""
+    many = {"ids", "public_ids", "status"}
+    transport = httpx.ASGITransport(application(None))
+    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+        for route in ASKED:
+            once = set(route.parameters) - (many if route.method == "GET" else set())
+            for name in once:
+                told = await client.request(
+                    route.method, route.path, params={name: ["", "x", "y"]}, json=route.body
+                )
+                assert told.status_code == 400, (route, name)
+                says = {"at": name, "says": "is said more than once"}
+                assert says in told.json()["errors"], (route, name)
 
 
 async def test_a_parameter_that_is_empty_counts_as_left_out(database: str) -> None:

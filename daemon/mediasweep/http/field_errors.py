@@ -12,6 +12,7 @@ WRONG = {  # of pydantic's kinds of errors, those whose own words speak of Pytho
     "missing": "is missing",
     "extra_forbidden": "is not known here",
     "unknown_parameter": "is not known here; {known}",
+    "repeated_parameter": "is said more than once",
     "string_type": "has to be a text",
     "string_too_long": "may not be longer than {max_length}",
     "int_type": "has to be a whole number",
