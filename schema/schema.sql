@@ -1123,6 +1123,12 @@ DECLARE
   option_   record;
   allowed   text[];
 BEGIN
+  IF EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(ref -> 'host') WHEN 'array' THEN ref -> 'host'
+                                              ELSE jsonb_build_array(ref -> 'host') END) h
+              WHERE ref ? 'host' AND (jsonb_typeof(h) <> 'string' OR h #>> '{}' !~ '^[^][:space:]:/?#@,;"''[]+$')) THEN
+    RAISE EXCEPTION 'mediasweep.attach: "host" is a name or an array of names, without scheme, port and path, as in "images.shop.example", and not %',
+      ref -> 'host';
+  END IF;
   FOR option_ IN
     SELECT o.key, o.value, mediasweep.column_of(o.value) AS called, o.value ->> 'value' AS constant
       FROM jsonb_each(ref) o WHERE o.key NOT IN ('host', 'cloud') ORDER BY o.key <> 'public_id', o.key

@@ -76,7 +76,8 @@ CREATE OR REPLACE FUNCTION mediasweep.constants(option_ text) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$ SELECT CASE option_ WHEN 'resource_type' THEN 'image, video, raw' WHEN 'delivery_type' THEN 'upload, private, authenticated' END $$;
 
--- Every column that a ref names must be there, and every constant type one that Cloudinary knows.
+-- Every column that a ref names must be there, every constant type one that Cloudinary knows, and every host a name: with a port, say, it
+-- would be that of no URL, and what its rows name would be in nobody's use.
 CREATE OR REPLACE FUNCTION mediasweep.check_terms(relation regclass, ref jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
@@ -84,6 +85,12 @@ DECLARE
   option_   record;
   allowed   text[];
 BEGIN
+  IF EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(ref -> 'host') WHEN 'array' THEN ref -> 'host'
+                                              ELSE jsonb_build_array(ref -> 'host') END) h
+              WHERE ref ? 'host' AND (jsonb_typeof(h) <> 'string' OR h #>> '{}' !~ '^[^][:space:]:/?#@,;"''[]+$')) THEN
+    RAISE EXCEPTION 'mediasweep.attach: "host" is a name or an array of names, without scheme, port and path, as in "images.shop.example", and not %',
+      ref -> 'host';
+  END IF;
   FOR option_ IN
     SELECT o.key, o.value, mediasweep.column_of(o.value) AS called, o.value ->> 'value' AS constant
       FROM jsonb_each(ref) o WHERE o.key NOT IN ('host', 'cloud') ORDER BY o.key <> 'public_id', o.key

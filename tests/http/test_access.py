@@ -63,9 +63,9 @@ async def test_whoever_is_on_this_machine_needs_no_token(database: str) -> None:
 
 
 async def test_a_session_stands_for_its_token(database: str) -> None:
-    """Its cookie is out of reach for scripts and other sites, and changes nothing by itself."""
+    """As it was pasted; its cookie is out of reach for scripts and others, and changes nothing."""
     async with visit(database, **TOKENS) as client:
-        opened = await client.post(WHO, json={"token": OPERATE})
+        opened = await client.post(WHO, json={"token": f" {OPERATE}\n"})
         cookie = opened.headers["set-cookie"]
         for attribute in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age=43200"):
             assert attribute in cookie

@@ -67,6 +67,18 @@ REFUSED: list[tuple[Any, str]] = [
     ({"public_id": "cover", "strict": "yes"}, '"strict" is true or false'),
     ({"public_id": "cover", "deleted": {"column": "id", "in": ["abc"]}}, "has no such value"),
     ({"public_id": "cover", "resource_type": {"value": "movie"}}, "is no resource_type"),
+    *(
+        ({"public_id": {"column": "url", "url": True}, "cloud": "c", "host": host}, '"host" is a')
+        for host in (
+            "cdn.example:80",
+            "http://cdn.example",
+            "cdn.example/",
+            "",
+            "a b",
+            7,
+            ["a", ""],
+        )
+    ),
     ({"public_id": {"value": "logo"}}, "say which column of public.t holds the public id"),
     ({"public_id": {"column": "cover", "value": "logo"}}, '"public_id" cannot be'),
     ({"public_id": "cover", "grace": "-1 s"}, 'as in "1 hour", and not "-1 s"'),

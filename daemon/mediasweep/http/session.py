@@ -85,7 +85,7 @@ def add_session(router: APIRouter, gate: APIRouter, access: AccessPolicy) -> Non
             after_s = math.ceil(wait_s)
             said = f"too many failed logins: try again in {after_s} s"
             return problem(429, said, {"Retry-After": str(after_s)})
-        session = access.keys.open(login.token.get_secret_value())
+        session = access.keys.open(login.token.get_secret_value().strip())  # as it was pasted
         if session is None:
             failed_logins.failed(at)
             return problem(401, "no such token", {"WWW-Authenticate": "Bearer"})
