@@ -4011,7 +4011,7 @@ CREATE FUNCTION mediasweep.newest_of(public_id text, resource_type text, deliver
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   SELECT q.* FROM mediasweep.of_asset($1, $2, $3) q
-   WHERE q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
+   WHERE q.trigger_source <> 'upload' AND q.deletion_reason IS DISTINCT FROM 'verify'
    ORDER BY q.queued_at DESC, q.id DESC
    LIMIT 1
 $_$;

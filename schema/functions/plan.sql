@@ -84,13 +84,13 @@ AS $$
    WHERE (q.resource_type = $2) IS NOT FALSE AND (q.delivery_type = $3) IS NOT FALSE
 $$;
 
--- The newest of them.
+-- The newest of them, but for those queued for the case that an upload had been broken off, and those that only look a second time.
 CREATE OR REPLACE FUNCTION mediasweep.newest_of(public_id text, resource_type text, delivery_type text)
 RETURNS SETOF mediasweep.cloudinary_cleanup_queue
 LANGUAGE sql STABLE
 AS $$
   SELECT q.* FROM mediasweep.of_asset($1, $2, $3) q
-   WHERE q.trigger_source <> 'upload'   -- queued for the case that it had been broken off
+   WHERE q.trigger_source <> 'upload' AND q.deletion_reason IS DISTINCT FROM 'verify'
    ORDER BY q.queued_at DESC, q.id DESC
    LIMIT 1
 $$;

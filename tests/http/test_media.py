@@ -221,6 +221,9 @@ async def test_deletions_go_to_cloudinary_and_are_waited_for(
         }
         assert (said["success"], said["deleted"]) == (False, ["covers/1"])
         assert said["verified"] == ["covers/1"]
+        (listed,) = (await client.get(f"{MEDIA}/deleted?search=covers/1")).json()["items"]
+        row = (await client.get(f"/api/queue/{listed['queue_id']}")).json()["row"]
+        assert row["deletion_reason"] == "soft_deleted"  # not that which looked a second time
         failed = {one["public_id"]: one for one in said["failed"]}
         assert set(failed["none"]) == {
             *("public_id", "error", "cloudinary_success", "database_success"),
