@@ -126,7 +126,8 @@ AS $$
     FROM mediasweep.gone_expression(relation, options) gone
 $$;
 
--- The rows of `rows_from` for which `condition` holds, with an item for each element and for each reading of a URL; `wanted` as there.
+-- The rows of `rows_from` for which `condition` holds, with an item for each element and for each reading of a URL;
+-- `wanted` is SQL for the ids that `wanted_readings` is to look for.
 CREATE OR REPLACE FUNCTION mediasweep.items_query(
   relation regclass, ref jsonb, rows_from text, condition text, more text, wanted text) RETURNS text
 LANGUAGE sql STABLE

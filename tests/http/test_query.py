@@ -54,6 +54,19 @@ async def test_a_parameter_that_is_empty_counts_as_left_out(database: str) -> No
         assert (some.status_code, some.json()["items"]) == (200, [])
 
 
+async def test_a_page_that_is_asked_for_something_refuses_what_it_does_not_know(
+    database: str,
+) -> None:
+    """One with filters would show all rows for a slip; one without passes by what it is sent."""
+    asked = {"/queue", "/activity", "/library", "/library/delete", "/library/deleted"}
+    asked |= {"/reconcile", "/tables"}
+    plain = {"/", "/gates", "/gates/brake", "/selftest", "/library/upload", "/login"}
+    async with visit(database) as client:
+        for path in asked | plain:
+            told = await client.get(path, params={"_": "1"}, headers={"Accept": "text/html"})
+            assert told.status_code == (400 if path in asked else 200), path
+
+
 def test_every_parameter_of_an_address_may_be_empty() -> None:
     """The description says so of each, and what was allowed or told before still is."""
     paths = application(None).openapi()["paths"]

@@ -12,7 +12,7 @@ from mediasweep.http.library import add_library
 from mediasweep.http.media import add_media
 from mediasweep.http.overview import add_overview
 from mediasweep.http.problem import RESPONSES
-from mediasweep.http.query import refuse_unknown
+from mediasweep.http.query import check_parameters
 from mediasweep.http.queue import add_queue
 from mediasweep.http.scheduler import add_scheduler
 from mediasweep.http.selftest import add_selftest
@@ -29,7 +29,7 @@ DESCRIPTION = "/api/openapi.json"
 def add_api(app: FastAPI, backend: Backend, access: AccessPolicy) -> None:
     """Add the routes to the application."""
     token = HTTPBearer(description="one of MEDIASWEEP_API_TOKEN", auto_error=False)
-    query = Depends(refuse_unknown)
+    query = Depends(check_parameters)
     # the token for the description only: access control has looked at it before
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(token), query], responses=RESPONSES)
     gate = APIRouter(prefix=PREFIX, dependencies=[query], responses=RESPONSES)

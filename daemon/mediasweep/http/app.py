@@ -30,8 +30,8 @@ from mediasweep.operations.webhooks import Webhooks
 
 PROBED = ["GET", "HEAD"]  # load balancers ask by HEAD, some by default
 RULES = (
-    "Parameters and keys that a route does not know are refused; a parameter that is empty counts "
-    "as left out."
+    "Parameters and keys that a route does not know are refused, and so is a parameter that is "
+    "there twice where one value is meant; one that is empty counts as left out."
 )
 Refresh = Callable[[], Awaitable[None]]
 

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 
-def refuse_unknown(request: Request) -> None:
+def check_parameters(request: Request) -> None:
     """Raise RequestValidationError for parameters of no meaning here: a slip would do nothing.
 
     So would all but the last of one that is said again where one value is meant.
